@@ -1,0 +1,1 @@
+//! A shop whose baskets, goods and orders are actors

@@ -1,0 +1,228 @@
+//! The few messages of a membership change, as domain values.
+//!
+//! Host and placement speak these (`design/ownership.md`, "Messages"); the wire
+//! forms live in `proto` and are translated at the rim. Nothing here decides
+//! anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
+
+/// An actor type within its namespace: the unit that has tables.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeKey {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// The type.
+    pub actor_type: ActorType,
+}
+
+/// Where the activations of a type may live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Policy {
+    /// One activation in the cluster, placed by the ring.
+    #[default]
+    Ring,
+    /// One activation in the cluster, on the host that holds the resource's own lock.
+    Holder,
+    /// On every host that has the component; no owner, no fenced state.
+    Local,
+}
+
+/// One incarnation as it stands in tables.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member {
+    /// The incarnation.
+    pub incarnation: Incarnation,
+    /// The name that the ring hashes.
+    pub host: HostName,
+    /// Where peers reach it (`ip:port`).
+    pub address: Arc<str>,
+}
+
+/// A type that a host offers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TypeOffer {
+    /// The type.
+    pub actor_type: ActorType,
+    /// Where its activations may live.
+    pub policy: Policy,
+    /// How long a running turn may go on behind a shut gate.
+    pub drain: Duration,
+}
+
+/// Up to which table an incarnation has released a type; only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// Nothing is active behind a gate that this table, or an older one, shut.
+    Released(Epoch),
+    /// It runs nothing any more, and never will.
+    Gone,
+}
+
+/// The plain content of a table: its epoch and members in order of incarnation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableData {
+    /// The table's name.
+    pub epoch: Epoch,
+    /// Who offers the type.
+    pub members: Vec<Member>,
+}
+
+/// A host's request to be taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// The incarnation, its host's name and its address.
+    pub member: Member,
+    /// The application beside the host.
+    pub app: AppId,
+    /// The namespace of all its types.
+    pub namespace: Namespace,
+    /// What it offers.
+    pub types: Vec<TypeOffer>,
+    /// Ids of the resources that it holds (holder policy).
+    pub resources: Vec<String>,
+    /// The earlier incarnation that is proved dead by this one.
+    pub replaces: Option<Incarnation>,
+}
+
+/// What a host knows of one type, for a new leader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeReport {
+    /// The type.
+    pub key: TypeKey,
+    /// The tables it holds, oldest first.
+    pub chain: Vec<TableData>,
+    /// The marks it knows, its own among them.
+    pub marks: BTreeMap<Incarnation, Mark>,
+}
+
+/// From a host to placement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToPlacement {
+    /// Wants to be taken in.
+    Join(Join),
+    /// First on a stream of a host that had a lease before.
+    Report {
+        /// Who reports.
+        incarnation: Incarnation,
+        /// Whether its lease has lapsed meanwhile.
+        lapsed: bool,
+        /// What it knows.
+        types: Vec<TypeReport>,
+    },
+    /// Wants its lease extended; the host counts from when it sent this.
+    Renew {
+        /// Who renews.
+        incarnation: Incarnation,
+        /// The host's count of renewals.
+        seq: u64,
+    },
+    /// Nothing is active behind a gate shut by this table or an older one.
+    Released {
+        /// Who released.
+        incarnation: Incarnation,
+        /// Which type.
+        key: TypeKey,
+        /// Up to which table.
+        epoch: Epoch,
+    },
+    /// The types offered from now on.
+    Offer {
+        /// Who offers.
+        incarnation: Incarnation,
+        /// All of them.
+        types: Vec<TypeOffer>,
+    },
+    /// Wants to go: tables without it, please.
+    Leave {
+        /// Who leaves.
+        incarnation: Incarnation,
+    },
+    /// Runs nothing and never will.
+    Farewell {
+        /// Who is gone.
+        incarnation: Incarnation,
+    },
+    /// A store holds a fence of a higher term than the leader's.
+    FenceAhead {
+        /// That term.
+        term: u64,
+    },
+    /// Wants the whole chain of a type.
+    Resync {
+        /// The type.
+        key: TypeKey,
+    },
+}
+
+/// What changed from one table to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// Relative to the table named `previous`.
+    Delta {
+        /// The table before.
+        previous: Epoch,
+        /// Who came.
+        joined: Vec<Member>,
+        /// Who went.
+        left: Vec<Incarnation>,
+    },
+    /// The whole chain, oldest first, this table last; with all marks.
+    Chain {
+        /// The tables.
+        tables: Vec<TableData>,
+        /// The marks of everybody in them.
+        marks: BTreeMap<Incarnation, Mark>,
+    },
+}
+
+/// From placement to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToHost {
+    /// The lease runs for `duration` from when renewal `seq` was sent.
+    Lease {
+        /// The leader's number.
+        term: u64,
+        /// Whose lease.
+        incarnation: Incarnation,
+        /// The renewal that is granted (0: the join itself).
+        seq: u64,
+        /// L.
+        duration: Duration,
+        /// When a draining turn is cut at the latest.
+        drain_limit: Duration,
+    },
+    /// A new table of a type.
+    Prepare {
+        /// The type.
+        key: TypeKey,
+        /// The new table's name.
+        epoch: Epoch,
+        /// What changed.
+        update: Update,
+        /// Hash of the new table's content, to detect a gap.
+        hash: u64,
+    },
+    /// Marks that grew, and the base: the newest table that everybody has released.
+    Commit {
+        /// The type.
+        key: TypeKey,
+        /// The marks that grew.
+        marks: BTreeMap<Incarnation, Mark>,
+        /// Tables older than this can be forgotten.
+        base: Epoch,
+    },
+    /// This incarnation has no lease any more.
+    Expired {
+        /// Which.
+        incarnation: Incarnation,
+    },
+    /// Ask the leader.
+    NotLeader {
+        /// Its address, if known.
+        address: Option<String>,
+    },
+}

@@ -1,0 +1,1 @@
+//! Who may run which actor type: leases, epochs and tables

@@ -1,0 +1,22 @@
+//! What every part of Odeon shares: names and numbers of the ownership
+//! specification, time and randomness as things that are handed in, tasks that
+//! belong to somebody, and the small closed set of error kinds.
+//!
+//! This crate knows nothing of actors running, of rings or of the wire. It
+//! performs no I/O but reading the clocks that it wraps.
+
+pub mod backoff;
+pub mod clock;
+pub mod entropy;
+pub mod epoch;
+pub mod ident;
+pub mod kind;
+pub mod suggest;
+pub mod tasks;
+
+pub use clock::{LeaseClock, WallClock};
+pub use entropy::Entropy;
+pub use epoch::{Epoch, Fence, Incarnation};
+pub use ident::{ActorId, ActorType, AppId, HostName, Namespace};
+pub use kind::{Execution, Kind};
+pub use tasks::{TaskKind, Tasks};

@@ -1,0 +1,1 @@
+//! Building blocks as system actors, one file per component

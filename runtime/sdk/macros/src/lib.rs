@@ -1,0 +1,1 @@
+//! The attribute that turns an impl block into an actor

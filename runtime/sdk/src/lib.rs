@@ -1,0 +1,1 @@
+//! Write actors in Rust: embedded, as a worker, or under test

@@ -1,0 +1,1 @@
+//! Benchmarks, each against a bare program in the same run

@@ -1,0 +1,1 @@
+//! Checks of the house itself, and the commands cargo ci and cargo figures

@@ -1,0 +1,1 @@
+//! Builders and process helpers that Odeon's tests share

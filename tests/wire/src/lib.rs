@@ -1,0 +1,1 @@
+//! Wire tests: bytes and texts as the reference pages say

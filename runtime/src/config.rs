@@ -1,0 +1,158 @@
+//! Settings of the engine and of each actor type, with their defaults.
+//!
+//! Parsed and valid: whoever reads flags, files or an app's own configuration
+//! does so further out and hands these in by value.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::{ActorType, AppId, HostName, Namespace};
+use odeon_ring::Policy;
+
+use crate::seams::Behaviour;
+
+/// Settings of one engine.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The application beside this host; first part of its actors' state keys (ST-4).
+    pub app: AppId,
+    /// The namespace of all types of this host.
+    pub namespace: Namespace,
+    /// The name by which the ring knows this host.
+    pub host: HostName,
+    /// Where peers reach this host.
+    pub address: Arc<str>,
+    /// First part of the stored keys of actors; default: the app id (ST-4).
+    pub state_prefix: Arc<str>,
+    /// How long a call waits for somebody to host its type: counted from the start,
+    /// and again from when the last host of the type went away. Default: 3 s (RT-6).
+    pub no_host_wait: Duration,
+    /// Bodies that may wait on this host, in bytes. Default: 1 GiB (TURN-6).
+    pub waiting_bytes_max: usize,
+    /// Operations in one state transaction. Default: 1,000 (ST-2).
+    pub transaction_ops_max: usize,
+    /// Bytes of keys and values in one state transaction. Default: 4 MiB (ST-2).
+    pub transaction_bytes_max: usize,
+    /// How often a call that certainly did not run is sent again. Default: 5 (RT-3).
+    pub attempts_max: u32,
+    /// How many activations are deactivated at once when a host leaves. Default: 256 (DEA-8).
+    pub deactivations_max: usize,
+}
+
+impl Config {
+    /// Defaults for an app on a host.
+    #[must_use]
+    pub fn new(app: AppId, host: HostName) -> Self {
+        Self {
+            state_prefix: app.as_str().into(),
+            app,
+            namespace: Namespace::default(),
+            address: host.as_str().into(),
+            host,
+            no_host_wait: Duration::from_secs(3),
+            waiting_bytes_max: 1 << 30,
+            transaction_ops_max: 1_000,
+            transaction_bytes_max: 4 << 20,
+            attempts_max: 5,
+            deactivations_max: 256,
+        }
+    }
+}
+
+/// How many turns of one actor may run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TurnPolicy {
+    /// One at a time (TURN-1).
+    #[default]
+    Exclusive,
+    /// Interleaved up to a limit: for a system actor that orders its own writes.
+    Concurrent {
+        /// How many at once.
+        max: u32,
+    },
+}
+
+/// Calls that join a turn of their own chain (REE-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reentrancy {
+    /// How deep. Default: 32.
+    pub stack_depth_max: u32,
+}
+
+/// What is read from the store when an actor is activated (ACT-4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Preload {
+    /// Nothing.
+    #[default]
+    None,
+    /// These keys, in one read; kept in the activation's cache.
+    Keys(Arc<[Arc<str>]>),
+    /// All keys of the actor; kept in the activation's cache.
+    All,
+}
+
+/// Settings of one actor type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeConfig {
+    /// Where activations live. Default: placed by the ring.
+    pub placement: Policy,
+    /// How many turns run at once. Default: one.
+    pub turns: TurnPolicy,
+    /// An actor unused for this long is deactivated. Default: 60 min, as Dapr's.
+    pub idle_timeout: Duration,
+    /// How long a running turn may go on when its actor moves away. Default: 60 s, as
+    /// Dapr's documentation says; its code uses 2 s (`design/decisions.md`).
+    pub drain_timeout: Duration,
+    /// Whether running turns may end at all when their actor moves. Default: yes.
+    pub drain_rebalanced: bool,
+    /// Reentrancy; off by default, as in Dapr.
+    pub reentrancy: Option<Reentrancy>,
+    /// Answer a call cycle with an error instead of waiting for ever. Default: yes (REE-4).
+    pub detect_cycles: bool,
+    /// A turn that runs longer ends its activation. Default: no limit (TURN-5).
+    pub turn_max: Option<Duration>,
+    /// Calls that may wait for one actor. Default: 10,000 (TURN-6).
+    pub waiting_max: usize,
+    /// Bodies that may wait for one actor, in bytes. Default: 64 MiB (TURN-6).
+    pub waiting_bytes_max: usize,
+    /// Turns of the whole type that may run at once on this host. Default: no limit (TURN-8).
+    pub turns_max: Option<u32>,
+    /// Whether the actors may have state; a type without is hosted without a store (ACT-5).
+    pub stateless: bool,
+    /// Keep what was read and written in memory while the actor is active (ST-1).
+    pub cache: bool,
+    /// What to read at activation (ACT-4).
+    pub preload: Preload,
+}
+
+impl Default for TypeConfig {
+    fn default() -> Self {
+        Self {
+            placement: Policy::Ring,
+            turns: TurnPolicy::Exclusive,
+            idle_timeout: Duration::from_secs(3600),
+            drain_timeout: Duration::from_secs(60),
+            drain_rebalanced: true,
+            reentrancy: None,
+            detect_cycles: true,
+            turn_max: None,
+            waiting_max: 10_000,
+            waiting_bytes_max: 64 << 20,
+            turns_max: None,
+            stateless: false,
+            cache: false,
+            preload: Preload::None,
+        }
+    }
+}
+
+/// A type that this host offers: its settings and the code that runs its turns.
+#[derive(Debug, Clone)]
+pub struct TypeSpec {
+    /// The type.
+    pub actor_type: ActorType,
+    /// Its settings.
+    pub config: TypeConfig,
+    /// Who runs the turns.
+    pub behaviour: Arc<dyn Behaviour>,
+}

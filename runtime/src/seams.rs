@@ -1,0 +1,112 @@
+//! What the engine needs from outside, as traits.
+//!
+//! An application ([`Behaviour`]), a way to the placement service
+//! ([`PlacementLink`]) and a state store ([`crate::store::StateStore`]); clocks
+//! and randomness come from `odeon-base`. Everything here is implemented further
+//! out, or by a test.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use odeon_ring::{ToHost, ToPlacement};
+use tokio::sync::mpsc;
+
+use crate::error::Error;
+use crate::invocation::{ActorRef, Headers, Reply};
+use crate::turn::Turn;
+
+/// The method and argument of one turn.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method, cleaned.
+    pub method: Arc<str>,
+    /// The argument.
+    pub body: Bytes,
+    /// What the caller sent beside it.
+    pub headers: Headers,
+}
+
+/// An actor's memory, as its behaviour keeps it between turns.
+#[derive(Default)]
+pub enum Instance {
+    /// Nothing here: it lives in another process.
+    #[default]
+    Remote,
+    /// An object that one turn at a time may change.
+    Owned(Box<dyn Any + Send>),
+    /// An object that turns share: for concurrent and reentrant types.
+    Shared(Arc<dyn Any + Send + Sync>),
+}
+
+impl Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Remote => "Remote",
+            Self::Owned(_) => "Owned",
+            Self::Shared(_) => "Shared",
+        })
+    }
+}
+
+/// The code of one actor type: native, behind a stream to a worker, or ours.
+///
+/// The engine promises: between a successful `activate` and `deactivate` of one
+/// actor no other activation of it runs, and `invoke` runs once at a time unless
+/// the type is concurrent or reentrant.
+pub trait Behaviour: Send + Sync + Debug + 'static {
+    /// Makes the actor's memory. Its state may be read through `turn`.
+    ///
+    /// An error leaves nothing behind and rejects the calls that wait (ACT-3).
+    fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>>;
+
+    /// Runs one turn.
+    ///
+    /// # Cancel safety
+    /// The future is dropped only when the turn is cut (its lease or its time limit
+    /// ended); its activation has ended then, and so has its right to commit.
+    fn invoke<'a>(
+        &'a self,
+        instance: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>>;
+
+    /// Says goodbye; the activation is gone whatever happens here (DEA-3).
+    fn deactivate<'a>(&'a self, actor: &'a ActorRef, instance: Instance) -> BoxFuture<'a, ()>;
+
+    /// Whether several `invoke` of one actor may overlap: required of reentrant
+    /// and concurrent types.
+    fn is_shared(&self) -> bool;
+}
+
+/// A turn in Rust's own types: how a native actor is called without encoding.
+pub trait Work<A>: Send + 'static {
+    /// What it answers.
+    type Output: Send + 'static;
+
+    /// Runs the turn.
+    fn run(
+        self,
+        actor: &mut A,
+        turn: &Turn,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
+/// A connection to the placement service. When `from` ends, the stream is broken.
+#[derive(Debug)]
+pub struct PlacementStream {
+    /// To placement.
+    pub to: mpsc::Sender<ToPlacement>,
+    /// From placement.
+    pub from: mpsc::Receiver<ToHost>,
+}
+
+/// The way to the placement service.
+pub trait PlacementLink: Send + Sync + Debug + 'static {
+    /// Opens a stream; the reason when that cannot be done now.
+    fn connect(&self) -> BoxFuture<'_, Result<PlacementStream, String>>;
+}

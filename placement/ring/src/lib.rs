@@ -1,5 +1,22 @@
-//! The ring: hosts to virtual nodes to the owner of an actor. Pure, no I/O.
+//! The ring that names an actor's owner, and the tables and gate built on it.
+//!
+//! Pure: no I/O, no clock, no tokio. `ring` is the consistent hash, `table` puts
+//! an epoch on it, `chain` decides whether a host may serve an actor while tables
+//! follow each other, `change` holds the messages between host and placement.
 
+pub mod chain;
 pub mod change;
+pub mod moved;
+pub mod ring;
+pub mod rings;
+pub mod table;
 
-pub use change::{Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer};
+pub use chain::{Chain, Gap, Gate};
+pub use change::{
+    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
+    Update,
+};
+pub use moved::{MovedRange, diff};
+pub use ring::{Positions, Ring};
+pub use rings::Rings;
+pub use table::Table;

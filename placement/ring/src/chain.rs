@@ -272,3 +272,7 @@ fn check_hash(table: &Table, expected: u64) -> Result<(), Gap> {
         Err(Gap::Hash { epoch: table.epoch(), expected, found })
     }
 }
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

@@ -2,13 +2,43 @@
 //! at a time and keeps its state behind a fence.
 //!
 //! It knows no HTTP, no gRPC and no vendor. What it needs from outside is a
-//! trait in [`seams`], implemented further out, which is why the whole engine
-//! runs in a simulation. Reading order: [`invocation`], [`error`], [`seams`],
-//! [`store`], then the engine itself.
+//! trait in [`seams`] or [`store`], implemented further out, which is why the
+//! whole engine runs in a simulation.
+//!
+//! Reading order, the way a call goes: [`invocation`], [`engine`], `router`,
+//! `directory`, `activation`, `mailbox`, `execute`, [`turn`], [`state`]; beside
+//! it `ownership`, `membership` and `drain`, which decide whether it may.
 
+pub mod config;
+pub mod engine;
 pub mod error;
 pub mod invocation;
+pub mod metrics;
+pub mod seams;
+pub mod state;
+pub mod status;
 pub mod store;
+pub mod turn;
 
+mod activation;
+mod closing;
+mod core;
+mod directory;
+mod drain;
+mod execute;
+mod idle;
+mod lease;
+mod mailbox;
+mod membership;
+mod ownership;
+mod place;
+mod router;
+mod sync;
+mod types;
+mod view;
+
+pub use config::{Config, TypeConfig, TypeSpec};
+pub use engine::{Engine, Seams, Target};
 pub use error::Error;
 pub use invocation::{ActorRef, CallChain, Headers, Invocation, Reply};
+pub use turn::{Caller, Change, Turn};

@@ -1,0 +1,183 @@
+//! An actor in memory, and the type hosting that it belongs to.
+//!
+//! The shell around the pure mailbox: a std mutex with short sections, wakers
+//! called outside of it. How a turn runs is in `execute.rs`, how an activation
+//! says goodbye in `closing.rs`, its state in `state.rs`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use arc_swap::ArcSwap;
+use odeon_base::{ActorId, Fence};
+use odeon_ring::Policy;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::config::TypeSpec;
+use crate::core::Core;
+use crate::directory::{Directory, Keyed};
+use crate::invocation::ActorRef;
+use crate::mailbox::{Effects, Entered, Mailbox, Next, Phase, Rules, Why};
+use crate::metrics::Counters;
+use crate::seams::Instance;
+use crate::store::Item;
+use crate::sync::{Mutex, lock};
+use crate::view::View;
+
+/// A type as it is hosted here: from its offer until it is withdrawn.
+#[derive(Debug)]
+pub(crate) struct Hosting {
+    pub(crate) core: Arc<Core>,
+    pub(crate) spec: TypeSpec,
+    pub(crate) rules: Rules,
+    /// Hash of the type's name; with the id's it names an actor in a call chain.
+    pub(crate) type_hash: u64,
+    /// The same view that the type's router reads.
+    pub(crate) view: Arc<ArcSwap<View>>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) directory: Directory<Activation>,
+    pub(crate) turns: Option<Semaphore>,
+    /// Told when a running turn is cut.
+    pub(crate) cuts: Notify,
+    /// Told when an activation is over.
+    pub(crate) gone: Notify,
+    /// How often making an actor's memory failed in a row, and until when not to try.
+    pub(crate) failures: Mutex<HashMap<ActorId, (u32, u64)>>,
+}
+
+impl Hosting {
+    /// Whether turns of this type need the host's lease.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.spec.config.placement == Policy::Ring
+    }
+
+    /// The actor's name in a call chain.
+    pub(crate) fn hop(&self, id: &ActorId) -> u64 {
+        self.type_hash ^ id.hash().rotate_left(1)
+    }
+}
+
+/// Why a running turn lost its right to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Cut {
+    /// It did not.
+    Not = 0,
+    /// The host's lease ended.
+    Lease = 1,
+    /// The time to drain was up.
+    Drain = 2,
+    /// The turn took longer than its type allows.
+    TooLong = 3,
+    /// The application that hosted it is gone.
+    Withdrawn = 4,
+    /// A newer activation claimed the state.
+    Fenced = 5,
+}
+
+/// What an activation keeps under its lock.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) instance: Instance,
+    pub(crate) fence: Fence,
+    /// The store has recorded `fence` for this actor.
+    pub(crate) is_claimed: bool,
+    /// End of the last turn, on the lease clock in nanoseconds (DEA-1).
+    pub(crate) last_used: u64,
+    /// What was read and written, for types that keep it (ST-1). Absent is kept too.
+    pub(crate) cache: Option<Box<HashMap<Arc<str>, Option<Item>>>>,
+}
+
+/// An actor in memory.
+#[derive(Debug)]
+pub(crate) struct Activation {
+    pub(crate) actor: ActorRef,
+    pub(crate) hosting: Arc<Hosting>,
+    cut: AtomicU8,
+    inner: Mutex<Inner>,
+}
+
+impl Keyed for Activation {
+    fn id(&self) -> &ActorId {
+        &self.actor.id
+    }
+}
+
+impl Activation {
+    pub(crate) fn new(actor: ActorRef, hosting: Arc<Hosting>, fence: Fence) -> Arc<Self> {
+        let inner = Inner {
+            mailbox: Mailbox::new(),
+            instance: Instance::Remote,
+            fence,
+            is_claimed: false,
+            last_used: hosting.core.lease.now(),
+            cache: None,
+        };
+        Arc::new(Self { actor, hosting, cut: AtomicU8::new(0), inner: Mutex::new(inner) })
+    }
+
+    /// A short section under the lock.
+    pub(crate) fn with<T>(&self, section: impl FnOnce(&mut Inner) -> T) -> T {
+        section(&mut lock(&self.inner))
+    }
+
+    /// A mailbox event, and what it asks for, outside the lock.
+    pub(crate) fn event(
+        self: &Arc<Self>,
+        event: impl FnOnce(&mut Mailbox, &Rules) -> Effects,
+    ) -> Option<Why> {
+        let effects = self.with(|inner| event(&mut inner.mailbox, &self.hosting.rules));
+        self.apply(effects)
+    }
+
+    /// Wakes whom it concerns; the reason comes back when the caller has to close.
+    pub(crate) fn apply(self: &Arc<Self>, effects: Effects) -> Option<Why> {
+        for waker in effects.wake {
+            waker.wake();
+        }
+        match effects.next {
+            Next::Nothing => None,
+            Next::Close(why) => Some(why),
+            Next::Remove => {
+                self.hosting.directory.remove(self);
+                self.hosting.gone.notify_waiters();
+                None
+            }
+        }
+    }
+
+    /// Why the running turn may not answer, if so.
+    pub(crate) fn cut_reason(&self) -> Cut {
+        match self.cut.load(Ordering::Acquire) {
+            0 => Cut::Not,
+            1 => Cut::Lease,
+            2 => Cut::Drain,
+            3 => Cut::TooLong,
+            4 => Cut::Withdrawn,
+            _ => Cut::Fenced,
+        }
+    }
+
+    /// Ends the activation now; running turns have lost their right to answer.
+    pub(crate) fn cut(self: &Arc<Self>, why: Cut) {
+        let first = self
+            .cut
+            .compare_exchange(Cut::Not as u8, why as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if first {
+            self.event(|mailbox, _| mailbox.cut());
+            self.hosting.cuts.notify_waiters();
+        }
+    }
+
+    /// A call arrives.
+    pub(crate) fn enter(&self, flight: Option<&Arc<str>>, bytes: usize, now: u64) -> Entered {
+        self.with(|inner| inner.mailbox.enter(&self.hosting.rules, flight, bytes, now))
+    }
+
+    /// Whether this activation still is what the directory should hold.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.with(|inner| inner.mailbox.phase() == Phase::Gone)
+    }
+}

@@ -1,0 +1,82 @@
+//! How an activation says goodbye: a turn of its own, after the running one (DEA-2).
+//!
+//! The application is told once; whatever it answers, the memory is gone (DEA-3).
+//! Calls that came meanwhile find the next life of the same activation, in their
+//! order, if the actor may still live here.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt;
+use odeon_base::TaskKind;
+
+use crate::activation::{Activation, Cut};
+use crate::mailbox::Why;
+use crate::seams::Instance;
+use crate::view::Route;
+
+/// How long an application may take to say goodbye (DEA-3).
+const GOODBYE_MAX: Duration = Duration::from_secs(10);
+
+/// Asks an activation to end: now if nothing runs, else after the running turn.
+pub(crate) fn close(activation: &Arc<Activation>, why: Why) {
+    if let Some(why) = activation.event(|mailbox, _| mailbox.close(why)) {
+        spawn(activation, why);
+    }
+}
+
+/// Runs the goodbye that the mailbox asked for, as a task of the host.
+pub(crate) fn spawn(activation: &Arc<Activation>, why: Why) {
+    if tokio::runtime::Handle::try_current().is_err() {
+        // The runtime is being torn down around us: nobody is left to say goodbye to.
+        activation.cut(Cut::Withdrawn);
+        return;
+    }
+    let tasks = &activation.hosting.core.tasks;
+    tasks.spawn(TaskKind::Drain, run(Arc::clone(activation), why));
+}
+
+async fn run(activation: Arc<Activation>, why: Why) {
+    let instance = activation.with(|inner| std::mem::take(&mut inner.instance));
+    goodbye(&activation, instance, why).await;
+    let hosting = &activation.hosting;
+    hosting.counters.deactivations.fetch_add(1, Ordering::Relaxed);
+    let route =
+        hosting.view.load().route(hosting.spec.config.placement, activation.actor.id.hash(), false);
+    let next = match route {
+        Route::Here(epoch) if why != Why::Moved => Some(hosting.core.next_fence(epoch)),
+        Route::Here(_) | Route::Shut | Route::Elsewhere(_) | Route::NoHost(_) => None,
+    };
+    let effects = activation.with(|inner| {
+        if let Some(fence) = next {
+            inner.fence = fence;
+        }
+        inner.is_claimed = false;
+        inner.cache = None;
+        inner.mailbox.closed(next.is_some(), &hosting.rules)
+    });
+    activation.apply(effects);
+}
+
+async fn goodbye(activation: &Arc<Activation>, instance: Instance, why: Why) {
+    if why == Why::Forget && !matches!(instance, Instance::Remote) {
+        // What it holds was never committed: a goodbye could only write it.
+        return;
+    }
+    let hosting = &activation.hosting;
+    let goodbye = hosting.spec.behaviour.deactivate(&activation.actor, instance);
+    let caught = AssertUnwindSafe(goodbye).catch_unwind();
+    let failure = match tokio::time::timeout(GOODBYE_MAX, caught).await {
+        Ok(Ok(())) => return,
+        Ok(Err(_)) => "panicked",
+        Err(_) => "took longer than 10 s",
+    };
+    hosting.counters.deactivation_failures.fetch_add(1, Ordering::Relaxed);
+    tracing::warn!(
+        actor_type = %activation.actor.actor_type,
+        actor_id = %activation.actor.id,
+        "deactivation {failure}; the activation is gone all the same"
+    );
+}

@@ -1,0 +1,101 @@
+//! What every activation of a host shares: settings, clocks, lease, store.
+//!
+//! Knows neither types nor calls, so that everything above can hold it without a
+//! circle.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use odeon_base::{Entropy, Epoch, Fence, Tasks, WallClock};
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::lease::Lease;
+use crate::store::StateStore;
+
+/// A word to the membership loop from where calls run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Notice {
+    /// A store holds a fence of this term, above the leader's.
+    FenceAhead(u64),
+}
+
+/// Shared by all parts of one engine.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) lease: Lease,
+    pub(crate) wall: Arc<dyn WallClock>,
+    pub(crate) entropy: Entropy,
+    pub(crate) tasks: Tasks,
+    store: OnceLock<Arc<dyn StateStore>>,
+    /// The engine itself, for calls from inside a turn.
+    pub(crate) engine: OnceLock<Weak<dyn Any + Send + Sync>>,
+    notices: mpsc::Sender<Notice>,
+    activations: AtomicU64,
+    waiting_bytes: AtomicUsize,
+}
+
+impl Core {
+    pub(crate) fn new(
+        config: Config,
+        lease: Lease,
+        wall: Arc<dyn WallClock>,
+        entropy: Entropy,
+        tasks: Tasks,
+        notices: mpsc::Sender<Notice>,
+    ) -> Self {
+        Self {
+            config,
+            lease,
+            wall,
+            entropy,
+            tasks,
+            store: OnceLock::new(),
+            engine: OnceLock::new(),
+            notices,
+            activations: AtomicU64::new(0),
+            waiting_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn store(&self) -> Option<&Arc<dyn StateStore>> {
+        self.store.get()
+    }
+
+    /// Set once, at assembly; later values are ignored.
+    pub(crate) fn use_store(&self, store: Arc<dyn StateStore>) {
+        let _ = self.store.set(store);
+    }
+
+    /// A fence that no other activation of this incarnation has.
+    pub(crate) fn next_fence(&self, epoch: Epoch) -> Fence {
+        Fence { epoch, seq: self.activations.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    /// Tells the leader of a higher term; a full queue means it is being told already.
+    pub(crate) fn fence_ahead(&self, term: u64) {
+        let _ = self.notices.try_send(Notice::FenceAhead(term));
+    }
+
+    /// Takes room for a waiting body; `None` when the host has no more.
+    pub(crate) fn wait_with(&self, bytes: usize) -> Option<Waiting<'_>> {
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let waiting = Waiting { core: self, bytes };
+        (before + bytes <= self.config.waiting_bytes_max).then_some(waiting)
+    }
+}
+
+/// Room that a waiting body takes; given back on drop.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a> {
+    core: &'a Core,
+    bytes: usize,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.core.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

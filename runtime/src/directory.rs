@@ -1,0 +1,142 @@
+//! Who is active here: the activations of one type by id.
+//!
+//! A sharded map that holds nothing but the activations themselves; the key is the
+//! id inside. No guard leaves this file, so none can live across an await. The
+//! hash of an id is known (it is its place on the ring), but strangers choose ids,
+//! so it is mixed with a number that they do not know.
+
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use odeon_base::ActorId;
+
+const SHARDS: usize = 64;
+
+/// What has an id.
+pub(crate) trait Keyed {
+    fn id(&self) -> &ActorId;
+}
+
+#[derive(Debug)]
+struct Slot<T>(Arc<T>);
+
+impl<T: Keyed> Borrow<ActorId> for Slot<T> {
+    fn borrow(&self) -> &ActorId {
+        self.0.id()
+    }
+}
+
+impl<T: Keyed> PartialEq for Slot<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl<T: Keyed> Eq for Slot<T> {}
+
+impl<T: Keyed> Hash for Slot<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Hash::hash(self.0.id(), state);
+    }
+}
+
+/// Mixes the one word that an id hashes to with a secret.
+#[derive(Debug, Clone, Copy)]
+struct Secret(u64);
+
+#[derive(Debug)]
+struct Mixer(u64);
+
+impl BuildHasher for Secret {
+    type Hasher = Mixer;
+
+    fn build_hasher(&self) -> Mixer {
+        Mixer(self.0)
+    }
+}
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // A folded multiplication: both halves of the wide product count.
+        let wide = u128::from(self.0 ^ word).wrapping_mul(u128::from(0x9e37_79b9_7f4a_7c15_u64));
+        let (low, high) = (wide & u128::from(u64::MAX), wide >> 64);
+        self.0 = u64::try_from(low ^ high).unwrap_or_default();
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The activations of one type.
+#[derive(Debug)]
+pub(crate) struct Directory<T: Keyed> {
+    slots: DashMap<Slot<T>, (), Secret>,
+}
+
+impl<T: Keyed> Directory<T> {
+    pub(crate) fn new(secret: u64) -> Self {
+        Self {
+            slots: DashMap::with_capacity_and_hasher_and_shard_amount(0, Secret(secret), SHARDS),
+        }
+    }
+
+    /// The activation of this id, if there is one.
+    pub(crate) fn get(&self, id: &ActorId) -> Option<Arc<T>> {
+        self.slots.get(id).map(|slot| Arc::clone(&slot.key().0))
+    }
+
+    /// The activation of this id, made if need be; says whether it was.
+    pub(crate) fn get_or_insert(
+        &self,
+        id: &ActorId,
+        make: impl FnOnce() -> Arc<T>,
+    ) -> (Arc<T>, bool) {
+        if let Some(found) = self.get(id) {
+            return (found, false);
+        }
+        let made = make();
+        match self.slots.entry(Slot(Arc::clone(&made))) {
+            Entry::Occupied(there) => (Arc::clone(&there.key().0), false),
+            Entry::Vacant(free) => {
+                free.insert(());
+                (made, true)
+            }
+        }
+    }
+
+    /// Takes this very activation out; another one of the same id stays.
+    pub(crate) fn remove(&self, activation: &Arc<T>) {
+        self.slots.remove_if(activation.id(), |slot, ()| Arc::ptr_eq(&slot.0, activation));
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Those that pass the test, in no order.
+    pub(crate) fn collect(&self, pick: impl Fn(&Arc<T>) -> bool) -> Vec<Arc<T>> {
+        let picked = self.slots.iter().filter(|slot| pick(&slot.key().0));
+        picked.map(|slot| Arc::clone(&slot.key().0)).collect()
+    }
+
+    /// Visits all, in no order; `visit` must not come back here.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&Arc<T>)) {
+        self.slots.iter().for_each(|slot| visit(&slot.key().0));
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        self.slots.clear();
+    }
+}

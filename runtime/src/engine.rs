@@ -1,0 +1,579 @@
+//! The engine: one handle in front of router, directory, turns and membership.
+//!
+//! Assembled from settings and seams; everything it starts belongs to the `Tasks`
+//! it is given. Read `router.rs` for how a call finds its actor and `execute.rs`
+//! for how it runs.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use odeon_base::{ActorType, Entropy, Execution, LeaseClock, TaskKind, Tasks, WallClock};
+use odeon_ring::{Policy, TypeOffer};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+
+use crate::activation::Cut;
+use crate::closing;
+use crate::config::{Config, TurnPolicy, TypeSpec};
+use crate::core::Core;
+use crate::drain;
+use crate::error::Error;
+use crate::execute::{self, Body, Detachable, Encoded, Native};
+use crate::idle::Idle;
+use crate::invocation::{ActorRef, Invocation, Reply};
+use crate::lease::Lease;
+use crate::mailbox::Why;
+use crate::membership::{Command, Membership, patience};
+use crate::metrics::TypeMetrics;
+use crate::ownership::{Identity, Ownership};
+use crate::router::{self, Path};
+use crate::seams::{Call, PlacementLink, Work};
+use crate::state;
+use crate::status::{Status, TypeStatus};
+use crate::store::{Item, Key, StateStore};
+use crate::turn::{Caller, Change, Turn};
+use crate::types::{TypeEntry, Types};
+
+/// What an engine is given from outside.
+#[derive(Debug)]
+pub struct Seams {
+    /// The way to placement.
+    pub placement: Arc<dyn PlacementLink>,
+    /// Counts suspend.
+    pub lease: Arc<dyn LeaseClock>,
+    /// The calendar.
+    pub wall: Arc<dyn WallClock>,
+    /// Jitter, ids, incarnations.
+    pub entropy: Entropy,
+    /// Owner of everything the engine starts.
+    pub tasks: Tasks,
+}
+
+/// The virtual-actor engine of one host. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    core: Arc<Core>,
+    types: Arc<Types>,
+    idle: Arc<Idle>,
+    commands: mpsc::Sender<Command>,
+    connected: watch::Receiver<bool>,
+    /// One change of what is offered at a time.
+    offering: Mutex<()>,
+    started: u64,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Activations and their hosting hold each other.
+        for entry in self.types.all() {
+            if let Some(hosting) = entry.hosting.swap(None) {
+                hosting.directory.clear();
+            }
+        }
+    }
+}
+
+/// An actor with the way to it looked up once; for callers that call it often.
+#[derive(Debug, Clone)]
+pub struct Target {
+    actor: ActorRef,
+    entry: Option<Arc<TypeEntry>>,
+}
+
+impl Target {
+    /// Who it is.
+    #[must_use]
+    pub fn actor(&self) -> &ActorRef {
+        &self.actor
+    }
+}
+
+/// Turns or activations that did not end in time when a host left.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("still active after {waited:?}: {}", left.iter().map(|(name, count)| format!("{count} of {name}")).collect::<Vec<_>>().join(", "))]
+pub struct StillBusy {
+    /// How long it was waited for.
+    pub waited: Duration,
+    /// Types and numbers of activations.
+    pub left: Vec<(ActorType, usize)>,
+}
+
+impl Engine {
+    /// Starts the membership and idle loops on `seams.tasks`.
+    #[must_use]
+    pub fn start(config: Config, seams: Seams) -> Self {
+        let Seams { placement, lease, wall, entropy, tasks } = seams;
+        let lease = Lease::new(lease);
+        let started = lease.now();
+        let (notify, notices) = mpsc::channel(8);
+        let (commands, received) = mpsc::channel(64);
+        let (connected, is_connected) = watch::channel(false);
+        let identity = Identity {
+            host: config.host.clone(),
+            address: Arc::clone(&config.address),
+            app: config.app.clone(),
+            namespace: config.namespace.clone(),
+        };
+        let core = Arc::new(Core::new(config, lease, wall, entropy, tasks.clone(), notify));
+        let inner = Arc::new(Inner {
+            core: Arc::clone(&core),
+            types: Arc::default(),
+            idle: Arc::default(),
+            commands: commands.clone(),
+            connected: is_connected,
+            offering: Mutex::new(()),
+            started,
+        });
+        let weak: Weak<Inner> = Arc::downgrade(&inner);
+        let _ = core.engine.set(weak);
+        let membership = Membership {
+            core: Arc::clone(&core),
+            types: Arc::clone(&inner.types),
+            link: placement,
+            ownership: Ownership::new(identity),
+            commands: received,
+            notices,
+            to_self: commands,
+            connected,
+            left: None,
+        };
+        tasks.spawn(TaskKind::Membership, membership.run());
+        let idle = Arc::clone(&inner.idle);
+        let stop = tasks.stopping().clone();
+        tasks.spawn(TaskKind::Idle, async move { idle.run(&core.lease, stop).await });
+        Self { inner }
+    }
+
+    /// The engine whose turn this is, for calls from inside it.
+    #[must_use]
+    pub fn of(turn: &Turn) -> Option<Self> {
+        let inner: Arc<dyn Any + Send + Sync> = turn.engine()?;
+        Some(Self { inner: inner.downcast().ok()? })
+    }
+
+    /// The engine's settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.core.config
+    }
+
+    /// Where actors keep their state; set once, later values are ignored.
+    pub fn use_store(&self, store: Arc<dyn StateStore>) {
+        self.inner.core.use_store(store);
+    }
+
+    /// Where actors keep their state.
+    #[must_use]
+    pub fn store(&self) -> Option<Arc<dyn StateStore>> {
+        self.inner.core.store().cloned()
+    }
+
+    /// Waits until this host holds a lease.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at will.
+    pub async fn ready(&self) {
+        let lease = &self.inner.core.lease;
+        loop {
+            let mut changed = std::pin::pin!(lease.changed.notified());
+            changed.as_mut().enable();
+            if lease.may_start(lease.now()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Hosts types here, or replaces how they are hosted; returns once calls to
+    /// them are routed here.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] when a type's settings contradict each other.
+    ///
+    /// # Cancel safety
+    /// When dropped, the types may or may not have been offered.
+    pub async fn offer(&self, specs: Vec<TypeSpec>) -> Result<(), Error> {
+        specs.iter().try_for_each(check)?;
+        let placed: Vec<ActorType> = specs
+            .iter()
+            .filter(|spec| spec.config.placement == Policy::Ring)
+            .map(|spec| spec.actor_type.clone())
+            .collect();
+        {
+            let _one = self.inner.offering.lock().await;
+            let core = &self.inner.core;
+            for spec in specs {
+                let entry = self.inner.types.get_or_add(&spec.actor_type, core.lease.now());
+                let hosting = entry.hosting.load_full();
+                if hosting.is_some_and(|hosting| {
+                    Arc::ptr_eq(&hosting.spec.behaviour, &spec.behaviour)
+                        && hosting.spec.config == spec.config
+                }) {
+                    continue;
+                }
+                if let Some(earlier) = entry.withdraw(core.lease.now()) {
+                    // Two hostings of a type must never overlap.
+                    drain::all(&earlier, earlier.spec.config.drain_timeout, Why::Asked).await;
+                }
+                entry.host(core, spec);
+            }
+            self.send_offers().await;
+        }
+        for actor_type in placed {
+            self.in_force(&actor_type).await;
+        }
+        Ok(())
+    }
+
+    /// Hosts types here no longer: their application is gone. Activations are
+    /// dropped without a goodbye; calls that wait go on waiting for a host.
+    pub async fn withdraw(&self, types: &[ActorType]) {
+        let _one = self.inner.offering.lock().await;
+        let now = self.inner.core.lease.now();
+        for actor_type in types {
+            let Some(entry) = self.inner.types.get(actor_type.as_str()) else { continue };
+            if let Some(hosting) = entry.withdraw(now) {
+                drain::cut_all(&hosting, Cut::Withdrawn);
+            }
+        }
+        self.send_offers().await;
+    }
+
+    async fn send_offers(&self) {
+        let mut offers = BTreeMap::new();
+        for entry in self.inner.types.all() {
+            if let Some(hosting) = entry.hosting.load_full() {
+                let config = &hosting.spec.config;
+                let offer = TypeOffer {
+                    actor_type: entry.actor_type.clone(),
+                    policy: config.placement,
+                    drain: config.drain_timeout,
+                };
+                offers.insert(entry.actor_type.clone(), offer);
+            }
+        }
+        // A closed queue means that the engine is stopping.
+        let _ = self.inner.commands.send(Command::Offer(offers)).await;
+    }
+
+    async fn in_force(&self, actor_type: &ActorType) {
+        let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
+        loop {
+            let mut changed = std::pin::pin!(entry.changed.notified());
+            changed.as_mut().enable();
+            let is_withdrawn = entry.hosting.load().is_none();
+            let view = entry.view.load_full();
+            let stands =
+                view.me.zip(view.chain.as_ref()).is_some_and(|(me, chain)| chain.newest().has(me));
+            if stands || is_withdrawn {
+                return;
+            }
+            tokio::select! {
+                () = changed => {}
+                () = self.inner.core.tasks.stopping().cancelled() => return,
+            }
+        }
+    }
+
+    /// Calls an actor's method.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::execution`] says whether the turn may have begun.
+    ///
+    /// # Cancel safety
+    /// A call that waits is taken out of its queue; a turn that began runs on (O7).
+    pub async fn call(&self, invocation: Invocation) -> Result<Reply, Error> {
+        let Invocation { actor, method, body, headers, deadline, chain } = invocation;
+        let bytes = body.len();
+        let entry = self.entry(&actor, deadline).await?;
+        let caller = Caller { deadline, chain };
+        let call = Encoded(Call { method, body, headers });
+        self.turn(&entry, &actor, caller, bytes, call).await
+    }
+
+    /// Looks the way to an actor up once.
+    #[must_use]
+    pub fn target(&self, actor: &ActorRef) -> Target {
+        Target { actor: actor.clone(), entry: self.inner.types.get(actor.actor_type.as_str()) }
+    }
+
+    /// Calls a native actor of this process without encoding anything.
+    ///
+    /// # Errors
+    /// As [`Engine::call`]; [`Error::Arguments`] when the type is not hosted here as `A`.
+    ///
+    /// # Cancel safety
+    /// As [`Engine::call`].
+    pub async fn run<A: Send + 'static, W: Work<A>>(
+        &self,
+        target: &Target,
+        caller: Caller,
+        work: W,
+    ) -> Result<W::Output, Error> {
+        match &target.entry {
+            Some(entry) => self.turn(entry, &target.actor, caller, 0, Native::new(work)).await,
+            None => {
+                let entry = self.entry(&target.actor, caller.deadline).await?;
+                self.turn(&entry, &target.actor, caller, 0, Native::new(work)).await
+            }
+        }
+    }
+
+    /// The entry of a type; waits for it while hosts may still be starting (RT-6).
+    async fn entry(
+        &self,
+        actor: &ActorRef,
+        deadline: Option<tokio::time::Instant>,
+    ) -> Result<Arc<TypeEntry>, Error> {
+        let core = &self.inner.core;
+        let types = &self.inner.types;
+        loop {
+            if let Some(entry) = types.get(actor.actor_type.as_str()) {
+                return Ok(entry);
+            }
+            let mut added = std::pin::pin!(types.added.notified());
+            added.as_mut().enable();
+            if types.get(actor.actor_type.as_str()).is_some() {
+                continue;
+            }
+            let left =
+                patience(Some(self.inner.started), core.lease.now(), core.config.no_host_wait);
+            let until = tokio::time::Instant::now() + left;
+            let until = deadline.map_or(until, |deadline| deadline.min(until));
+            if tokio::time::timeout_at(until, added).await.is_err() {
+                return Err(Error::NoHost {
+                    actor_type: actor.actor_type.clone(),
+                    id: actor.id.clone(),
+                });
+            }
+        }
+    }
+
+    async fn turn<B: Body>(
+        &self,
+        entry: &TypeEntry,
+        actor: &ActorRef,
+        mut caller: Caller,
+        bytes: usize,
+        body: B,
+    ) -> Result<B::Output, Error> {
+        let core = &*self.inner.core;
+        let path = Path { core, entry, idle: &self.inner.idle, actor, bytes };
+        let mut attempt = 0;
+        let (admitted, started) = loop {
+            let (admitted, started) = path.admit(&mut caller).await?;
+            if !admitted.activate {
+                break (admitted, started);
+            }
+            let made = Detachable::new(&core.tasks, execute::activate(admitted, caller.clone()));
+            match within(caller.deadline, made).await {
+                Some(Ok(admitted)) => break (admitted, started),
+                Some(Err(error)) => {
+                    let may_repeat = !matches!(error, Error::Activation { .. });
+                    if !(may_repeat
+                        && error.is_safe_to_retry()
+                        && attempt < core.config.attempts_max)
+                    {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(router::retry_wait(core, attempt)).await;
+                    attempt += 1;
+                }
+                None => return Err(too_late(actor, Execution::None)),
+            }
+        };
+        let deadline = caller.deadline;
+        let running = Detachable::new(&core.tasks, execute::turn(admitted, caller, started, body));
+        within(deadline, running).await.unwrap_or_else(|| Err(too_late(actor, Execution::Maybe)))
+    }
+
+    /// Reads a key of an actor's state, whether or not the actor is active.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`], [`Error::Fenced`], or what the store says.
+    pub async fn read_state(&self, actor: &ActorRef, key: &str) -> Result<Option<Item>, Error> {
+        if let Some(activation) = self.active(actor) {
+            let items = activation.read_state(vec![key.into()]).await?;
+            return Ok(items.into_iter().next().flatten());
+        }
+        let core = &self.inner.core;
+        let store = core.store().ok_or(Error::NoStore)?;
+        let scope = state::scope(&core.config.state_prefix, actor);
+        Ok(store.get(&Key::Actor(scope, key.into())).await?)
+    }
+
+    /// Commits changes to the state of an actor that is active here.
+    ///
+    /// # Errors
+    /// [`Error::NotActive`] when it is not; else as [`Turn::commit`].
+    ///
+    /// # Cancel safety
+    /// A commit that was sent is seen to its end.
+    pub async fn write_state(&self, actor: &ActorRef, changes: Vec<Change>) -> Result<(), Error> {
+        let core = &self.inner.core;
+        core.store().ok_or(Error::NoStore)?;
+        let activation = self.active(actor).ok_or(Error::NotActive)?;
+        let commit = async move { activation.commit_state(changes).await };
+        Detachable::new(&core.tasks, commit).await
+    }
+
+    fn active(&self, actor: &ActorRef) -> Option<Arc<crate::activation::Activation>> {
+        let entry = self.inner.types.get(actor.actor_type.as_str())?;
+        let hosting = entry.hosting.load_full()?;
+        let activation = hosting.directory.get(&actor.id)?;
+        (!activation.is_gone()).then_some(activation)
+    }
+
+    /// Ends an activation after its running turn, with a goodbye (DEA-5). `false`
+    /// when the actor was not active here.
+    ///
+    /// # Cancel safety
+    /// Once polled, the end is under way whether or not this is waited for.
+    pub async fn deactivate(&self, actor: &ActorRef) -> bool {
+        let Some(activation) = self.active(actor) else { return false };
+        let hosting = Arc::clone(&activation.hosting);
+        let fence = activation.with(|inner| inner.fence);
+        closing::close(&activation, Why::Asked);
+        loop {
+            let mut gone = std::pin::pin!(hosting.gone.notified());
+            gone.as_mut().enable();
+            // Waiting calls may have begun the next life of the same activation.
+            let is_over = activation.is_gone() || activation.with(|inner| inner.fence) != fence;
+            if is_over {
+                return true;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(50), gone).await;
+        }
+    }
+
+    /// What an operator may want to know.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let core = &self.inner.core;
+        let has_store = core.store().is_some();
+        let types = self.inner.types.all().into_iter().map(|entry| {
+            let hosting = entry.hosting.load_full();
+            let needs_store = hosting.as_ref().is_some_and(|hosting| {
+                !hosting.spec.config.stateless && hosting.spec.config.placement == Policy::Ring
+            });
+            TypeStatus {
+                actor_type: entry.actor_type.clone(),
+                is_hosted: hosting.is_some(),
+                placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
+                active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
+                epoch: entry.view.load().chain.as_ref().map(|chain| chain.newest().epoch()),
+                blocked: (needs_store && !has_store).then_some("no state store"),
+            }
+        });
+        let has_lease = core.lease.may_answer(core.lease.now());
+        Status {
+            types: types.collect(),
+            is_placement_connected: *self.inner.connected.borrow(),
+            incarnation: has_lease.then(|| core.lease.incarnation()),
+            lease_left: core.lease.left(),
+        }
+    }
+
+    /// The numbers of all types that were ever hosted here.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<TypeMetrics> {
+        let now = self.inner.core.lease.now();
+        let numbers = self.inner.types.all().into_iter().map(|entry| {
+            let (mut waiting, mut oldest, mut active) = (0, now, 0);
+            if let Some(hosting) = entry.hosting.load_full() {
+                active = hosting.directory.len();
+                hosting.directory.each(|activation| {
+                    let (count, since) = activation.with(|inner| inner.mailbox.waiting());
+                    waiting += count;
+                    oldest = oldest.min(since.unwrap_or(now));
+                });
+            }
+            let age = Duration::from_nanos(now - oldest);
+            entry.counters.snapshot(&entry.actor_type, active, (waiting, age))
+        });
+        numbers.collect()
+    }
+
+    /// Leaves the cluster in order: tables without this host, drain, goodbyes,
+    /// release; the lease goes on until [`Engine::farewell`].
+    ///
+    /// # Errors
+    /// [`StillBusy`] when that took longer than `limit`; what is left is named.
+    pub async fn leave(&self, limit: Duration) -> Result<(), StillBusy> {
+        let (told, left) = oneshot::channel();
+        let _ = self.inner.commands.send(Command::Leave(told)).await;
+        let leaving = async {
+            let _ = left.await;
+            for hosting in self.hostings(Policy::Ring) {
+                drain::all(&hosting, limit, Why::Moved).await;
+            }
+        };
+        if tokio::time::timeout(limit, leaving).await.is_ok() {
+            return Ok(());
+        }
+        let busy = self.hostings(Policy::Ring).into_iter();
+        let left = busy
+            .map(|hosting| (hosting.spec.actor_type.clone(), hosting.directory.len()))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        Err(StillBusy { waited: limit, left })
+    }
+
+    /// Ends the activations of the system actors, then this life: it runs nothing
+    /// any more and never will. Call it after the stores are out of use.
+    pub async fn farewell(&self, limit: Duration) {
+        for policy in [Policy::Local, Policy::Holder] {
+            for hosting in self.hostings(policy) {
+                drain::all(&hosting, limit, Why::Asked).await;
+            }
+        }
+        let (told, said) = oneshot::channel();
+        if self.inner.commands.send(Command::Farewell(told)).await.is_ok() {
+            let _ = tokio::time::timeout(limit, said).await;
+        }
+    }
+
+    fn hostings(&self, policy: Policy) -> Vec<Arc<crate::activation::Hosting>> {
+        let all = self.inner.types.all().into_iter();
+        all.filter_map(|entry| entry.hosting.load_full())
+            .filter(|hosting| hosting.spec.config.placement == policy)
+            .collect()
+    }
+}
+
+/// Waits for a future until the deadline, if there is one; `None` when it passed.
+async fn within<T>(
+    deadline: Option<tokio::time::Instant>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    match deadline {
+        None => Some(future.await),
+        Some(deadline) => tokio::time::timeout_at(deadline, future).await.ok(),
+    }
+}
+
+fn too_late(actor: &ActorRef, execution: Execution) -> Error {
+    let (actor_type, id) = (actor.actor_type.clone(), actor.id.clone());
+    match execution {
+        Execution::None => Error::QueueTimeout { actor_type, id },
+        Execution::Maybe | Execution::Done => Error::TurnTimeout { actor_type, id },
+    }
+}
+
+fn check(spec: &TypeSpec) -> Result<(), Error> {
+    let actor_type = &spec.actor_type;
+    let overlaps = spec.config.reentrancy.is_some()
+        || matches!(spec.config.turns, TurnPolicy::Concurrent { .. });
+    if overlaps && !spec.behaviour.is_shared() {
+        return Err(Error::Arguments(format!(
+            "actor type '{actor_type}' cannot be reentrant or concurrent: its methods take &mut self"
+        )));
+    }
+    Ok(())
+}

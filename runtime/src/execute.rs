@@ -1,0 +1,409 @@
+//! Running one admitted turn, from making the memory to passing on the answer.
+//!
+//! The turn is one boxed future. Its caller polls it; when the caller leaves, it
+//! moves to a task and runs on (O7). It ends early only when it is cut: the lease,
+//! the drain or its own limit ended, and then its future is dropped.
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use odeon_base::backoff::Backoff;
+use odeon_base::{Execution, TaskKind, Tasks};
+
+use crate::activation::{Activation, Cut};
+use crate::closing;
+use crate::config::Preload;
+use crate::error::Error;
+use crate::invocation::Reply;
+use crate::lease::nanos;
+use crate::mailbox::Why;
+use crate::metrics::Outcome;
+use crate::seams::{Call, Instance, Work};
+use crate::sync::lock;
+use crate::turn::{Caller, Turn};
+
+/// Between tries to make an actor's memory (ACT-3).
+const REACTIVATE: Backoff =
+    Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
+/// Failing actors remembered per type; more are not remembered.
+const FAILURES_MAX: usize = 10_000;
+
+/// What a turn does, once its memory is at hand.
+pub(crate) trait Body: Send + 'static {
+    type Output: Send + 'static;
+
+    fn run(
+        self,
+        instance: &mut Instance,
+        turn: &Turn,
+        activation: &Activation,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
+/// A call in bytes.
+#[derive(Debug)]
+pub(crate) struct Encoded(pub(crate) Call);
+
+impl Body for Encoded {
+    type Output = Reply;
+
+    async fn run(
+        self,
+        instance: &mut Instance,
+        turn: &Turn,
+        activation: &Activation,
+    ) -> Result<Reply, Error> {
+        activation.hosting.spec.behaviour.invoke(instance, turn, self.0).await
+    }
+}
+
+/// A call in Rust's own types.
+#[derive(Debug)]
+pub(crate) struct Native<A, W> {
+    work: W,
+    actor: std::marker::PhantomData<fn() -> A>,
+}
+
+impl<A, W> Native<A, W> {
+    pub(crate) fn new(work: W) -> Self {
+        Self { work, actor: std::marker::PhantomData }
+    }
+}
+
+impl<A: Send + 'static, W: Work<A>> Body for Native<A, W> {
+    type Output = W::Output;
+
+    async fn run(
+        self,
+        instance: &mut Instance,
+        turn: &Turn,
+        activation: &Activation,
+    ) -> Result<W::Output, Error> {
+        if let Instance::Owned(object) = instance
+            && let Some(actor) = object.downcast_mut::<A>()
+        {
+            return self.work.run(actor, turn).await;
+        }
+        let actor_type = &activation.actor.actor_type;
+        let wanted = std::any::type_name::<A>();
+        Err(Error::Arguments(format!("actor type '{actor_type}' is not hosted here as {wanted}")))
+    }
+}
+
+/// A turn that the mailbox has let begin; ends it on drop.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) activation: Arc<Activation>,
+    /// The memory has to be made first.
+    pub(crate) activate: bool,
+    is_over: bool,
+}
+
+impl Admitted {
+    pub(crate) fn new(activation: Arc<Activation>, activate: bool) -> Self {
+        Self { activation, activate, is_over: false }
+    }
+
+    /// Ends the turn: the memory goes back, the next call is let in.
+    fn end(&mut self, instance: Option<Instance>, now: u64, forget: bool) {
+        self.is_over = true;
+        let activation = &self.activation;
+        let effects = activation.with(|inner| {
+            if let Some(instance) = instance {
+                inner.instance = instance;
+            }
+            if forget {
+                inner.mailbox.note(Why::Forget);
+            }
+            inner.last_used = now;
+            inner.mailbox.exit(&activation.hosting.rules)
+        });
+        if let Some(why) = activation.apply(effects) {
+            closing::spawn(activation, why);
+        }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let now = self.activation.hosting.core.lease.now();
+            self.end(None, now, true);
+        }
+    }
+}
+
+/// Makes the memory of an activation that has none; the turn stays admitted.
+pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<Admitted, Error> {
+    let activation = Arc::clone(&admitted.activation);
+    let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
+    let making = AssertUnwindSafe(make(&activation, &turn)).catch_unwind();
+    let error = match until_cut(&activation, making).await {
+        Ok(Ok(Ok(instance))) => {
+            admitted.activate = false;
+            activation.with(|inner| inner.instance = instance);
+            activation.hosting.counters.activations.fetch_add(1, Ordering::Relaxed);
+            forgive(&activation);
+            activation.event(|mailbox, rules| mailbox.activated(rules));
+            return Ok(admitted);
+        }
+        Ok(Ok(Err(error))) => error,
+        Ok(Err(panic)) => panicked(&activation, &*panic),
+        Err(cut) => cut_error(&activation, cut),
+    };
+    Err(not_made(&mut admitted, error))
+}
+
+/// Runs the turn to its end. `started` is the lease clock's time of admission.
+pub(crate) async fn turn<B: Body>(
+    mut admitted: Admitted,
+    caller: Caller,
+    started: u64,
+    body: B,
+) -> Result<B::Output, Error> {
+    let activation = Arc::clone(&admitted.activation);
+    let hosting = &*activation.hosting;
+    hosting.counters.turn_started();
+    let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
+    let mut instance = Instance::Remote;
+    let ended = {
+        let work = async {
+            // The limit of the whole type (TURN-8); never closed, so it cannot fail.
+            let _permit = match &hosting.turns {
+                Some(turns) => turns.acquire().await.ok(),
+                None => None,
+            };
+            activation.with(|inner| checkout(&mut inner.instance, &mut instance));
+            body.run(&mut instance, &turn, &activation).await
+        };
+        until_cut(&activation, AssertUnwindSafe(work).catch_unwind()).await
+    };
+    let now = hosting.core.lease.now();
+    let (result, outcome) = judge(&activation, ended, now);
+    hosting.counters.turn_ended(outcome, now.saturating_sub(started));
+    match outcome {
+        Outcome::Done | Outcome::Failed => {
+            // A shared memory is a clone of what is there already.
+            let back = matches!(instance, Instance::Owned(_)).then_some(instance);
+            admitted.end(back, now, false);
+        }
+        Outcome::Panicked | Outcome::Cut => admitted.end(Some(instance), now, true),
+    }
+    result
+}
+
+fn checkout(kept: &mut Instance, mine: &mut Instance) {
+    *mine = match kept {
+        Instance::Remote => Instance::Remote,
+        Instance::Owned(_) => std::mem::take(kept),
+        Instance::Shared(shared) => Instance::Shared(Arc::clone(shared)),
+    };
+}
+
+/// Makes the memory: claim and preload if the type wants it, then the behaviour's own.
+async fn make(activation: &Arc<Activation>, turn: &Turn) -> Result<Instance, Error> {
+    let hosting = &activation.hosting;
+    match &hosting.spec.config.preload {
+        Preload::None => {}
+        Preload::Keys(keys) => drop(activation.read_state(keys.to_vec()).await?),
+        Preload::All => activation.preload_all().await?,
+    }
+    hosting.spec.behaviour.activate(turn).await
+}
+
+/// The memory could not be made: nothing stays behind, who waits is told (ACT-3).
+fn not_made(admitted: &mut Admitted, error: Error) -> Error {
+    let activation = &admitted.activation;
+    let actor = &activation.actor;
+    let error = match error {
+        // Refused before anything began: the router sends the call again.
+        error @ (Error::Fenced { .. } | Error::LeaseLost { .. } | Error::Activation { .. }) => {
+            error
+        }
+        other => {
+            blame(activation);
+            Error::Activation {
+                actor_type: actor.actor_type.clone(),
+                id: actor.id.clone(),
+                reason: other.to_string(),
+            }
+        }
+    };
+    activation.hosting.counters.activation_failures.fetch_add(1, Ordering::Relaxed);
+    activation.event(|mailbox, _| mailbox.activation_failed(&error));
+    admitted.is_over = true;
+    error
+}
+
+/// Remembers that an actor could not be made, and when to try again.
+fn blame(activation: &Activation) {
+    let hosting = &activation.hosting;
+    let now = hosting.core.lease.now();
+    let mut failures = lock(&hosting.failures);
+    if failures.len() >= FAILURES_MAX {
+        failures.retain(|_, (_, until)| *until > now);
+    }
+    if failures.len() < FAILURES_MAX {
+        let (attempts, until) = failures.entry(activation.actor.id.clone()).or_default();
+        *attempts += 1;
+        // The first repetition comes at once.
+        let wait = match *attempts {
+            1 => Duration::ZERO,
+            again => REACTIVATE.wait(again - 2, 1.0),
+        };
+        *until = now.saturating_add(nanos(wait));
+    }
+}
+
+fn forgive(activation: &Activation) {
+    let mut failures = lock(&activation.hosting.failures);
+    if !failures.is_empty() {
+        failures.remove(&activation.actor.id);
+    }
+}
+
+/// How the work ended: its result, a panic's payload, or a cut.
+type Ended<T> = Result<std::thread::Result<Result<T, Error>>, Cut>;
+
+async fn until_cut<T>(
+    activation: &Activation,
+    work: impl Future<Output = std::thread::Result<Result<T, Error>>>,
+) -> Ended<T> {
+    let hosting = &activation.hosting;
+    let mut work = pin!(work);
+    let mut cuts = pin!(hosting.cuts.notified());
+    let mut limit: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = work.as_mut().poll(cx) {
+            return Poll::Ready(Ok(result));
+        }
+        loop {
+            let why = activation.cut_reason();
+            if why != Cut::Not {
+                return Poll::Ready(Err(why));
+            }
+            match cuts.as_mut().poll(cx) {
+                // Somebody of the type was cut: look again, and listen for the next.
+                Poll::Ready(()) => cuts.set(hosting.cuts.notified()),
+                Poll::Pending => break,
+            }
+        }
+        if let Some(max) = hosting.spec.config.turn_max {
+            let sleep = limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max)));
+            if sleep.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Cut::TooLong));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Whether the answer may be passed on, and what it counts as.
+fn judge<T>(
+    activation: &Arc<Activation>,
+    ended: Ended<T>,
+    now: u64,
+) -> (Result<T, Error>, Outcome) {
+    let hosting = &activation.hosting;
+    let cut = match &ended {
+        Err(Cut::TooLong) => {
+            activation.cut(Cut::TooLong);
+            Cut::TooLong
+        }
+        Err(why) => *why,
+        Ok(_) => activation.cut_reason(),
+    };
+    if cut != Cut::Not {
+        return (Err(cut_error(activation, cut)), Outcome::Cut);
+    }
+    if hosting.is_leased() && !hosting.core.lease.may_answer(now) {
+        activation.cut(Cut::Lease);
+        return (Err(cut_error(activation, Cut::Lease)), Outcome::Cut);
+    }
+    match ended {
+        Ok(Ok(Ok(value))) => (Ok(value), Outcome::Done),
+        Ok(Ok(Err(error))) => (Err(error), Outcome::Failed),
+        Ok(Err(panic)) => (Err(panicked(activation, &*panic)), Outcome::Panicked),
+        Err(why) => (Err(cut_error(activation, why)), Outcome::Cut),
+    }
+}
+
+fn panicked(activation: &Activation, payload: &(dyn std::any::Any + Send)) -> Error {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = text
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned());
+    tracing::error!(
+        actor_type = %activation.actor.actor_type,
+        actor_id = %activation.actor.id,
+        "a turn panicked: {message}"
+    );
+    Error::Panicked {
+        actor_type: activation.actor.actor_type.clone(),
+        id: activation.actor.id.clone(),
+        message,
+    }
+}
+
+fn cut_error(activation: &Activation, cut: Cut) -> Error {
+    let actor_type = activation.actor.actor_type.clone();
+    let id = activation.actor.id.clone();
+    match cut {
+        Cut::Not | Cut::Lease => Error::LeaseLost { execution: Execution::Maybe },
+        Cut::Fenced => Error::Fenced { actor_type, id, execution: Execution::Maybe },
+        Cut::TooLong => {
+            let limit = activation.hosting.spec.config.turn_max.unwrap_or(Duration::ZERO);
+            Error::TurnTooLong { actor_type, id, limit }
+        }
+        Cut::Drain => Error::AppLost {
+            reason: format!("actor '{actor_type}||{id}' moved before its turn ended"),
+            execution: Execution::Maybe,
+        },
+        Cut::Withdrawn => Error::AppLost {
+            reason: "actor host disconnected before responding".to_owned(),
+            execution: Execution::Maybe,
+        },
+    }
+}
+
+/// A turn polled by its caller, moved to a task when the caller leaves (O7).
+pub(crate) struct Detachable<'a, T: Send + 'static> {
+    tasks: &'a Tasks,
+    running: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+}
+
+impl<'a, T: Send + 'static> Detachable<'a, T> {
+    pub(crate) fn new(tasks: &'a Tasks, running: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { tasks, running: Some(Box::pin(running)) }
+    }
+}
+
+impl<T: Send + 'static> Future for Detachable<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(running) = self.running.as_mut() else { return Poll::Pending };
+        let polled = running.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.running = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for Detachable<'_, T> {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take()
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            self.tasks.spawn(TaskKind::DetachedTurn, async move { drop(running.await) });
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What the engine counts of each actor type (TURN-10).
+//!
+//! Counters are striped over a few cache lines, because two workers that count in
+//! one line would pay more for it than for the turn. The text form is made
+//! further out.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use odeon_base::ActorType;
+
+/// Upper bounds of the histograms' buckets, in microseconds; one more is open.
+pub const BUCKETS_MICROS: [u64; 16] = [
+    10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
+    1_000_000, 5_000_000, 30_000_000,
+];
+
+const STRIPES: usize = 8;
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Failed,
+    Panicked,
+    Cut,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe {
+    started: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+    panicked: AtomicU64,
+    cut: AtomicU64,
+    micros: AtomicU64,
+    buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
+}
+
+/// Durations by bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// How many fell into each bucket of [`BUCKETS_MICROS`]; the last is open.
+    pub counts: Vec<u64>,
+    /// Their sum.
+    pub sum: Duration,
+}
+
+/// The numbers of one actor type at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeMetrics {
+    /// The type.
+    pub actor_type: ActorType,
+    /// Activations in memory.
+    pub active: usize,
+    /// Calls that wait.
+    pub waiting: usize,
+    /// Turns that run.
+    pub running: u64,
+    /// For how long the call has waited that waits longest.
+    pub oldest_waiter: Duration,
+    /// Turns that ended well.
+    pub turns_done: u64,
+    /// Turns that ended with an error.
+    pub turns_failed: u64,
+    /// Turns that panicked.
+    pub turns_panicked: u64,
+    /// Turns that were cut: the lease, the drain or their own limit ended.
+    pub turns_cut: u64,
+    /// Calls refused because too many waited.
+    pub refused: u64,
+    /// Activations made.
+    pub activations: u64,
+    /// Activations that could not be made.
+    pub activation_failures: u64,
+    /// Activations ended.
+    pub deactivations: u64,
+    /// Goodbyes that failed or took too long.
+    pub deactivation_failures: u64,
+    /// How long calls waited; those that did not wait count as zero.
+    pub wait: Histogram,
+    /// How long turns ran.
+    pub turn: Histogram,
+}
+
+/// The counters of one type.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    stripes: [Stripe; STRIPES],
+    waits: Waits,
+    pub(crate) refused: AtomicU64,
+    pub(crate) activations: AtomicU64,
+    pub(crate) activation_failures: AtomicU64,
+    pub(crate) deactivations: AtomicU64,
+    pub(crate) deactivation_failures: AtomicU64,
+}
+
+/// Waits that were longer than nothing; rare enough for one line.
+#[derive(Debug, Default)]
+struct Waits {
+    micros: AtomicU64,
+    buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
+}
+
+fn bucket_of(micros: u64) -> usize {
+    BUCKETS_MICROS.partition_point(|&bound| bound < micros)
+}
+
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
+    }
+    MINE.with(|mine| *mine)
+}
+
+impl Counters {
+    pub(crate) fn turn_started(&self) {
+        self.stripes[stripe()].started.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn turn_ended(&self, outcome: Outcome, nanos: u64) {
+        let stripe = &self.stripes[stripe()];
+        let counter = match outcome {
+            Outcome::Done => &stripe.done,
+            Outcome::Failed => &stripe.failed,
+            Outcome::Panicked => &stripe.panicked,
+            Outcome::Cut => &stripe.cut,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let micros = nanos / 1_000;
+        stripe.micros.fetch_add(micros, Ordering::Relaxed);
+        stripe.buckets[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn waited(&self, nanos: u64) {
+        let micros = nanos / 1_000;
+        self.waits.micros.fetch_add(micros, Ordering::Relaxed);
+        self.waits.buckets[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sum(&self, pick: impl Fn(&Stripe) -> &AtomicU64) -> u64 {
+        self.stripes.iter().map(|stripe| pick(stripe).load(Ordering::Relaxed)).sum()
+    }
+
+    /// The numbers now; the engine adds what it knows of activations.
+    pub(crate) fn snapshot(
+        &self,
+        actor_type: &ActorType,
+        active: usize,
+        (waiting, oldest_waiter): (usize, Duration),
+    ) -> TypeMetrics {
+        let buckets = 0..=BUCKETS_MICROS.len();
+        let turn = Histogram {
+            counts: buckets.clone().map(|at| self.sum(|stripe| &stripe.buckets[at])).collect(),
+            sum: Duration::from_micros(self.sum(|stripe| &stripe.micros)),
+        };
+        let started = self.sum(|stripe| &stripe.started);
+        let ended: u64 = turn.counts.iter().sum();
+        let mut wait = Histogram {
+            counts: buckets.map(|at| self.waits.buckets[at].load(Ordering::Relaxed)).collect(),
+            sum: Duration::from_micros(self.waits.micros.load(Ordering::Relaxed)),
+        };
+        let waited: u64 = wait.counts.iter().sum();
+        wait.counts[0] += started.saturating_sub(waited);
+        TypeMetrics {
+            actor_type: actor_type.clone(),
+            active,
+            waiting,
+            running: started.saturating_sub(ended),
+            oldest_waiter,
+            turns_done: self.sum(|stripe| &stripe.done),
+            turns_failed: self.sum(|stripe| &stripe.failed),
+            turns_panicked: self.sum(|stripe| &stripe.panicked),
+            turns_cut: self.sum(|stripe| &stripe.cut),
+            refused: self.refused.load(Ordering::Relaxed),
+            activations: self.activations.load(Ordering::Relaxed),
+            activation_failures: self.activation_failures.load(Ordering::Relaxed),
+            deactivations: self.deactivations.load(Ordering::Relaxed),
+            deactivation_failures: self.deactivation_failures.load(Ordering::Relaxed),
+            wait,
+            turn,
+        }
+    }
+}

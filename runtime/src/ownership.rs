@@ -1,0 +1,472 @@
+//! This host's side of `design/ownership.md`: its life under leases, and what it
+//! has heard of tables and marks. Pure.
+//!
+//! Each event returns actions; there is no clock, no channel and no lock in here.
+//! Times are the lease clock's. The shell is `membership.rs`; what a shut gate
+//! means to activations is `drain.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use odeon_base::{ActorType, AppId, Epoch, Incarnation, Namespace};
+use odeon_ring::change::{Join, TypeReport, Update};
+use odeon_ring::{Chain, Mark, Member, Policy, Rings, ToHost, ToPlacement, TypeKey, TypeOffer};
+
+use crate::lease::Grant;
+
+/// Part of the lease after which no turn starts.
+const STOP: f64 = 0.8;
+/// Part of the lease after which turns are cut.
+const CUT: f64 = 0.9;
+/// Renewals in one lease.
+const RENEWALS: u32 = 5;
+
+/// What the shell has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    /// Send to placement.
+    Send(ToPlacement),
+    /// The lease runs, or runs on.
+    Grant(Grant),
+    /// The lease is over: cut turns, drop activations, tell nobody.
+    Lapse,
+    /// The view of this type changed.
+    Publish(ActorType),
+    /// A table shut gates: drain what lives behind them, then report [`Ownership::drained`].
+    Drain(ActorType, Epoch),
+    /// Everything is released after [`Ownership::leave`].
+    Left,
+}
+
+/// Where this host's life stands; data lives in the state it belongs to.
+#[derive(Debug, Clone)]
+enum Life {
+    /// No lease, none asked for.
+    Out,
+    /// Asked for one.
+    Joining { incarnation: Incarnation, sent: Duration },
+    /// Holds one.
+    Live(Live),
+    /// Said farewell; nothing follows.
+    Gone,
+}
+
+#[derive(Debug, Clone)]
+struct Live {
+    incarnation: Incarnation,
+    /// When the renewal was sent that was granted last.
+    from: Duration,
+    lease: Duration,
+    next_seq: u64,
+    last_sent: Duration,
+    /// Renewals that have no answer yet.
+    pending: BTreeMap<u64, Duration>,
+    is_leaving: bool,
+}
+
+/// What is known of one type.
+#[derive(Debug, Clone)]
+struct Known {
+    chain: Chain,
+    /// Newest table that this incarnation has released.
+    released: Option<Epoch>,
+    /// Tables whose drain is over, not yet covered by `released`.
+    drained: BTreeSet<Epoch>,
+}
+
+/// Who this host is.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) host: odeon_base::HostName,
+    pub(crate) address: std::sync::Arc<str>,
+    pub(crate) app: AppId,
+    pub(crate) namespace: Namespace,
+}
+
+/// The host's side of ownership.
+#[derive(Debug)]
+pub(crate) struct Ownership {
+    identity: Identity,
+    rings: Rings,
+    life: Life,
+    /// The incarnation that lapsed last: the next one replaces it.
+    previous: Option<Incarnation>,
+    is_connected: bool,
+    /// The highest term that granted a lease here.
+    term: u64,
+    offers: BTreeMap<ActorType, TypeOffer>,
+    known: BTreeMap<ActorType, Known>,
+}
+
+impl Ownership {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            rings: Rings::default(),
+            life: Life::Out,
+            previous: None,
+            is_connected: false,
+            term: 0,
+            offers: BTreeMap::new(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The incarnation that holds the lease, if any does.
+    pub(crate) fn incarnation(&self) -> Option<Incarnation> {
+        match &self.life {
+            Life::Live(live) => Some(live.incarnation),
+            Life::Out | Life::Joining { .. } | Life::Gone => None,
+        }
+    }
+
+    /// The tables of a type and the newest one released here.
+    pub(crate) fn view(&self, actor_type: &ActorType) -> (Option<&Chain>, Option<Epoch>) {
+        match self.known.get(actor_type) {
+            Some(known) => (Some(&known.chain), known.released),
+            None => (None, None),
+        }
+    }
+
+    /// A stream to placement is open; `fresh` is a new random number.
+    pub(crate) fn connected(&mut self, now: Duration, fresh: Incarnation) -> Vec<Action> {
+        self.is_connected = true;
+        match &self.life {
+            // Out | Joining -> Joining: the Join before may never have arrived.
+            Life::Out | Life::Joining { .. } => vec![self.join(now, fresh)],
+            Life::Live(live) => {
+                let incarnation = live.incarnation;
+                let mut actions = vec![Action::Send(ToPlacement::Report {
+                    incarnation,
+                    lapsed: false,
+                    types: self.reports(),
+                })];
+                actions.extend(self.renew(now));
+                actions
+            }
+            Life::Gone => Vec::new(),
+        }
+    }
+
+    /// The stream broke: a hint, nothing more. The lease runs on.
+    pub(crate) fn disconnected(&mut self) {
+        self.is_connected = false;
+        if let Life::Live(live) = &mut self.life {
+            live.pending.clear();
+        }
+    }
+
+    /// Word from placement.
+    pub(crate) fn received(&mut self, message: ToHost, now: Duration) -> Vec<Action> {
+        match message {
+            ToHost::Lease { term, incarnation, seq, duration, drain_limit } => {
+                self.leased(term, incarnation, seq, duration, drain_limit, now)
+            }
+            ToHost::Prepare { key, epoch, update, hash } if epoch.term >= self.term => {
+                self.prepared(&key, epoch, &update, hash)
+            }
+            ToHost::Commit { key, marks, base } if base.term >= self.term || self.knows(&key) => {
+                let Some(known) = self.known.get_mut(&key.actor_type) else { return Vec::new() };
+                known.chain.commit(&marks, base);
+                vec![Action::Publish(key.actor_type)]
+            }
+            // A term below the one that granted the lease: an old leader's late word.
+            ToHost::Prepare { .. } | ToHost::Commit { .. } => Vec::new(),
+            ToHost::Expired { incarnation } if self.incarnation() == Some(incarnation) => {
+                self.lapse()
+            }
+            ToHost::Expired { .. } | ToHost::NotLeader { .. } => Vec::new(),
+        }
+    }
+
+    fn knows(&self, key: &TypeKey) -> bool {
+        self.known.contains_key(&key.actor_type)
+    }
+
+    /// Time passed; `fresh` is a new random number, for when a new life begins.
+    pub(crate) fn tick(&mut self, now: Duration, fresh: Incarnation) -> Vec<Action> {
+        let Life::Live(live) = &self.life else {
+            return match &self.life {
+                // Joining: ask again once a lease's length has passed without an answer.
+                Life::Joining { sent, .. }
+                    if self.is_connected && now.saturating_sub(*sent) >= Duration::from_secs(5) =>
+                {
+                    vec![self.join(now, fresh)]
+                }
+                Life::Out if self.is_connected => vec![self.join(now, fresh)],
+                Life::Out | Life::Joining { .. } | Life::Live(_) | Life::Gone => Vec::new(),
+            };
+        };
+        // Live, stopped -> out: at 0.9 L.
+        if now.saturating_sub(live.from) >= live.lease.mul_f64(CUT) {
+            let mut actions = self.lapse();
+            if self.is_connected {
+                actions.push(self.join(now, fresh));
+            }
+            return actions;
+        }
+        if now.saturating_sub(live.last_sent) >= live.lease / RENEWALS {
+            return self.renew(now);
+        }
+        Vec::new()
+    }
+
+    /// When [`Ownership::tick`] is due next.
+    pub(crate) fn next_tick(&self, now: Duration) -> Duration {
+        match &self.life {
+            Life::Live(live) => {
+                let cut = live.from + live.lease.mul_f64(CUT);
+                let renewal = live.last_sent + live.lease / RENEWALS;
+                cut.min(renewal).saturating_sub(now)
+            }
+            Life::Out | Life::Joining { .. } | Life::Gone => Duration::from_secs(1),
+        }
+    }
+
+    /// The types offered from now on.
+    pub(crate) fn offer(&mut self, offers: BTreeMap<ActorType, TypeOffer>) -> Vec<Action> {
+        self.offers = offers;
+        match &self.life {
+            Life::Live(live) if !live.is_leaving => {
+                vec![Action::Send(ToPlacement::Offer {
+                    incarnation: live.incarnation,
+                    types: self.placed_offers(),
+                })]
+            }
+            Life::Out | Life::Joining { .. } | Life::Live(_) | Life::Gone => Vec::new(),
+        }
+    }
+
+    /// Nothing is active any more behind gates that this table shut.
+    pub(crate) fn drained(&mut self, actor_type: &ActorType, epoch: Epoch) -> Vec<Action> {
+        let Some(me) = self.incarnation() else { return Vec::new() };
+        let key = self.key(actor_type);
+        let Some(known) = self.known.get_mut(actor_type) else { return Vec::new() };
+        known.drained.insert(epoch);
+        let tables = known.chain.tables();
+        let earlier = known.released;
+        let covered = tables
+            .iter()
+            .map(|table| table.epoch())
+            .filter(|epoch| earlier.is_none_or(|released| *epoch > released))
+            .take_while(|epoch| known.drained.contains(epoch))
+            .last();
+        let Some(covered) = covered else { return Vec::new() };
+        known.released = Some(covered);
+        known.drained.retain(|epoch| *epoch > covered);
+        let released = ToPlacement::Released { incarnation: me, key, epoch: covered };
+        let mut actions = vec![Action::Publish(actor_type.clone()), Action::Send(released)];
+        if self.has_left() {
+            actions.push(Action::Left);
+        }
+        actions
+    }
+
+    /// A store's record shows a higher term than the leader's.
+    pub(crate) fn fence_ahead(&self, term: u64) -> Vec<Action> {
+        vec![Action::Send(ToPlacement::FenceAhead { term })]
+    }
+
+    /// Wants to go: tables without this host, please.
+    pub(crate) fn leave(&mut self) -> Vec<Action> {
+        match &mut self.life {
+            Life::Live(live) => {
+                live.is_leaving = true;
+                let mut actions =
+                    vec![Action::Send(ToPlacement::Leave { incarnation: live.incarnation })];
+                if self.has_left() {
+                    actions.push(Action::Left);
+                }
+                actions
+            }
+            Life::Out | Life::Joining { .. } | Life::Gone => vec![Action::Left],
+        }
+    }
+
+    /// Live -> Gone: it runs nothing and never will.
+    pub(crate) fn farewell(&mut self) -> Vec<Action> {
+        let actions = match &self.life {
+            Life::Live(live) => {
+                vec![Action::Send(ToPlacement::Farewell { incarnation: live.incarnation })]
+            }
+            Life::Out | Life::Joining { .. } | Life::Gone => Vec::new(),
+        };
+        self.life = Life::Gone;
+        actions
+    }
+
+    /// Whether no table holds this host any more, and all of them are released.
+    fn has_left(&self) -> bool {
+        let Life::Live(live) = &self.life else { return true };
+        let me = live.incarnation;
+        live.is_leaving
+            && self.known.values().all(|known| {
+                let newest = known.chain.newest();
+                let held = known.chain.tables().iter().any(|table| table.has(me));
+                !newest.has(me)
+                    && (!held || known.released.is_some_and(|released| released >= newest.epoch()))
+            })
+    }
+
+    fn join(&mut self, now: Duration, fresh: Incarnation) -> Action {
+        self.life = Life::Joining { incarnation: fresh, sent: now };
+        let identity = &self.identity;
+        Action::Send(ToPlacement::Join(Join {
+            member: Member {
+                incarnation: fresh,
+                host: identity.host.clone(),
+                address: std::sync::Arc::clone(&identity.address),
+            },
+            app: identity.app.clone(),
+            namespace: identity.namespace.clone(),
+            types: self.placed_offers(),
+            resources: Vec::new(),
+            replaces: self.previous,
+        }))
+    }
+
+    fn placed_offers(&self) -> Vec<TypeOffer> {
+        // A local type has no owner, so placement need not hear of it.
+        self.offers.values().filter(|offer| offer.policy != Policy::Local).cloned().collect()
+    }
+
+    fn renew(&mut self, now: Duration) -> Vec<Action> {
+        let Life::Live(live) = &mut self.life else { return Vec::new() };
+        live.last_sent = now;
+        if !self.is_connected {
+            return Vec::new();
+        }
+        live.next_seq += 1;
+        live.pending.insert(live.next_seq, now);
+        vec![Action::Send(ToPlacement::Renew { incarnation: live.incarnation, seq: live.next_seq })]
+    }
+
+    fn leased(
+        &mut self,
+        term: u64,
+        incarnation: Incarnation,
+        seq: u64,
+        lease: Duration,
+        drain_limit: Duration,
+        now: Duration,
+    ) -> Vec<Action> {
+        if term < self.term {
+            return Vec::new();
+        }
+        let mut actions = Vec::new();
+        let from = match &mut self.life {
+            // Joining -> Live: counted from when the Join was sent.
+            Life::Joining { incarnation: mine, sent } if *mine == incarnation => {
+                let from = *sent;
+                self.life = Life::Live(Live {
+                    incarnation,
+                    from,
+                    lease,
+                    next_seq: seq,
+                    last_sent: from,
+                    pending: BTreeMap::new(),
+                    is_leaving: false,
+                });
+                self.begin_life(&mut actions);
+                from
+            }
+            // Live, stopped -> Live: counted from that renewal's sending, never backwards.
+            Life::Live(live) if live.incarnation == incarnation => {
+                let Some(sent) = live.pending.remove(&seq) else { return Vec::new() };
+                live.pending.retain(|earlier, _| *earlier > seq);
+                live.lease = lease;
+                live.from = live.from.max(sent);
+                live.from
+            }
+            // A late grant revives nothing.
+            Life::Out | Life::Joining { .. } | Life::Live(_) | Life::Gone => return Vec::new(),
+        };
+        self.term = term;
+        if now.saturating_sub(from) >= lease.mul_f64(CUT) {
+            let mut late = self.lapse();
+            late.splice(0..0, actions);
+            return late;
+        }
+        let grant = Grant {
+            incarnation,
+            term,
+            stop_at: from + lease.mul_f64(STOP),
+            cut_at: from + lease.mul_f64(CUT),
+            drain_limit,
+        };
+        actions.insert(0, Action::Grant(grant));
+        actions
+    }
+
+    /// A new life knows the tables already and has released nothing.
+    fn begin_life(&mut self, actions: &mut Vec<Action>) {
+        self.previous = None;
+        for (actor_type, known) in &mut self.known {
+            known.released = None;
+            known.drained.clear();
+            actions.push(Action::Publish(actor_type.clone()));
+            for table in known.chain.tables() {
+                actions.push(Action::Drain(actor_type.clone(), table.epoch()));
+            }
+        }
+        if let Life::Live(live) = &self.life {
+            let incarnation = live.incarnation;
+            // Offers may have changed while the Join was on its way.
+            actions.push(Action::Send(ToPlacement::Offer {
+                incarnation,
+                types: self.placed_offers(),
+            }));
+        }
+    }
+
+    fn lapse(&mut self) -> Vec<Action> {
+        self.previous = self.incarnation().or(self.previous);
+        self.life = Life::Out;
+        let mut actions = vec![Action::Lapse];
+        actions.extend(self.known.keys().cloned().map(Action::Publish));
+        actions
+    }
+
+    fn prepared(&mut self, key: &TypeKey, epoch: Epoch, update: &Update, hash: u64) -> Vec<Action> {
+        let actor_type = key.actor_type.clone();
+        let rings = &self.rings;
+        let known = self.known.entry(actor_type.clone()).or_insert_with(|| Known {
+            chain: Chain::new(rings),
+            released: None,
+            drained: BTreeSet::new(),
+        });
+        let had: BTreeSet<Epoch> = known.chain.tables().iter().map(|table| table.epoch()).collect();
+        if known.chain.prepare(epoch, update, hash).is_err() {
+            return vec![Action::Send(ToPlacement::Resync { key: key.clone() })];
+        }
+        let mut actions = vec![Action::Publish(actor_type.clone())];
+        if self.incarnation().is_some() {
+            let tables = self.known.get(&actor_type).map(|known| known.chain.tables());
+            for table in tables.unwrap_or_default() {
+                if !had.contains(&table.epoch()) {
+                    actions.push(Action::Drain(actor_type.clone(), table.epoch()));
+                }
+            }
+        }
+        actions
+    }
+
+    fn reports(&self) -> Vec<TypeReport> {
+        let report = |(actor_type, known): (&ActorType, &Known)| {
+            let mut marks = known.chain.marks().clone();
+            if let (Some(me), Some(released)) = (self.incarnation(), known.released) {
+                marks.insert(me, Mark::Released(released));
+            }
+            TypeReport {
+                key: self.key(actor_type),
+                chain: known.chain.tables().iter().map(|table| table.to_data()).collect(),
+                marks,
+            }
+        };
+        self.known.iter().map(report).collect()
+    }
+
+    fn key(&self, actor_type: &ActorType) -> TypeKey {
+        TypeKey { namespace: self.identity.namespace.clone(), actor_type: actor_type.clone() }
+    }
+}

@@ -1,0 +1,280 @@
+//! From an actor's name to an admitted turn: gate, lease, directory, mailbox.
+//!
+//! Nothing has begun while a call is in here, so whatever fails here is `none`, and
+//! the loop may come round again: after a move, a closed activation, a refused
+//! fence (RT-3). How the turn then runs is in `execute.rs`.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use odeon_base::backoff::Backoff;
+use odeon_base::{Epoch, Execution};
+use tokio::time::Instant;
+
+use crate::activation::{Activation, Hosting};
+use crate::core::Core;
+use crate::error::Error;
+use crate::execute::Admitted;
+use crate::idle::Idle;
+use crate::invocation::ActorRef;
+use crate::mailbox::Entered;
+use crate::membership::patience;
+use crate::place::{Place, Turned};
+use crate::sync::lock;
+use crate::turn::Caller;
+use crate::types::TypeEntry;
+use crate::view::Route;
+
+/// Between tries of a call that did not begin (RT-3).
+const RETRY: Backoff = Backoff { first: Duration::from_millis(10), max: Duration::from_secs(1) };
+/// How long a call without a time limit of its own waits for a gate or the lease.
+const PARK_MAX: Duration = Duration::from_secs(60);
+
+/// What one look at gate, lease and mailbox came to.
+enum Step {
+    /// The turn begins; the lease clock's time of admission.
+    Run(Admitted, u64),
+    /// It waits in the mailbox under this number, since then.
+    Queue(Arc<Activation>, u64, u64),
+    /// It waits for a gate, a lease or a host.
+    Park(Park),
+    /// Something changed under way: look again.
+    Again,
+}
+
+/// What a call waits for before it has a place in a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Park {
+    /// The gate is shut, or the lease stands still.
+    Gate,
+    /// Nobody hosts the type; how long it is worth waiting.
+    Host(Duration),
+}
+
+/// Everything that one call needs to find its way.
+#[derive(Debug)]
+pub(crate) struct Path<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) entry: &'a TypeEntry,
+    pub(crate) idle: &'a Idle,
+    pub(crate) actor: &'a ActorRef,
+    /// Size of the body, for as long as it waits.
+    pub(crate) bytes: usize,
+}
+
+impl Path<'_> {
+    /// Lets the call in, or says why not. Returns the lease clock's time of admission.
+    ///
+    /// # Cancel safety
+    /// Nothing has begun; a place in the queue is given up.
+    pub(crate) async fn admit(&self, caller: &mut Caller) -> Result<(Admitted, u64), Error> {
+        let mut parked = None;
+        loop {
+            match self.step(caller)? {
+                Step::Run(admitted, now) => return Ok((admitted, now)),
+                Step::Queue(activation, ticket, since) => {
+                    let place = Place::new(&activation, ticket);
+                    let turned = self.wait(place, caller).await?;
+                    let now = self.core.lease.now();
+                    activation.hosting.counters.waited(now.saturating_sub(since));
+                    let activate = match turned {
+                        Turned::Run { activate } => activate,
+                        Turned::Retry => continue,
+                        Turned::Failed(error) => return Err(error),
+                    };
+                    let admitted = Admitted::new(Arc::clone(&activation), activate);
+                    if self.is_current(&activation.hosting, caller, now) {
+                        return Ok((admitted, now));
+                    }
+                }
+                Step::Park(park) => {
+                    let since = *parked.get_or_insert_with(Instant::now);
+                    self.park(park, since, caller).await?;
+                }
+                Step::Again => {}
+            }
+        }
+    }
+
+    /// One look, without waiting. On the path of every call: no shared count is touched.
+    fn step(&self, caller: &mut Caller) -> Result<Step, Error> {
+        let hosting = self.entry.hosting.load();
+        let now = self.core.lease.now();
+        let epoch = match self.look(hosting.as_ref(), caller, now)? {
+            Look::Here(epoch) => epoch,
+            Look::Park(park) => return Ok(Step::Park(park)),
+        };
+        let Some(hosting) = hosting.as_ref() else { return Ok(Step::Again) };
+        let config = &hosting.spec.config;
+        if config.reentrancy.is_some() {
+            let fresh = || self.core.entropy.uuid().into();
+            caller.chain.reentrancy.get_or_insert_with(fresh);
+        } else if config.detect_cycles
+            && !caller.chain.hops().is_empty()
+            && caller.chain.hops().contains(&hosting.hop(&self.actor.id))
+        {
+            let actor = self.actor.clone();
+            return Err(Error::CallCycle { actor_type: actor.actor_type, id: actor.id });
+        }
+        let flight = caller.chain.reentrancy.as_ref().filter(|_| config.reentrancy.is_some());
+        let activation = self.activation(hosting, epoch, now)?;
+        match activation.enter(flight, self.bytes, now) {
+            Entered::Run { activate } => {
+                let admitted = Admitted::new(activation, activate);
+                // The gate may have shut since this call looked: whoever drains either
+                // saw the activation in the directory or is seen here.
+                if self.is_current(hosting, caller, now) {
+                    return Ok(Step::Run(admitted, now));
+                }
+                Ok(Step::Again)
+            }
+            Entered::Wait(ticket) => Ok(Step::Queue(activation, ticket, now)),
+            Entered::Full { waiting } => {
+                hosting.counters.refused.fetch_add(1, Ordering::Relaxed);
+                Err(self.full(waiting))
+            }
+            Entered::TooDeep { limit } => Err(Error::StackDepth { limit }),
+            Entered::Retry => {
+                hosting.directory.remove(&activation);
+                Ok(Step::Again)
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        hosting: Option<&Arc<Hosting>>,
+        caller: &Caller,
+        now: u64,
+    ) -> Result<Look, Error> {
+        let view = self.entry.view.load();
+        let wait = self.core.config.no_host_wait;
+        let Some(hosting) = hosting else {
+            if let Some(table) = view.chain.as_ref().map(|chain| chain.newest())
+                && let Some(owner) = table.owner(self.actor.id.hash())
+                && view.me.is_none_or(|me| owner.incarnation != me)
+            {
+                return Err(self.moved(table.epoch()));
+            }
+            let left = patience(view.hostless_since.or(self.entry.withdrawn_since()), now, wait);
+            return Ok(Look::Park(Park::Host(left)));
+        };
+        let is_nested = !caller.chain.hops().is_empty();
+        let placement = hosting.spec.config.placement;
+        match view.route(placement, self.actor.id.hash(), is_nested) {
+            Route::Here(_) if hosting.is_leased() && !self.core.lease.may_start(now) => {
+                Ok(Look::Park(Park::Gate))
+            }
+            Route::Here(epoch) => Ok(Look::Here(epoch)),
+            Route::Shut => Ok(Look::Park(Park::Gate)),
+            Route::Elsewhere(epoch) => Err(self.moved(epoch)),
+            Route::NoHost(since) => Ok(Look::Park(Park::Host(patience(since, now, wait)))),
+        }
+    }
+
+    fn is_current(&self, hosting: &Arc<Hosting>, caller: &Caller, now: u64) -> bool {
+        let current = self.entry.hosting.load();
+        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, hosting))
+            && matches!(self.look(current.as_ref(), caller, now), Ok(Look::Here(_)))
+    }
+
+    fn activation(
+        &self,
+        hosting: &Arc<Hosting>,
+        epoch: Epoch,
+        now: u64,
+    ) -> Result<Arc<Activation>, Error> {
+        if let Some(found) = hosting.directory.get(&self.actor.id) {
+            return Ok(found);
+        }
+        if let Some((attempts, until)) = lock(&hosting.failures).get(&self.actor.id)
+            && *until > now
+        {
+            let left = Duration::from_nanos(until - now);
+            return Err(Error::Activation {
+                actor_type: self.actor.actor_type.clone(),
+                id: self.actor.id.clone(),
+                reason: format!("it failed {attempts} times in a row; next try in {left:?}"),
+            });
+        }
+        let fresh = || {
+            Activation::new(self.actor.clone(), Arc::clone(hosting), self.core.next_fence(epoch))
+        };
+        let (activation, is_new) = hosting.directory.get_or_insert(&self.actor.id, fresh);
+        if is_new {
+            self.idle.watch(&activation);
+        }
+        Ok(activation)
+    }
+
+    async fn wait(&self, place: Place<'_>, caller: &Caller) -> Result<Turned, Error> {
+        let Some(_room) = self.core.wait_with(self.bytes) else { return Err(self.full(0)) };
+        match caller.deadline {
+            None => Ok(place.await),
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline, place).await.map_err(|_| self.too_late())
+            }
+        }
+    }
+
+    /// Waits for a change, as long as that is worth it (RT-5, RT-6).
+    async fn park(&self, park: Park, since: Instant, caller: &Caller) -> Result<(), Error> {
+        let mut type_changed = pin!(self.entry.changed.notified());
+        let mut lease_changed = pin!(self.core.lease.changed.notified());
+        type_changed.as_mut().enable();
+        lease_changed.as_mut().enable();
+        // Look once more now that a change cannot be missed.
+        let now = self.core.lease.now();
+        match self.look(self.entry.hosting.load().as_ref(), caller, now)? {
+            Look::Here(_) => return Ok(()),
+            Look::Park(_) => {}
+        }
+        let until = match park {
+            Park::Gate => since + PARK_MAX,
+            Park::Host(left) => Instant::now() + left,
+        };
+        let until = caller.deadline.map_or(until, |deadline| deadline.min(until));
+        tokio::select! {
+            () = type_changed => Ok(()),
+            () = lease_changed => Ok(()),
+            () = tokio::time::sleep_until(until) => Err(match park {
+                _ if caller.deadline.is_some_and(|deadline| deadline <= until) => self.too_late(),
+                Park::Gate => Error::LeaseLost { execution: Execution::None },
+                Park::Host(_) => self.no_host(),
+            }),
+        }
+    }
+
+    fn full(&self, waiting: usize) -> Error {
+        let actor = self.actor.clone();
+        Error::MailboxFull { actor_type: actor.actor_type, id: actor.id, waiting }
+    }
+
+    fn too_late(&self) -> Error {
+        let actor = self.actor.clone();
+        Error::QueueTimeout { actor_type: actor.actor_type, id: actor.id }
+    }
+
+    fn no_host(&self) -> Error {
+        let actor = self.actor.clone();
+        Error::NoHost { actor_type: actor.actor_type, id: actor.id }
+    }
+
+    fn moved(&self, epoch: Epoch) -> Error {
+        let actor = self.actor.clone();
+        Error::Moved { actor_type: actor.actor_type, id: actor.id, epoch }
+    }
+}
+
+/// Where a call stands before it has a place in a mailbox.
+enum Look {
+    Here(Epoch),
+    Park(Park),
+}
+
+/// How long to wait before a call that did not begin is sent again.
+pub(crate) fn retry_wait(core: &Core, attempt: u32) -> Duration {
+    RETRY.wait(attempt, core.entropy.fraction())
+}

@@ -1,0 +1,273 @@
+//! An actor's state behind its fence (ST-1 to ST-3).
+//!
+//! The first access claims the state for this activation, before any read; every
+//! commit demands that the claim still stands. A refusal, or a commit of unknown
+//! outcome, ends the activation (`design/ownership.md`, "Epoch, lease, fence").
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use odeon_base::{Execution, Fence};
+
+use crate::activation::{Activation, Cut};
+use crate::closing;
+use crate::error::Error;
+use crate::invocation::ActorRef;
+use crate::mailbox::{Phase, Why};
+use crate::store::{self, ActorScope, Item, Key, Op, StateStore, Transaction};
+use crate::turn::{Change, Port};
+
+/// Key under which a store keeps the fence; no user's key.
+pub const FENCE_KEY: &str = "__fence";
+
+/// Where an actor's keys live.
+pub(crate) fn scope(prefix: &Arc<str>, actor: &ActorRef) -> ActorScope {
+    ActorScope {
+        prefix: Arc::clone(prefix),
+        actor_type: actor.actor_type.as_str().into(),
+        actor_id: actor.id.as_str().into(),
+    }
+}
+
+impl Activation {
+    fn scope(&self) -> ActorScope {
+        scope(&self.hosting.core.config.state_prefix, &self.actor)
+    }
+
+    fn fenced(&self, execution: Execution) -> Error {
+        Error::Fenced {
+            actor_type: self.actor.actor_type.clone(),
+            id: self.actor.id.clone(),
+            execution,
+        }
+    }
+
+    fn usable_store(&self) -> Result<&Arc<dyn StateStore>, Error> {
+        if self.hosting.spec.config.stateless {
+            return Err(Error::NoStore);
+        }
+        self.hosting.core.store().ok_or(Error::NoStore)
+    }
+
+    /// What a store's failure means to this activation.
+    fn judge(self: &Arc<Self>, error: store::Error) -> Error {
+        match error {
+            store::Error::Fenced { held, .. } => {
+                if let Some(held) = held
+                    && self.hosting.core.lease.is_behind(held.epoch)
+                {
+                    self.hosting.core.fence_ahead(held.epoch.term);
+                }
+                let execution = match self.with(|inner| inner.mailbox.phase()) {
+                    Phase::New | Phase::Activating => Execution::None,
+                    Phase::Active | Phase::Closing | Phase::Gone => Execution::Maybe,
+                };
+                if execution == Execution::Maybe {
+                    // The claim is lost, so is the right to answer.
+                    self.cut(Cut::Fenced);
+                }
+                self.fenced(execution)
+            }
+            store::Error::Unknown { .. } => {
+                // The write may still land: the next turn must come with a higher fence.
+                closing::close(self, Why::Forget);
+                Error::Store(error)
+            }
+            other => Error::Store(other),
+        }
+    }
+
+    /// Claims the state unless this activation has; `Activating` counts as not begun.
+    async fn claim(self: &Arc<Self>) -> Result<(Arc<dyn StateStore>, Fence), Error> {
+        let store = Arc::clone(self.usable_store()?);
+        let (fence, is_claimed) = self.with(|inner| (inner.fence, inner.is_claimed));
+        if !is_claimed {
+            store.claim(self.scope(), fence).await.map_err(|error| self.judge(error))?;
+            self.with(|inner| {
+                // A goodbye may have begun the next life meanwhile.
+                if inner.fence == fence {
+                    inner.is_claimed = true;
+                }
+            });
+        }
+        Ok((store, fence))
+    }
+
+    /// Reads keys, from the cache where the type keeps one.
+    pub(crate) async fn read_state(
+        self: &Arc<Self>,
+        keys: Vec<Arc<str>>,
+    ) -> Result<Vec<Option<Item>>, Error> {
+        let cached = self.from_cache(&keys);
+        if let Some(items) = cached {
+            return Ok(items);
+        }
+        let (store, fence) = self.claim().await?;
+        let scope = self.scope();
+        let wanted: Vec<Key> =
+            keys.iter().map(|key| Key::Actor(scope.clone(), Arc::clone(key))).collect();
+        let items = match wanted.as_slice() {
+            [one] => vec![store.get(one).await.map_err(|error| self.judge(error))?],
+            several => store.bulk_get(several).await.map_err(|error| self.judge(error))?,
+        };
+        self.remember(fence, keys.into_iter().zip(items.iter().cloned()));
+        Ok(items)
+    }
+
+    fn from_cache(&self, keys: &[Arc<str>]) -> Option<Vec<Option<Item>>> {
+        let now = self.hosting.core.wall.now();
+        let fresh = |item: &Item| item.expires_at.is_none_or(|at| at > now);
+        self.with(|inner| {
+            let cache = inner.cache.as_ref()?;
+            keys.iter().map(|key| cache.get(key).map(|item| item.clone().filter(fresh))).collect()
+        })
+    }
+
+    pub(crate) fn remember(
+        &self,
+        fence: Fence,
+        read: impl Iterator<Item = (Arc<str>, Option<Item>)>,
+    ) {
+        if self.hosting.spec.config.cache {
+            self.with(|inner| {
+                if inner.fence == fence {
+                    inner.cache.get_or_insert_default().extend(read);
+                }
+            });
+        }
+    }
+
+    /// Commits changes in one transaction.
+    pub(crate) async fn commit_state(self: &Arc<Self>, changes: Vec<Change>) -> Result<(), Error> {
+        self.check_limits(&changes)?;
+        let (store, fence) = self.claim().await?;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.check_right()?;
+        let scope = self.scope();
+        let touched: Vec<Arc<str>> =
+            changes.iter().map(|change| Arc::clone(change.name())).collect();
+        let ops = changes.into_iter().map(|change| op(&scope, change)).collect();
+        let transaction = Transaction { fence: Some((scope, fence)), ops };
+        store.transact(transaction).await.map_err(|error| self.judge(error))?;
+        if self.hosting.spec.config.cache {
+            // The new ETags are the store's to know: read again when asked.
+            self.with(|inner| {
+                if let Some(cache) = &mut inner.cache {
+                    touched.iter().for_each(|key| drop(cache.remove(key)));
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether this activation may still write: checked last before a commit is sent.
+    fn check_right(&self) -> Result<(), Error> {
+        let lease = &self.hosting.core.lease;
+        match self.cut_reason() {
+            Cut::Not if !self.hosting.is_leased() || lease.may_answer(lease.now()) => Ok(()),
+            Cut::Not | Cut::Lease => Err(Error::LeaseLost { execution: Execution::Maybe }),
+            Cut::Drain | Cut::TooLong | Cut::Withdrawn | Cut::Fenced => {
+                Err(self.fenced(Execution::Maybe))
+            }
+        }
+    }
+
+    fn check_limits(&self, changes: &[Change]) -> Result<(), Error> {
+        let config = &self.hosting.core.config;
+        let too_large = |what, found, limit| Err(Error::TooLarge { what, found, limit });
+        if changes.len() > config.transaction_ops_max {
+            let what = "the number of operations in the transaction";
+            return too_large(what, changes.len(), config.transaction_ops_max);
+        }
+        let size = |change: &Change| match change {
+            Change::Set { name, value, .. } => name.len() + value.len(),
+            Change::Remove { name, .. } => name.len(),
+        };
+        let bytes: usize = changes.iter().map(size).sum();
+        if bytes > config.transaction_bytes_max {
+            return too_large(
+                "the size of the transaction in bytes",
+                bytes,
+                config.transaction_bytes_max,
+            );
+        }
+        if changes.iter().any(|change| &**change.name() == FENCE_KEY) {
+            let reason = format!("key '{FENCE_KEY}' is the runtime's own");
+            return Err(Error::Store(store::Error::Invalid { reason }));
+        }
+        Ok(())
+    }
+
+    /// Reads all keys of the actor into the cache (ACT-4).
+    pub(crate) async fn preload_all(self: &Arc<Self>) -> Result<(), Error> {
+        let (store, fence) = self.claim().await?;
+        let mut scan =
+            store::Scan { scope: self.scope(), starts_with: "".into(), after: None, limit: 1_000 };
+        let mut all: HashMap<Arc<str>, Option<Item>> = HashMap::new();
+        loop {
+            let page = store.scan(scan.clone()).await.map_err(|error| self.judge(error))?;
+            all.extend(page.items.into_iter().map(|(key, item)| (key.name().into(), Some(item))));
+            match page.next {
+                Some(next) => scan.after = Some(next),
+                None => break,
+            }
+        }
+        self.remember(fence, all.into_iter());
+        Ok(())
+    }
+}
+
+fn op(scope: &ActorScope, change: Change) -> Op {
+    match change {
+        Change::Set { name, value, condition, expiry } => {
+            Op::Upsert { key: Key::Actor(scope.clone(), name), value, condition, expiry }
+        }
+        Change::Remove { name, condition } => {
+            Op::Delete { key: Key::Actor(scope.clone(), name), condition }
+        }
+    }
+}
+
+impl Port for Activation {
+    fn actor(&self) -> &ActorRef {
+        &self.actor
+    }
+
+    fn hop(&self) -> u64 {
+        self.hosting.hop(&self.actor.id)
+    }
+
+    fn is_reentrant(&self) -> bool {
+        self.hosting.spec.config.reentrancy.is_some()
+    }
+
+    fn read(
+        self: Arc<Self>,
+        keys: Vec<Arc<str>>,
+    ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>> {
+        async move { self.read_state(keys).await }.boxed()
+    }
+
+    fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>> {
+        async move { self.commit_state(changes).await }.boxed()
+    }
+
+    fn end(&self, forget: bool) {
+        // A turn is running, so this only leaves a note for its end.
+        let why = if forget { Why::Forget } else { Why::Asked };
+        self.with(|inner| inner.mailbox.note(why));
+    }
+
+    fn engine(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.hosting.core.engine.get()?.upgrade()
+    }
+
+    fn wall(&self) -> std::time::SystemTime {
+        self.hosting.core.wall.now()
+    }
+}

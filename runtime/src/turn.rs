@@ -1,0 +1,184 @@
+//! A turn as the code that runs in it sees it.
+//!
+//! Who the actor is, who is waiting, until when, and the actor's state. How the
+//! turn came about and how it ends is not known here.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::invocation::{ActorRef, CallChain};
+use crate::store::{Condition, Expiry, Item};
+
+/// One write to an actor's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Stores a value.
+    Set {
+        /// The key.
+        name: Arc<str>,
+        /// The value.
+        value: Bytes,
+        /// When the write is allowed.
+        condition: Condition,
+        /// For how long it is kept.
+        expiry: Expiry,
+    },
+    /// Removes a value.
+    Remove {
+        /// The key.
+        name: Arc<str>,
+        /// When the removal is allowed.
+        condition: Condition,
+    },
+}
+
+impl Change {
+    /// Stores a value without condition, for ever.
+    #[must_use]
+    pub fn set(name: &str, value: impl Into<Bytes>) -> Self {
+        Self::Set {
+            name: name.into(),
+            value: value.into(),
+            condition: Condition::None,
+            expiry: Expiry::Never,
+        }
+    }
+
+    /// Removes a value without condition.
+    #[must_use]
+    pub fn remove(name: &str) -> Self {
+        Self::Remove { name: name.into(), condition: Condition::None }
+    }
+
+    /// The key it is about.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Set { name, .. } | Self::Remove { name, .. } => name,
+        }
+    }
+}
+
+/// Who calls, as far as the engine has to know.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// When the caller stops waiting (TURN-7).
+    pub deadline: Option<Instant>,
+    /// Who is waiting for this call.
+    pub chain: CallChain,
+}
+
+/// What a turn needs of its activation.
+pub(crate) trait Port: Send + Sync + Debug {
+    fn actor(&self) -> &ActorRef;
+    fn hop(&self) -> u64;
+    fn is_reentrant(&self) -> bool;
+    fn read(
+        self: Arc<Self>,
+        keys: Vec<Arc<str>>,
+    ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>>;
+    fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>>;
+    fn end(&self, forget: bool);
+    fn engine(&self) -> Option<Arc<dyn Any + Send + Sync>>;
+    fn wall(&self) -> std::time::SystemTime;
+}
+
+/// One call being run.
+#[derive(Debug)]
+pub struct Turn {
+    port: Arc<dyn Port>,
+    caller: Caller,
+}
+
+impl Turn {
+    pub(crate) fn new(port: Arc<dyn Port>, caller: Caller) -> Self {
+        Self { port, caller }
+    }
+
+    /// Whose turn it is.
+    #[must_use]
+    pub fn actor(&self) -> &ActorRef {
+        self.port.actor()
+    }
+
+    /// The chain for calls made from this turn: the caller's, and this actor below it.
+    #[must_use]
+    pub fn chain(&self) -> CallChain {
+        self.caller.chain.below(self.port.hop())
+    }
+
+    /// The id that lets calls of this chain join the turn, if the type is reentrant.
+    #[must_use]
+    pub fn reentrancy(&self) -> Option<&Arc<str>> {
+        self.caller.chain.reentrancy.as_ref().filter(|_| self.port.is_reentrant())
+    }
+
+    /// When the caller stops waiting, if it said so.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.caller.deadline
+    }
+
+    /// The caller to name in calls made from this turn.
+    #[must_use]
+    pub fn as_caller(&self) -> Caller {
+        Caller { deadline: self.caller.deadline, chain: self.chain() }
+    }
+
+    /// The time of the calendar.
+    #[must_use]
+    pub fn now(&self) -> std::time::SystemTime {
+        self.port.wall()
+    }
+
+    /// Reads one key of the actor's state.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when a newer activation has the state, [`Error::NoStore`],
+    /// or what the store says.
+    pub async fn get(&self, key: &str) -> Result<Option<Item>, Error> {
+        let items = Arc::clone(&self.port).read(vec![key.into()]).await?;
+        Ok(items.into_iter().next().flatten())
+    }
+
+    /// Reads several keys at once, answers in their order.
+    ///
+    /// # Errors
+    /// As [`Turn::get`].
+    pub async fn get_many(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Item>>, Error> {
+        Arc::clone(&self.port).read(keys.to_vec()).await
+    }
+
+    /// Writes, all or nothing, behind the activation's fence; durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Turn::get`]; [`Error::TooLarge`] before anything is written;
+    /// [`Error::LeaseLost`] when the host may not commit any more.
+    ///
+    /// # Cancel safety
+    /// When dropped, the outcome is unknown; the engine drops it only together with
+    /// the activation.
+    pub async fn commit(&self, changes: Vec<Change>) -> Result<(), Error> {
+        Arc::clone(&self.port).commit(changes).await
+    }
+
+    /// Ends the activation after this turn and forgets its memory.
+    pub fn end_activation(&self) {
+        self.port.end(true);
+    }
+
+    /// Deactivates after this turn, as if the actor had been idle.
+    pub fn deactivate(&self) {
+        self.port.end(false);
+    }
+
+    pub(crate) fn engine(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.port.engine()
+    }
+}

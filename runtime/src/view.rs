@@ -1,0 +1,63 @@
+//! What this host knows of one actor type's tables, as a call sees it.
+//!
+//! A snapshot that the membership loop replaces as a whole; reading it takes no
+//! lock. The rule of the gate itself is `odeon_ring::Chain`'s.
+
+use std::sync::Arc;
+
+use odeon_base::{Epoch, Incarnation};
+use odeon_ring::{Chain, Gate, Policy};
+
+/// Tables of a type, and this host's place in them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    /// Base and prepared tables; `None` before the first.
+    pub(crate) chain: Option<Arc<Chain>>,
+    /// This host's incarnation; `None` while it has no lease.
+    pub(crate) me: Option<Incarnation>,
+    /// The newest table that this host has released.
+    pub(crate) released: Option<Epoch>,
+    /// Since when nobody offers the type, on the lease clock.
+    pub(crate) hostless_since: Option<u64>,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Route {
+    /// It may run here, with a fence of this epoch.
+    Here(Epoch),
+    /// It will run here, once the gate opens.
+    Shut,
+    /// Another host owns the actor, by this table.
+    Elsewhere(Epoch),
+    /// Nobody offers the type, since then.
+    NoHost(Option<u64>),
+}
+
+impl View {
+    /// Where a call of an actor at `hash` goes; `nested` tells a call made by a running turn.
+    pub(crate) fn route(&self, policy: Policy, hash: u64, nested: bool) -> Route {
+        match policy {
+            // The right to a resource is its own lock, not the lease (`holder`), or
+            // there is no owner at all (`local`): whoever hosts it here runs it here.
+            Policy::Holder | Policy::Local => Route::Here(Epoch::default()),
+            Policy::Ring => self.ring_route(hash, nested),
+        }
+    }
+
+    fn ring_route(&self, hash: u64, nested: bool) -> Route {
+        let Some(chain) = &self.chain else { return Route::NoHost(self.hostless_since) };
+        let Some(me) = self.me else { return Route::Shut };
+        let gate = if nested {
+            chain.gate_for_chain(me, hash, self.released)
+        } else {
+            chain.gate(me, hash)
+        };
+        match gate {
+            Gate::Open { epoch } => Route::Here(epoch),
+            Gate::Shut { .. } => Route::Shut,
+            Gate::Elsewhere { epoch, .. } => Route::Elsewhere(epoch),
+            Gate::NoHost => Route::NoHost(self.hostless_since),
+        }
+    }
+}

@@ -1,1 +1,15 @@
-//! Building blocks as system actors, one file per component
+//! Building blocks: what an application asks of the runtime besides calling
+//! actors, one file per component.
+//!
+//! A component stands behind a port of `odeon-runtime` and knows neither HTTP nor
+//! gRPC nor the engine; the system actors in front of the components give them
+//! turns. Reading order: [`settings`] and [`error`], then [`state`], whose list of
+//! factories is the one place that names state stores, then [`embedded`], the
+//! database in a data folder that durable components share.
+
+pub mod embedded;
+pub mod error;
+pub mod settings;
+pub mod state;
+
+pub use error::OpenError;

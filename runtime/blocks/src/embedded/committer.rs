@@ -1,0 +1,189 @@
+//! The one thread that writes: group commit.
+//!
+//! It takes what has gathered in its queue, runs the changes in order, applies
+//! those that succeeded as one atomic batch, flushes, syncs the disk, and only
+//! then answers them all; meanwhile the next batch gathers, so nobody waits for
+//! company. It is a thread and not a task because every step blocks. It does not
+//! know what changes do. A failed write or sync ends all writing: what reached the
+//! disk is unknown then, and only opening anew can tell.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use odeon_runtime::store::{Error, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use super::closed;
+use super::folder::{Files, panic_text};
+use super::progress::Progress;
+use super::view::{Pending, View, accept};
+use crate::OpenError;
+
+/// Most requests of one batch.
+const BATCH_MAX: usize = 1_024;
+/// A batch that has this many bytes takes no further request: readers wait while a
+/// batch is applied.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Room in the queue, in units of 1 KiB: a request takes one and its size on top.
+const QUEUE_UNITS: u32 = 64 << 10;
+
+/// What a request asks to be done.
+pub(super) type Change = Box<dyn FnOnce(&mut View<'_>) -> Result<()> + Send>;
+
+enum Request {
+    Commit { change: Change, reply: oneshot::Sender<Result<()>>, _room: OwnedSemaphorePermit },
+    Close,
+}
+
+/// The way to the thread; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Committer {
+    requests: mpsc::UnboundedSender<Request>,
+    room: Arc<Semaphore>,
+    /// Closed by the thread when it has let go of the folder.
+    running: watch::Receiver<()>,
+}
+
+impl Committer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`] when the system gives no thread.
+    pub(super) fn start(
+        files: Files,
+        db: sled::Db,
+        progress: Arc<Progress>,
+    ) -> std::result::Result<Self, OpenError> {
+        let folder = files.folder().to_path_buf();
+        // Bounded by `room`, which counts bytes as well.
+        let (requests, queue) = mpsc::unbounded_channel();
+        let (alive, running) = watch::channel(());
+        let worker = Worker { db, files, progress, alive, is_closing: false };
+        std::thread::Builder::new()
+            .name("odeon-commit".to_owned())
+            .spawn(move || worker.run(queue))
+            .map_err(OpenError::io("start the thread that writes to", folder))?;
+        Ok(Self { requests, room: Arc::new(Semaphore::new(QUEUE_UNITS as usize)), running })
+    }
+
+    /// Queues a change and waits for its outcome.
+    pub(super) async fn commit(&self, bytes: usize, change: Change) -> Result<()> {
+        let units = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).saturating_add(1);
+        let room = Arc::clone(&self.room).acquire_many_owned(units.min(QUEUE_UNITS));
+        let room = room.await.map_err(|_| closed())?;
+        let (reply, outcome) = oneshot::channel();
+        let request = Request::Commit { change, reply, _room: room };
+        self.requests.send(request).map_err(|_| closed())?;
+        // The thread answers all it takes, unless the engine panics under it.
+        outcome.await.unwrap_or_else(|_| {
+            Err(Error::Unknown { reason: "the database failed during the write".to_owned() })
+        })
+    }
+
+    /// Ends the thread after all that is queued, and waits until it has let go of the folder.
+    pub(super) async fn close(&self) {
+        // No receiver: the thread has ended, or an earlier closing is under way.
+        let _ = self.requests.send(Request::Close);
+        let mut running = self.running.clone();
+        while running.changed().await.is_ok() {}
+    }
+}
+
+struct Worker {
+    db: sled::Db,
+    files: Files,
+    progress: Arc<Progress>,
+    alive: watch::Sender<()>,
+    is_closing: bool,
+}
+
+/// Who waits for a batch, and what it will be told if the batch is written.
+type Answers = Vec<(oneshot::Sender<Result<()>>, Result<()>)>;
+
+impl Worker {
+    fn run(mut self, mut queue: mpsc::UnboundedReceiver<Request>) {
+        let mut requests = Vec::with_capacity(BATCH_MAX);
+        while queue.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
+            let mut left = requests.drain(..).peekable();
+            while left.peek().is_some() {
+                // Whoever is in a batch that panics finds its answer's sender dropped.
+                let batch = catch_unwind(AssertUnwindSafe(|| self.run_batch(&mut left)));
+                if let Err(panic) = batch {
+                    self.fail(&panic_text(panic.as_ref()));
+                }
+            }
+            drop(left);
+            if self.is_closing {
+                queue.close();
+            }
+        }
+        let Self { db, files, progress, alive, .. } = self;
+        // The database first: it flushes as it goes, and until then the folder is ours.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
+            progress.fail(&panic_text(panic.as_ref()));
+        }
+        drop(files);
+        drop(alive);
+    }
+
+    fn run_batch(&mut self, requests: &mut impl Iterator<Item = Request>) {
+        let mut pending = Pending::default();
+        let mut answers = Answers::new();
+        while pending.bytes() < BATCH_BYTES_MAX
+            && let Some(request) = requests.next()
+        {
+            match request {
+                Request::Close => self.is_closing = true,
+                Request::Commit { change, reply, _room } => {
+                    let answer = self.run_change(change, &mut pending);
+                    answers.push((reply, answer));
+                }
+            }
+        }
+        // A batch of refusals alone looked at nothing that is not on disk already.
+        let written = if pending.is_empty() { Ok(()) } else { self.write(pending) };
+        if let Err(reason) = &written {
+            self.fail(reason);
+        }
+        for (reply, answer) in answers {
+            let answer = match (&written, answer) {
+                (Ok(()), answer) => answer,
+                (Err(reason), Ok(())) => Err(Error::Unknown { reason: reason.clone() }),
+                // It wrote nothing, but what it was refused for may not last.
+                (Err(reason), Err(_)) => Err(Error::Unavailable { reason: reason.clone() }),
+            };
+            // A caller that has left does not mind.
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn run_change(&self, change: Change, pending: &mut Pending) -> Result<()> {
+        if let Some(reason) = self.progress.failure() {
+            return Err(Error::Unavailable { reason: reason.to_string() });
+        }
+        let mut view = View::new(&self.db, pending);
+        change(&mut view)?;
+        let writes = view.into_writes();
+        accept(pending, writes);
+        Ok(())
+    }
+
+    fn write(&mut self, pending: Pending) -> std::result::Result<(), String> {
+        let batch = self.progress.begin(pending.keys());
+        self.db.apply_batch(pending.into_batch()).map_err(|error| error.to_string())?;
+        // `flush` hands everything to the system but syncs nothing (its `sync_file_range`
+        // neither flushes the disk's cache nor saves the file's length): that is our part.
+        self.db.flush().map_err(|error| error.to_string())?;
+        self.files.sync().map_err(|error| error.to_string())?;
+        self.progress.finish(batch);
+        Ok(())
+    }
+
+    fn fail(&self, reason: &str) {
+        let folder = self.files.folder().display();
+        tracing::error!(%folder, reason, "the database failed and takes no more writes");
+        self.progress.fail(&format!(
+            "writing to the database in {folder} failed and was stopped, start again: {reason}"
+        ));
+    }
+}

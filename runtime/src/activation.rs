@@ -86,6 +86,7 @@ pub(crate) struct Inner {
     /// End of the last turn, on the lease clock in nanoseconds (DEA-1).
     pub(crate) last_used: u64,
     /// What was read and written, for types that keep it (ST-1). Absent is kept too.
+    #[expect(clippy::box_collection, reason = "an idle activation stays small")]
     pub(crate) cache: Option<Box<HashMap<Arc<str>, Option<Item>>>>,
 }
 

@@ -101,8 +101,7 @@ impl Activation {
         self: &Arc<Self>,
         keys: Vec<Arc<str>>,
     ) -> Result<Vec<Option<Item>>, Error> {
-        let cached = self.from_cache(&keys);
-        if let Some(items) = cached {
+        if let Some(items) = self.cached(&keys) {
             return Ok(items);
         }
         let (store, fence) = self.claim().await?;
@@ -117,7 +116,7 @@ impl Activation {
         Ok(items)
     }
 
-    fn from_cache(&self, keys: &[Arc<str>]) -> Option<Vec<Option<Item>>> {
+    fn cached(&self, keys: &[Arc<str>]) -> Option<Vec<Option<Item>>> {
         let now = self.hosting.core.wall.now();
         let fresh = |item: &Item| item.expires_at.is_none_or(|at| at > now);
         self.with(|inner| {

@@ -125,8 +125,10 @@ impl Tasks {
         &self.stop
     }
 
-    /// Tells all tasks to stop and waits for them; the names of those that did
-    /// not stop within `grace` come back.
+    /// Tells all tasks to stop and waits for them.
+    ///
+    /// # Errors
+    /// [`StillRunning`] names those that did not stop within `grace`.
     ///
     /// # Cancel safety
     /// The tasks have been told to stop even if this future is dropped.

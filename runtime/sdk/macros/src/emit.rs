@@ -100,12 +100,14 @@ fn message(actor: &Actor, method: &Method) -> TokenStream {
 
 /// The arguments of a call, where `self` is the method's struct.
 fn call(parameters: &[Parameter]) -> TokenStream {
+    // Local names meet only if they are from the same place for hygiene.
+    let span = Span::mixed_site();
     let arguments = parameters.iter().map(|parameter| match parameter {
-        Parameter::Ctx => quote!(&*ctx),
-        Parameter::CtxMut => quote!(&mut *ctx),
+        Parameter::Ctx => quote_spanned!(span=> &*ctx),
+        Parameter::CtxMut => quote_spanned!(span=> &mut *ctx),
         Parameter::Argument(argument) => {
             let ident = &argument.ident;
-            quote!(self.#ident)
+            quote_spanned!(span=> self.#ident)
         }
     });
     quote!(#(#arguments),*)
@@ -129,7 +131,7 @@ fn implementation(actor: &Actor, client: &Ident) -> TokenStream {
     });
     let arms = actor.methods.iter().map(|method| {
         let (cfgs, wire, message) = (&method.cfgs, &method.wire, message_ident(method));
-        quote!(#(#cfgs)* #wire => __sdk::serve::<#this, #message>(actor, ctx, body).await,)
+        quote_spanned!(span=> #(#cfgs)* #wire => __sdk::serve::<#this, #message>(actor, ctx, body).await,)
     });
     let settings = settings(actor);
     let activate = actor.activate.as_ref().map(|hook| hook_tokens(hook, &activate(hook)));

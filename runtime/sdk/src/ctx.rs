@@ -1,0 +1,170 @@
+//! What a method is handed beside its arguments: state, identity, time.
+//!
+//! Reads go to the actor's state through the turn; writes are kept until the
+//! method has returned `Ok`, then committed at once, and only then the answer
+//! leaves (ST-9). `Ctx::call`, which needs the typed clients, is in `client.rs`.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use odeon_base::{ActorId, ActorType};
+use odeon_runtime::Headers;
+use odeon_runtime::store::{Condition, Expiry};
+use odeon_runtime::turn::Change;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::changes::{Changes, Own};
+use crate::error::{Cause, Error, Result};
+use crate::place::{After, Place};
+use crate::wire;
+
+/// The turn, as the actor's code sees it.
+///
+/// In an `#[actor]` block it is written `ctx: &mut Ctx`, or `ctx: &Ctx` where the
+/// method only reads.
+///
+/// ```
+/// # use odeon_sdk::{Ctx, Result};
+/// async fn rename(ctx: &mut Ctx<'_>, name: String) -> Result<Option<String>> {
+///     let before = ctx.get("name").await?;
+///     ctx.set("name", &name)?;
+///     assert_eq!(ctx.get::<String>("name").await?, Some(name)); // its own write
+///     Ok(before)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Ctx<'a> {
+    pub(crate) place: Place<'a>,
+    changes: Changes,
+    headers: Option<&'a Headers>,
+}
+
+impl<'a> Ctx<'a> {
+    pub(crate) fn new(place: Place<'a>, headers: Option<&'a Headers>) -> Self {
+        Self { place, changes: Changes::default(), headers }
+    }
+
+    /// The actor's id.
+    #[must_use]
+    pub fn id(&self) -> &ActorId {
+        &self.place.actor().id
+    }
+
+    /// The actor's type.
+    #[must_use]
+    pub fn actor_type(&self) -> &ActorType {
+        &self.place.actor().actor_type
+    }
+
+    /// The time of the calendar; in a test, that of the test kit.
+    ///
+    /// In a worker it is the time when the turn began.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.place.now()
+    }
+
+    /// A header that the caller sent; typed calls within a process send none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers?.get(name)
+    }
+
+    /// A value of the actor's state; `None` if there is none, or it has expired.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when it is of another shape, [`Error::State`] when it is out
+    /// of reach: then let the method fail with it.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let Some(bytes) = self.get_raw(key).await? else { return Ok(None) };
+        wire::read(&bytes).map(Some).map_err(|error| unfit(key, &error))
+    }
+
+    /// The bytes of a value of the actor's state.
+    ///
+    /// # Errors
+    /// [`Error::State`] when it is out of reach.
+    pub async fn get_raw(&self, key: &str) -> Result<Option<Bytes>> {
+        match self.changes.of(key) {
+            Own::Set(value) => Ok(Some(value.clone())),
+            Own::Removed => Ok(None),
+            Own::Untouched => self.place.get(key).await.map_err(Error::State),
+        }
+    }
+
+    /// Keeps a value, once the method has returned `Ok`.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when it cannot be written as JSON.
+    pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
+        self.set_raw(key, wire::write(value).map_err(|error| unfit(key, &error))?);
+        Ok(())
+    }
+
+    /// Keeps a value that vanishes this long after the commit; in a worker, in whole
+    /// seconds, rounded up.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when it cannot be written as JSON.
+    pub fn set_with_ttl<T: Serialize + ?Sized>(
+        &mut self,
+        key: &str,
+        value: &T,
+        ttl: Duration,
+    ) -> Result<()> {
+        let value = wire::write(value).map_err(|error| unfit(key, &error))?;
+        self.put(key, value, Expiry::After(ttl));
+        Ok(())
+    }
+
+    /// Keeps bytes. Not empty ones: a worker's host cannot tell them from nothing.
+    pub fn set_raw(&mut self, key: &str, value: impl Into<Bytes>) {
+        self.put(key, value.into(), Expiry::Never);
+    }
+
+    /// Removes a value, once the method has returned `Ok`.
+    pub fn remove(&mut self, key: &str) {
+        self.changes.put(Change::remove(key));
+    }
+
+    /// Asks that the actor leaves memory after this turn, as if it had been idle.
+    pub fn deactivate(&self) {
+        self.place.after(After::Deactivate);
+    }
+
+    fn put(&mut self, key: &str, value: Bytes, expiry: Expiry) {
+        let condition = Condition::None;
+        self.changes.put(Change::Set { name: key.into(), value, condition, expiry });
+    }
+
+    /// Whether anything waits to be committed.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Commits what the method set. Afterwards memory and state agree, or the
+    /// activation ends.
+    ///
+    /// # Cancel safety
+    /// Dropped, the outcome is unknown; the turn is dropped only with its activation.
+    pub(crate) async fn commit(&mut self) -> Result<(), Cause> {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let committed = self.place.commit(self.changes.take()).await;
+        if committed.is_err() {
+            self.place.after(After::Forget);
+        }
+        committed
+    }
+
+    /// The memory may hold what the state does not: it is dropped after the turn.
+    pub(crate) fn forget(&self) {
+        self.place.after(After::Forget);
+    }
+}
+
+fn unfit(key: &str, error: &serde_json::Error) -> Error {
+    Error::Value { key: key.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,114 @@
+//! One actor, and the way to it: what every typed client holds.
+//!
+//! The way is the engine in this process or a host across the network. Time limit
+//! and call chain travel with each call. Knows no Rust type of an actor; typed
+//! calls are added in `client.rs`.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use odeon_base::ident;
+use odeon_runtime::engine::Target;
+use odeon_runtime::turn::Caller;
+use odeon_runtime::{ActorRef, Engine, Headers, Invocation, Reply};
+use tokio::time::Instant;
+
+use crate::error::{Cause, Error, Result};
+use crate::remote::{self, Remote};
+
+/// The way to actors that live on other hosts, for code that is embedded in one.
+///
+/// The host library implements it; without one, only actors of this engine can be
+/// called.
+pub trait Door: Send + Sync + Debug {
+    /// Calls an actor wherever it lives.
+    fn call(&self, invocation: Invocation) -> BoxFuture<'_, Result<Reply, odeon_runtime::Error>>;
+}
+
+/// Where calls go.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// The engine in this process, and the door to those elsewhere.
+    Engine { engine: Engine, door: Option<Arc<dyn Door>> },
+    /// A host.
+    Remote(Remote),
+}
+
+/// An actor that can be called. Cheap to clone.
+///
+/// Typed clients, which `#[actor]` writes, wrap one; it is seldom used by itself.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) way: Way,
+    /// The way looked up once, if it is the engine.
+    pub(crate) target: Option<Target>,
+    pub(crate) actor: ActorRef,
+    caller: Caller,
+    limit: Option<Duration>,
+}
+
+impl Handle {
+    pub(crate) fn new(way: Way, actor: ActorRef, caller: Caller, limit: Option<Duration>) -> Self {
+        let target = match &way {
+            Way::Engine { engine, .. } => Some(engine.target(&actor)),
+            Way::Remote(_) => None,
+        };
+        Self { way, target, actor, caller, limit }
+    }
+
+    /// The actor.
+    #[must_use]
+    pub fn actor(&self) -> &ActorRef {
+        &self.actor
+    }
+
+    /// The same actor, asked with this time limit for each call.
+    #[must_use]
+    pub fn with_timeout(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Calls a method in bytes.
+    ///
+    /// # Errors
+    /// As [`crate::Client::invoke`].
+    ///
+    /// # Cancel safety
+    /// A call that waits is taken out of its queue; a turn that began runs on.
+    pub async fn invoke(&self, method: &str, body: impl Into<Bytes>) -> Result<Bytes> {
+        let method = ident::clean_method(method)?;
+        self.send(method.into(), body.into()).await
+    }
+
+    /// Calls a method whose name is clean.
+    pub(crate) async fn send(&self, method: Arc<str>, body: Bytes) -> Result<Bytes> {
+        let Caller { deadline, chain } = self.caller();
+        let actor = self.actor.clone();
+        let invocation =
+            Invocation { actor, method, body, headers: Headers::new(), deadline, chain };
+        let reply = match &self.way {
+            Way::Engine { engine, door: None } => engine.call(invocation).await,
+            Way::Engine { door: Some(door), .. } => door.call(invocation).await,
+            Way::Remote(host) => return host.invoke(invocation).await.map_err(remote::refusal),
+        };
+        match reply.map_err(Cause::Engine)? {
+            Reply { body, is_app_error: false, .. } => Ok(body),
+            Reply { body, .. } => Err(Error::failed(String::from_utf8_lossy(&body))),
+        }
+    }
+
+    /// The caller of a call that begins now.
+    pub(crate) fn caller(&self) -> Caller {
+        let Caller { deadline, chain } = self.caller.clone();
+        let own = self.limit.and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = match (deadline, own) {
+            (Some(outer), Some(own)) => Some(outer.min(own)),
+            (outer, own) => outer.or(own),
+        };
+        Caller { deadline, chain }
+    }
+}

@@ -1,0 +1,198 @@
+//! An actor in the engine's own process: its turns run without encoding.
+//!
+//! [`Native`] is the behaviour that an engine is offered; [`Typed`] is one call in
+//! Rust's own types. What a turn does is in `turn.rs`; here its end is put into the
+//! engine's words.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use odeon_base::ActorType;
+use odeon_runtime::config::TypeSpec;
+use odeon_runtime::error::AppFailure;
+use odeon_runtime::seams::{Behaviour, Call, Instance, Work};
+use odeon_runtime::turn::Turn;
+use odeon_runtime::{ActorRef, Error as EngineError, Headers, Reply};
+
+use crate::actor::{Actor, Held, Make, Method};
+use crate::ctx::Ctx;
+use crate::error::{Cause, Error, Result, TurnError};
+use crate::hold::Hold as _;
+use crate::place::Place;
+use crate::turn;
+
+/// Makes an instance from an actor's id.
+pub(crate) type Factory<A> = Arc<dyn Fn(&str) -> A + Send + Sync>;
+
+/// The type `A` for an engine, for [`odeon_runtime::Engine::offer`].
+///
+/// # Errors
+/// [`Error::Name`] when the type's name belongs to the runtime.
+pub fn spec<A: Make>() -> Result<TypeSpec> {
+    spec_with(A::make)
+}
+
+/// As [`spec`], where instances are made by a function: for actors that are given
+/// something they share, such as a client of another service.
+///
+/// # Errors
+/// As [`spec`].
+pub fn spec_with<A: Actor>(make: impl Fn(&str) -> A + Send + Sync + 'static) -> Result<TypeSpec> {
+    Ok(TypeSpec {
+        actor_type: ActorType::parse_hosted(A::TYPE)?,
+        config: A::settings().to_config(),
+        behaviour: Arc::new(Native::<A> { make: Arc::new(make) }),
+    })
+}
+
+/// The behaviour of a type that lives in this process.
+struct Native<A> {
+    make: Factory<A>,
+}
+
+impl<A: Actor> fmt::Debug for Native<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Native({})", A::TYPE)
+    }
+}
+
+impl<A: Actor> Behaviour for Native<A> {
+    fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, EngineError>> {
+        async move {
+            let mut actor = (self.make)(turn.actor().id.as_str());
+            let mut ctx = Ctx::new(Place::Engine(turn), None);
+            A::activate(&mut actor, &mut ctx).await.map_err(failure)?;
+            ctx.commit().await.map_err(|cause| broken(&cause))?;
+            Ok(A::Hold::keep(A::Hold::hold(actor)))
+        }
+        .boxed()
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        instance: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, EngineError>> {
+        async move {
+            let Some(mut lent) = A::Hold::lend(instance) else {
+                return Err(foreign::<A>());
+            };
+            let Call { method, body, headers } = call;
+            let mut ctx = Ctx::new(Place::Engine(turn), Some(&headers));
+            let answer = A::dispatch(lent.as_mut(), &mut ctx, &method, body).await;
+            match answer {
+                Ok(body) => Ok(Reply { body, headers: json(), is_app_error: false }),
+                Err(error) => Err(ended(error, turn.actor())),
+            }
+        }
+        .boxed()
+    }
+
+    fn deactivate<'a>(&'a self, _: &'a ActorRef, mut instance: Instance) -> BoxFuture<'a, ()> {
+        async move {
+            if let Some(mut lent) = A::Hold::lend(&mut instance) {
+                A::deactivate(lent.as_mut()).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        A::Hold::IS_SHARED
+    }
+}
+
+fn json() -> Headers {
+    let mut headers = Headers::new();
+    headers.push("content-type", "application/json");
+    headers
+}
+
+fn foreign<A: Actor>() -> EngineError {
+    EngineError::Arguments(format!("actor type '{}' is held as another Rust type", A::TYPE))
+}
+
+/// One call in Rust's own types.
+pub(crate) struct Typed<A, M> {
+    method: M,
+    actor: PhantomData<fn() -> A>,
+}
+
+impl<A, M> Typed<A, M> {
+    pub(crate) fn new(method: M) -> Self {
+        Self { method, actor: PhantomData }
+    }
+}
+
+impl<A: Actor, M: Method<A>> Work<Held<A>> for Typed<A, M> {
+    type Output = M::Output;
+
+    async fn run(self, actor: &mut Held<A>, turn: &Turn) -> Result<M::Output, EngineError> {
+        let mut ctx = Ctx::new(Place::Engine(turn), None);
+        let answer = turn::run::<A, M>(actor, &mut ctx, self.method).await;
+        answer.map_err(|error| ended(error, turn.actor()))
+    }
+}
+
+/// As [`Typed`], where the arguments come back if the turn never began.
+pub(crate) struct Returnable<A, M> {
+    method: Arc<Mutex<Option<M>>>,
+    actor: PhantomData<fn() -> A>,
+}
+
+impl<A, M> Returnable<A, M> {
+    /// The call, and where its arguments are as long as it has not begun.
+    pub(crate) fn new(method: M) -> (Self, Arc<Mutex<Option<M>>>) {
+        let kept = Arc::new(Mutex::new(Some(method)));
+        (Self { method: Arc::clone(&kept), actor: PhantomData }, kept)
+    }
+}
+
+impl<A: Actor, M: Method<A>> Work<Held<A>> for Returnable<A, M> {
+    type Output = M::Output;
+
+    async fn run(self, actor: &mut Held<A>, turn: &Turn) -> Result<M::Output, EngineError> {
+        match taken(&self.method) {
+            Some(method) => Typed::<A, M>::new(method).run(actor, turn).await,
+            None => Err(EngineError::Closed),
+        }
+    }
+}
+
+/// The arguments, if nobody has taken them.
+pub(crate) fn taken<M>(kept: &Mutex<Option<M>>) -> Option<M> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// A turn without an answer, in the engine's words.
+fn ended(error: TurnError, actor: &ActorRef) -> EngineError {
+    match error {
+        TurnError::Refused(Error::NoMethod { method, .. }) => EngineError::NoMethod {
+            actor_type: actor.actor_type.clone(),
+            id: actor.id.clone(),
+            method,
+        },
+        TurnError::Refused(error) => EngineError::Arguments(error.to_string()),
+        TurnError::Failed(error) => failure(error),
+        TurnError::Commit(cause) => broken(&cause),
+    }
+}
+
+/// A method's own error. The engine's word about this turn's state stays what it is.
+fn failure(error: Error) -> EngineError {
+    match error {
+        Error::State(Cause::Engine(error)) => error,
+        other => EngineError::App(AppFailure { message: other.report() }),
+    }
+}
+
+fn broken(cause: &Cause) -> EngineError {
+    match cause {
+        Cause::Engine(error) => error.clone(),
+        Cause::Host { .. } => EngineError::App(AppFailure { message: cause.to_string() }),
+    }
+}

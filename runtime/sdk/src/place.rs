@@ -1,0 +1,111 @@
+//! Where a turn runs: beside the engine, or in a worker beside its host.
+//!
+//! The same few verbs for both, so that an actor need not know: read, commit, end,
+//! and who is waiting. What a turn means to write is kept in `changes.rs`.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use odeon_runtime::ActorRef;
+use odeon_runtime::turn::{Caller, Change, Turn};
+
+use crate::error::Cause;
+use crate::remote::Remote;
+
+/// Where a turn runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In the process of the engine.
+    Engine(&'a Turn),
+    /// In a worker.
+    Worker(&'a WorkerTurn),
+}
+
+/// What is to happen to the activation after the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum After {
+    /// It stays.
+    Stay = 0,
+    /// It ends, as if the actor had been idle.
+    Deactivate = 1,
+    /// Its memory is dropped without goodbye.
+    Forget = 2,
+}
+
+/// A turn that a host gave to this worker.
+#[derive(Debug)]
+pub(crate) struct WorkerTurn {
+    pub(crate) host: Remote,
+    pub(crate) actor: ActorRef,
+    pub(crate) caller: Caller,
+    pub(crate) now: SystemTime,
+    after: AtomicU8,
+}
+
+impl WorkerTurn {
+    pub(crate) fn new(host: Remote, actor: ActorRef, caller: Caller, now: SystemTime) -> Self {
+        Self { host, actor, caller, now, after: AtomicU8::new(After::Stay as u8) }
+    }
+
+    /// What the turn has asked for.
+    pub(crate) fn after(&self) -> After {
+        match self.after.load(Ordering::Relaxed) {
+            0 => After::Stay,
+            1 => After::Deactivate,
+            _ => After::Forget,
+        }
+    }
+}
+
+impl Place<'_> {
+    pub(crate) fn actor(&self) -> &ActorRef {
+        match self {
+            Self::Engine(turn) => turn.actor(),
+            Self::Worker(turn) => &turn.actor,
+        }
+    }
+
+    /// The caller to name in calls made from this turn.
+    pub(crate) fn as_caller(&self) -> Caller {
+        match self {
+            Self::Engine(turn) => turn.as_caller(),
+            // The host has put the actor's own hop into the chain already.
+            Self::Worker(turn) => turn.caller.clone(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        match self {
+            Self::Engine(turn) => turn.now(),
+            Self::Worker(turn) => turn.now,
+        }
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, Cause> {
+        match self {
+            Self::Engine(turn) => Ok(turn.get(key).await?.map(|item| item.value)),
+            Self::Worker(turn) => turn.host.get_state(&turn.actor, key).await,
+        }
+    }
+
+    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<(), Cause> {
+        match self {
+            Self::Engine(turn) => Ok(turn.commit(changes).await?),
+            Self::Worker(turn) => turn.host.commit(&turn.actor, changes).await,
+        }
+    }
+
+    /// Asks for what is to happen after the turn; the strongest wish counts.
+    pub(crate) fn after(&self, after: After) {
+        match (self, after) {
+            (_, After::Stay) => {}
+            (Self::Engine(turn), After::Deactivate) => turn.deactivate(),
+            (Self::Engine(turn), After::Forget) => turn.end_activation(),
+            (Self::Worker(turn), after) => {
+                turn.after.fetch_max(after as u8, Ordering::Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The way to a host over gRPC, in Dapr's own API.
+//!
+//! Calls an actor, reads and commits an actor's state, opens the stream on which a
+//! worker is given its turns. Translates between wire and domain types and knows
+//! nothing of Rust types of actors. Bodies are not copied on their way in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use odeon_base::Execution;
+use odeon_proto::dapr::runtime::v1 as proto;
+use odeon_runtime::invocation::{ActorRef, Invocation};
+use odeon_runtime::store::Expiry;
+use odeon_runtime::turn::Change;
+use proto::dapr_client::DaprClient;
+use tokio::time::Instant;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status, Streaming};
+
+use crate::error::{Cause, Error, Result};
+use crate::wire;
+
+/// Largest message in either direction, in bytes; a host's own limit is usually lower.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a silent connection is asked whether it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Bytes in flight before the sender waits: a few large bodies at full speed.
+const WINDOW_BYTES: u32 = 4 << 20;
+
+/// The stream of turns that a host hands to a worker.
+pub(crate) type Turns = Streaming<proto::SubscribeActorEventsResponseAlpha1>;
+
+/// A host, reached over gRPC. Cheap to clone; connects when first used.
+#[derive(Debug, Clone)]
+pub(crate) struct Remote {
+    channel: Channel,
+    token: Option<MetadataValue<Ascii>>,
+}
+
+impl Remote {
+    /// The host at an address such as `http://127.0.0.1:50001`.
+    pub(crate) fn new(address: &str) -> Result<Self> {
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| Error::Setup {
+            what: "the host's address",
+            value: address.to_owned(),
+            reason: format!("{error}; write for example http://127.0.0.1:50001"),
+        })?;
+        let channel = endpoint
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .connect_lazy();
+        Ok(Self { channel, token: None })
+    }
+
+    /// The same host, shown this token with every request.
+    pub(crate) fn with_token(mut self, token: &str) -> Result<Self> {
+        let token = MetadataValue::try_from(token).map_err(|error| Error::Setup {
+            what: "the API token",
+            value: "(hidden)".to_owned(),
+            reason: error.to_string(),
+        })?;
+        self.token = Some(token);
+        Ok(self)
+    }
+
+    fn client(&self) -> DaprClient<Channel> {
+        DaprClient::new(self.channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert(wire::API_TOKEN, token.clone());
+        }
+        request
+    }
+
+    /// Calls an actor.
+    ///
+    /// # Cancel safety
+    /// Dropped, the host is told that nobody waits; the turn may run.
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Bytes, Cause> {
+        let deadline = invocation.deadline;
+        let mut request = self.request(invoke_request(invocation));
+        if let Some(deadline) = deadline {
+            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+        let answer = self.client().invoke_actor(request).await;
+        answer.map(|answer| answer.into_inner().data).map_err(cause)
+    }
+
+    /// Reads a key of an actor's state; what is empty is not there.
+    pub(crate) async fn get_state(
+        &self,
+        actor: &ActorRef,
+        key: &str,
+    ) -> Result<Option<Bytes>, Cause> {
+        let request = self.request(proto::GetActorStateRequest {
+            actor_type: actor.actor_type.as_str().to_owned(),
+            actor_id: actor.id.as_str().to_owned(),
+            key: key.to_owned(),
+        });
+        let answer = self.client().get_actor_state(request).await.map_err(cause)?;
+        let data = answer.into_inner().data;
+        Ok((!data.is_empty()).then_some(data))
+    }
+
+    /// Commits changes of an actor that is active at this host.
+    ///
+    /// # Cancel safety
+    /// Dropped, the outcome is unknown.
+    pub(crate) async fn commit(&self, actor: &ActorRef, changes: Vec<Change>) -> Result<(), Cause> {
+        let request = self.request(proto::ExecuteActorStateTransactionRequest {
+            actor_type: actor.actor_type.as_str().to_owned(),
+            actor_id: actor.id.as_str().to_owned(),
+            operations: changes.into_iter().map(operation).collect(),
+        });
+        self.client().execute_actor_state_transaction(request).await.map_err(cause)?;
+        Ok(())
+    }
+
+    /// Opens the stream of turns; answers go out by `answers`.
+    pub(crate) async fn turns<S>(&self, answers: S) -> Result<Turns, Cause>
+    where
+        S: tokio_stream::Stream<Item = proto::SubscribeActorEventsRequestAlpha1> + Send + 'static,
+    {
+        let request = self.request(answers);
+        let stream = self.client().subscribe_actor_events_alpha1(request).await.map_err(cause)?;
+        Ok(stream.into_inner())
+    }
+}
+
+fn invoke_request(invocation: Invocation) -> proto::InvokeActorRequest {
+    let Invocation { actor, method, body, headers, chain, .. } = invocation;
+    let mut metadata: std::collections::HashMap<String, String> =
+        headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if let Some(id) = &chain.reentrancy {
+        metadata.insert(wire::REENTRANCY_ID.to_owned(), id.as_ref().to_owned());
+    }
+    if !chain.hops().is_empty() {
+        metadata.insert(wire::ACTOR_CHAIN.to_owned(), chain.to_header());
+    }
+    proto::InvokeActorRequest {
+        actor_type: actor.actor_type.as_str().to_owned(),
+        actor_id: actor.id.as_str().to_owned(),
+        method: method.as_ref().to_owned(),
+        data: body,
+        metadata,
+    }
+}
+
+fn operation(change: Change) -> proto::TransactionalActorStateOperation {
+    let mut operation = proto::TransactionalActorStateOperation::default();
+    match change {
+        Change::Set { name, value, expiry, .. } => {
+            "upsert".clone_into(&mut operation.operation_type);
+            name.as_ref().clone_into(&mut operation.key);
+            // The host keeps the bytes and ignores the type.
+            operation.value =
+                Some(prost_types::Any { type_url: String::new(), value: value.into() });
+            if let Expiry::After(time) = expiry {
+                let seconds = whole_seconds(time).to_string();
+                operation.metadata.insert("ttlInSeconds".to_owned(), seconds);
+            }
+        }
+        Change::Remove { name, .. } => {
+            "delete".clone_into(&mut operation.operation_type);
+            name.as_ref().clone_into(&mut operation.key);
+        }
+    }
+    operation
+}
+
+/// The wire has whole seconds, at least one: a value must not vanish before its time.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// What a host's status says.
+pub(crate) fn cause(status: Status) -> Cause {
+    let stated = status.metadata().get(wire::ACTOR_EXECUTION).and_then(|value| value.to_str().ok());
+    let execution = match stated {
+        Some("none") => Execution::None,
+        Some("maybe") => Execution::Maybe,
+        Some("done") => Execution::Done,
+        _ => likely_execution(status.code()),
+    };
+    Cause::Host { code: status.code(), message: status.message().to_owned(), execution }
+}
+
+/// What a host that does not say so has probably done: these codes are given before a turn.
+fn likely_execution(code: Code) -> Execution {
+    match code {
+        Code::InvalidArgument
+        | Code::FailedPrecondition
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::Unimplemented
+        | Code::ResourceExhausted => Execution::None,
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => Execution::Maybe,
+    }
+}
+
+/// The actor's own no, if that is what a failed call came back with.
+///
+/// Wire: Dapr's texts; a call that crossed hosts is wrapped once more.
+pub(crate) fn refusal(cause: Cause) -> Error {
+    const MARK: &str = "error from actor service: ";
+    match &cause {
+        Cause::Host { message, .. } => match message.rsplit_once(MARK) {
+            Some((_, words)) => Error::Failed { message: words.to_owned() },
+            None => cause.into(),
+        },
+        Cause::Engine(_) => cause.into(),
+    }
+}
+
+/// The environment of a call as the host named it, for the turn that it asks for.
+pub(crate) fn caller(
+    header: impl Fn(&str) -> Option<String>,
+    now: Instant,
+) -> odeon_runtime::turn::Caller {
+    let reentrancy: Option<Arc<str>> = header(wire::REENTRANCY_ID).map(Into::into);
+    let chain = odeon_runtime::CallChain::from_header(
+        &header(wire::ACTOR_CHAIN).unwrap_or_default(),
+        reentrancy,
+    );
+    let millis = header(wire::ACTOR_TIMEOUT).and_then(|text| text.parse().ok());
+    let deadline = millis.and_then(|millis| now.checked_add(Duration::from_millis(millis)));
+    odeon_runtime::turn::Caller { deadline, chain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_become_operations() {
+        let set = operation(Change::set("n", "1"));
+        assert_eq!((set.operation_type.as_str(), set.key.as_str()), ("upsert", "n"));
+        assert_eq!(set.value.unwrap().value, b"1");
+        assert!(set.metadata.is_empty());
+        let removed = operation(Change::remove("n"));
+        assert_eq!((removed.operation_type.as_str(), removed.value), ("delete", None));
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_millis(1_500)), 2);
+    }
+
+    #[test]
+    fn a_status_says_whether_the_call_may_have_run() {
+        let mut status = Status::internal("broken");
+        assert_eq!(cause(status.clone()).execution(), Execution::Maybe);
+        status.metadata_mut().insert(wire::ACTOR_EXECUTION, MetadataValue::from_static("none"));
+        assert_eq!(cause(status).execution(), Execution::None);
+        let text = "error invoke actor method: error from actor service: sold out";
+        assert_eq!(refusal(cause(Status::internal(text))).to_string(), "sold out");
+    }
+
+    #[test]
+    fn the_caller_is_read_from_headers() {
+        let now = Instant::now();
+        let header = |name: &str| match name {
+            wire::REENTRANCY_ID => Some("abc".to_owned()),
+            wire::ACTOR_CHAIN => Some("0000000000000007".to_owned()),
+            wire::ACTOR_TIMEOUT => Some("1500".to_owned()),
+            _ => None,
+        };
+        let caller = caller(header, now);
+        assert_eq!(caller.chain.hops(), [7]);
+        assert_eq!(caller.chain.reentrancy.as_deref(), Some("abc"));
+        assert_eq!(caller.deadline, Some(now + Duration::from_millis(1_500)));
+    }
+}

@@ -1,0 +1,264 @@
+//! Testing actors: a whole engine in the test's own process, without a port.
+//!
+//! The engine is the real one, over a store in memory and a placement that knows
+//! one host. In a test with paused time (`#[tokio::test(start_paused = true)]`, for
+//! which your crate needs tokio's feature `test-util`) time moves only by
+//! [`Running::advance`], so a test of an hour takes a moment.
+//!
+//! ```
+//! use odeon_sdk::testkit::TestKit;
+//! # use odeon_sdk::{Ctx, Result, actor};
+//! # #[derive(Default)] struct Counter { n: i64 }
+//! # #[actor] impl Counter {
+//! #     async fn add(&mut self, ctx: &mut Ctx, by: i64) -> Result<i64> {
+//! #         self.n += by; ctx.set("n", &self.n)?; Ok(self.n)
+//! #     }
+//! # }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<()> {
+//! let kit = TestKit::new().actor::<Counter>().start().await;
+//! let counter = kit.client().actor::<Counter>("c1")?;
+//! assert_eq!(counter.add(2).await?, 2);
+//! assert_eq!(kit.state::<i64>("Counter", "c1", "n").await?, Some(2));
+//! # Ok(())
+//! # }
+//! ```
+
+mod placement;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use odeon_base::clock::TokioClock;
+use odeon_base::{AppId, Entropy, HostName, Tasks, WallClock as _};
+use odeon_blocks::state::memory::MemoryStore;
+use odeon_runtime::config::{Config, TypeSpec};
+use odeon_runtime::engine::Seams;
+use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, StateStore, Transaction};
+use odeon_runtime::{ActorRef, Engine};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::placement::Placement;
+use crate::actor::{Actor, Make};
+use crate::client::Client;
+use crate::error::{Cause, Error, Result};
+use crate::native;
+use crate::wire;
+
+/// The application and host of the kit.
+const APP: &str = "test";
+const HOST: &str = "test:0";
+/// How long the end of the engine may take; on paused time, no time at all.
+const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// What a test wants to run.
+#[derive(Debug, Default)]
+pub struct TestKit {
+    types: Vec<TypeSpec>,
+    seed: u64,
+}
+
+impl TestKit {
+    /// A kit without actors.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a type of actor.
+    ///
+    /// # Panics
+    /// When the type's name belongs to the runtime.
+    #[must_use]
+    pub fn actor<A: Make>(self) -> Self {
+        self.actor_with(A::make)
+    }
+
+    /// Adds a type of actor whose instances are made by a function.
+    ///
+    /// # Panics
+    /// As [`TestKit::actor`].
+    #[must_use]
+    pub fn actor_with<A: Actor>(self, make: impl Fn(&str) -> A + Send + Sync + 'static) -> Self {
+        self.offer(native::spec_with(make).expect("an actor type has a name of its own"))
+    }
+
+    /// Adds a type as an engine wants it, with settings changed at will.
+    #[must_use]
+    pub fn offer(mut self, spec: TypeSpec) -> Self {
+        self.types.push(spec);
+        self
+    }
+
+    /// Starts the engine; returns when calls are served.
+    ///
+    /// # Panics
+    /// When the engine refuses a type, in the engine's words.
+    pub async fn start(self) -> Running {
+        let clock = Arc::new(TokioClock::start());
+        let entropy = Arc::new(Entropy::seeded(self.seed));
+        let store = Arc::new(MemoryStore::new(Arc::<TokioClock>::clone(&clock), entropy));
+        let (engine, tasks) = engine(&self.types, 1, &clock, &store).await;
+        Running { types: self.types, term: 1, engine, tasks, clock, store }
+    }
+}
+
+/// A started kit.
+#[derive(Debug)]
+pub struct Running {
+    types: Vec<TypeSpec>,
+    term: u64,
+    engine: Engine,
+    tasks: Tasks,
+    clock: Arc<TokioClock>,
+    store: Arc<MemoryStore>,
+}
+
+impl Running {
+    /// A client of the engine that runs now.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::embedded(self.engine.clone())
+    }
+
+    /// The engine that runs now.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The kit's calendar: what `ctx.now()` says.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    /// Lets time pass, with everything that falls due meanwhile, in its order.
+    ///
+    /// Without paused time this really waits.
+    pub async fn advance(&self, time: Duration) {
+        // Paused time jumps from one due moment to the next while all tasks are idle,
+        // which is what a sleep waits for; moving the clock at once would skip them.
+        tokio::time::sleep(time).await;
+    }
+
+    /// Deactivates an actor, as if it had been idle; `false` if it was not active.
+    ///
+    /// # Errors
+    /// [`Error::Name`] when no actor can have that id.
+    pub async fn deactivate<A: Actor>(&self, id: &str) -> Result<bool> {
+        Ok(self.engine.deactivate(&ActorRef::parse(A::TYPE, id)?).await)
+    }
+
+    /// A value of an actor's state, as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Value`] when it is of another shape, [`Error::State`].
+    pub async fn state<T: DeserializeOwned>(
+        &self,
+        actor_type: &str,
+        id: &str,
+        key: &str,
+    ) -> Result<Option<T>> {
+        let actor = ActorRef::parse(actor_type, id)?;
+        let read = self.engine.read_state(&actor, key).await;
+        let Some(item) = read.map_err(|error| Error::State(Cause::Engine(error)))? else {
+            return Ok(None);
+        };
+        wire::read(&item.value).map(Some).map_err(|error| unfit(key, &error))
+    }
+
+    /// Stores a value of an actor's state behind its back: what an earlier version of
+    /// the actor may have left, say. An active actor does not see it before it reads.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::Value`], [`Error::State`].
+    pub async fn put_state<T: Serialize + ?Sized>(
+        &self,
+        actor_type: &str,
+        id: &str,
+        key: &str,
+        value: &T,
+    ) -> Result<()> {
+        let actor = ActorRef::parse(actor_type, id)?;
+        let scope = ActorScope {
+            prefix: APP.into(),
+            actor_type: actor.actor_type.as_str().into(),
+            actor_id: actor.id.as_str().into(),
+        };
+        let op = Op::Upsert {
+            key: Key::Actor(scope, key.into()),
+            value: wire::write(value).map_err(|error| unfit(key, &error))?,
+            condition: Condition::None,
+            expiry: Expiry::Never,
+        };
+        let written = self.store.transact(Transaction { fence: None, ops: vec![op] }).await;
+        written.map_err(|error| Error::State(Cause::Engine(error.into())))
+    }
+
+    /// Kills the engine and starts another over the same store: memory is lost, no
+    /// actor is told, state stays. Clients of before reach nobody.
+    ///
+    /// # Panics
+    /// As [`TestKit::start`].
+    pub async fn restart(&mut self) {
+        self.engine.farewell(STOP_MAX).await;
+        // Turns that hang may stay behind: a killed process has no time for them either.
+        let _ = self.tasks.stop(Duration::ZERO).await;
+        self.term += 1;
+        (self.engine, self.tasks) = engine(&self.types, self.term, &self.clock, &self.store).await;
+    }
+
+    /// Ends the engine in order: running turns end, every actor is deactivated.
+    ///
+    /// # Panics
+    /// When something is still active after a minute; it is named.
+    pub async fn stop(self) {
+        if let Err(busy) = self.engine.leave(STOP_MAX).await {
+            panic!("{busy}");
+        }
+        self.engine.farewell(STOP_MAX).await;
+        if let Err(running) = self.tasks.stop(STOP_MAX).await {
+            panic!("{running}");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test's runtime ends with it; in a longer life nothing may stay behind.
+        self.tasks.stopping().cancel();
+    }
+}
+
+async fn engine(
+    types: &[TypeSpec],
+    term: u64,
+    clock: &Arc<TokioClock>,
+    store: &Arc<MemoryStore>,
+) -> (Engine, Tasks) {
+    let app = AppId::parse(APP).expect("a plain word is a name");
+    let host = HostName::parse(HOST).expect("a plain word is a name");
+    let tasks = Tasks::new("test kit");
+    let seams = Seams {
+        placement: Arc::new(Placement::new(term, &tasks)),
+        lease: Arc::<TokioClock>::clone(clock),
+        wall: Arc::<TokioClock>::clone(clock),
+        // Not the same numbers in each life: incarnations must differ.
+        entropy: Entropy::seeded(term),
+        tasks: tasks.clone(),
+    };
+    let engine = Engine::start(Config::new(app, host), seams);
+    engine.use_store(Arc::<MemoryStore>::clone(store));
+    engine.ready().await;
+    if let Err(error) = engine.offer(types.to_vec()).await {
+        panic!("the engine refuses the types: {error}");
+    }
+    (engine, tasks)
+}
+
+fn unfit(key: &str, error: &serde_json::Error) -> Error {
+    Error::Value { key: key.to_owned(), reason: error.to_string() }
+}

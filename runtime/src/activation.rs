@@ -90,6 +90,24 @@ pub(crate) struct Inner {
     pub(crate) cache: Option<Box<HashMap<Arc<str>, Option<Item>>>>,
 }
 
+impl Inner {
+    /// The memory for a turn: the object itself, or a share in it.
+    pub(crate) fn checkout(&mut self) -> Instance {
+        match &self.instance {
+            Instance::Remote => Instance::Remote,
+            Instance::Owned(_) => std::mem::take(&mut self.instance),
+            Instance::Shared(shared) => Instance::Shared(Arc::clone(shared)),
+        }
+    }
+
+    /// The memory comes back; a share is dropped.
+    pub(crate) fn give_back(&mut self, instance: Instance) {
+        if matches!(instance, Instance::Owned(_)) {
+            self.instance = instance;
+        }
+    }
+}
+
 /// An actor in memory.
 #[derive(Debug)]
 pub(crate) struct Activation {
@@ -172,9 +190,21 @@ impl Activation {
         }
     }
 
-    /// A call arrives.
-    pub(crate) fn enter(&self, flight: Option<&Arc<str>>, bytes: usize, now: u64) -> Entered {
-        self.with(|inner| inner.mailbox.enter(&self.hosting.rules, flight, bytes, now))
+    /// A call arrives; when its turn begins at once, the memory comes with it.
+    pub(crate) fn enter(
+        &self,
+        flight: Option<&Arc<str>>,
+        bytes: usize,
+        now: u64,
+    ) -> (Entered, Instance) {
+        self.with(|inner| {
+            let entered = inner.mailbox.enter(&self.hosting.rules, flight, bytes, now);
+            let instance = match entered {
+                Entered::Run { activate: false } => inner.checkout(),
+                _ => Instance::Remote,
+            };
+            (entered, instance)
+        })
     }
 
     /// Whether this activation still is what the directory should hold.

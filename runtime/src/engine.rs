@@ -25,7 +25,7 @@ use crate::invocation::{ActorRef, Invocation, Reply};
 use crate::lease::Lease;
 use crate::mailbox::Why;
 use crate::membership::{Command, Membership, patience};
-use crate::metrics::TypeMetrics;
+use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
 use crate::router::{self, Path};
 use crate::seams::{Call, PlacementLink, Work};
@@ -72,7 +72,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Activations and their hosting hold each other.
         for entry in self.types.all() {
-            if let Some(hosting) = entry.hosting.swap(None) {
+            if let Some(hosting) = entry.withdraw(0) {
                 hosting.directory.clear();
             }
         }
@@ -210,7 +210,7 @@ impl Engine {
             let core = &self.inner.core;
             for spec in specs {
                 let entry = self.inner.types.get_or_add(&spec.actor_type, core.lease.now());
-                let hosting = entry.hosting.load_full();
+                let hosting = entry.hosting();
                 if hosting.is_some_and(|hosting| {
                     Arc::ptr_eq(&hosting.spec.behaviour, &spec.behaviour)
                         && hosting.spec.config == spec.config
@@ -248,7 +248,7 @@ impl Engine {
     async fn send_offers(&self) {
         let mut offers = BTreeMap::new();
         for entry in self.inner.types.all() {
-            if let Some(hosting) = entry.hosting.load_full() {
+            if let Some(hosting) = entry.hosting() {
                 let config = &hosting.spec.config;
                 let offer = TypeOffer {
                     actor_type: entry.actor_type.clone(),
@@ -267,8 +267,8 @@ impl Engine {
         loop {
             let mut changed = std::pin::pin!(entry.changed.notified());
             changed.as_mut().enable();
-            let is_withdrawn = entry.hosting.load().is_none();
-            let view = entry.view.load_full();
+            let is_withdrawn = entry.hosting().is_none();
+            let view = Arc::clone(&entry.standing.load().view);
             let stands =
                 view.me.zip(view.chain.as_ref()).is_some_and(|(me, chain)| chain.newest().has(me));
             if stands || is_withdrawn {
@@ -425,7 +425,7 @@ impl Engine {
 
     fn active(&self, actor: &ActorRef) -> Option<Arc<crate::activation::Activation>> {
         let entry = self.inner.types.get(actor.actor_type.as_str())?;
-        let hosting = entry.hosting.load_full()?;
+        let hosting = entry.hosting()?;
         let activation = hosting.directory.get(&actor.id)?;
         (!activation.is_gone()).then_some(activation)
     }
@@ -458,7 +458,7 @@ impl Engine {
         let core = &self.inner.core;
         let has_store = core.store().is_some();
         let types = self.inner.types.all().into_iter().map(|entry| {
-            let hosting = entry.hosting.load_full();
+            let hosting = entry.hosting();
             let needs_store = hosting.as_ref().is_some_and(|hosting| {
                 !hosting.spec.config.stateless && hosting.spec.config.placement == Policy::Ring
             });
@@ -467,7 +467,13 @@ impl Engine {
                 is_hosted: hosting.is_some(),
                 placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
                 active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
-                epoch: entry.view.load().chain.as_ref().map(|chain| chain.newest().epoch()),
+                epoch: entry
+                    .standing
+                    .load()
+                    .view
+                    .chain
+                    .as_ref()
+                    .map(|chain| chain.newest().epoch()),
                 blocked: (needs_store && !has_store).then_some("no state store"),
             }
         });
@@ -485,17 +491,20 @@ impl Engine {
     pub fn metrics(&self) -> Vec<TypeMetrics> {
         let now = self.inner.core.lease.now();
         let numbers = self.inner.types.all().into_iter().map(|entry| {
-            let (mut waiting, mut oldest, mut active) = (0, now, 0);
-            if let Some(hosting) = entry.hosting.load_full() {
-                active = hosting.directory.len();
+            let mut gauges = Gauges::default();
+            let mut oldest = now;
+            if let Some(hosting) = entry.hosting() {
+                gauges.active = hosting.directory.len();
                 hosting.directory.each(|activation| {
-                    let (count, since) = activation.with(|inner| inner.mailbox.waiting());
-                    waiting += count;
+                    let (running, (waiting, since)) =
+                        activation.with(|inner| (inner.mailbox.running(), inner.mailbox.waiting()));
+                    gauges.running += u64::from(running);
+                    gauges.waiting += waiting;
                     oldest = oldest.min(since.unwrap_or(now));
                 });
             }
-            let age = Duration::from_nanos(now - oldest);
-            entry.counters.snapshot(&entry.actor_type, active, (waiting, age))
+            gauges.oldest_waiter = Duration::from_nanos(now.saturating_sub(oldest));
+            entry.counters.snapshot(&entry.actor_type, gauges)
         });
         numbers.collect()
     }
@@ -541,7 +550,7 @@ impl Engine {
 
     fn hostings(&self, policy: Policy) -> Vec<Arc<crate::activation::Hosting>> {
         let all = self.inner.types.all().into_iter();
-        all.filter_map(|entry| entry.hosting.load_full())
+        all.filter_map(|entry| entry.hosting())
             .filter(|hosting| hosting.spec.config.placement == policy)
             .collect()
     }

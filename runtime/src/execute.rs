@@ -96,58 +96,71 @@ impl<A: Send + 'static, W: Work<A>> Body for Native<A, W> {
     }
 }
 
-/// A turn that the mailbox has let begin; ends it on drop.
+/// A turn that the mailbox has let begin, with the memory; given up on drop.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    pub(crate) activation: Arc<Activation>,
+    activation: Option<Arc<Activation>>,
+    instance: Instance,
     /// The memory has to be made first.
     pub(crate) activate: bool,
-    is_over: bool,
 }
 
 impl Admitted {
-    pub(crate) fn new(activation: Arc<Activation>, activate: bool) -> Self {
-        Self { activation, activate, is_over: false }
-    }
-
-    /// Ends the turn: the memory goes back, the next call is let in.
-    fn end(&mut self, instance: Option<Instance>, now: u64, forget: bool) {
-        self.is_over = true;
-        let activation = &self.activation;
-        let effects = activation.with(|inner| {
-            if let Some(instance) = instance {
-                inner.instance = instance;
-            }
-            if forget {
-                inner.mailbox.note(Why::Forget);
-            }
-            inner.last_used = now;
-            inner.mailbox.exit(&activation.hosting.rules)
-        });
-        if let Some(why) = activation.apply(effects) {
-            closing::spawn(activation, why);
-        }
+    pub(crate) fn new(activation: Arc<Activation>, instance: Instance, activate: bool) -> Self {
+        Self { activation: Some(activation), instance, activate }
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if !self.is_over {
-            let now = self.activation.hosting.core.lease.now();
-            self.end(None, now, true);
+        if let Some(activation) = self.activation.take() {
+            // Nothing has begun: the next call finds everything as it was.
+            let instance = std::mem::take(&mut self.instance);
+            let used = activation.with(|inner| inner.last_used);
+            end(&activation, instance, used, None);
+        }
+    }
+}
+
+/// Ends the turn: the memory goes back, or is forgotten; the next call is let in.
+fn end(activation: &Arc<Activation>, instance: Instance, now: u64, forget: Option<Why>) {
+    let effects = activation.with(|inner| {
+        inner.give_back(instance);
+        if let Some(why) = forget {
+            inner.mailbox.note(why);
+        }
+        inner.last_used = now;
+        inner.mailbox.exit(&activation.hosting.rules)
+    });
+    if let Some(why) = activation.apply(effects) {
+        closing::spawn(activation, why);
+    }
+}
+
+/// Ends a turn whose future is dropped half way: its memory is not to be trusted.
+struct Unfinished<'a>(Option<&'a Arc<Activation>>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(activation) = self.0.take() {
+            let now = activation.hosting.core.lease.now();
+            end(activation, Instance::Remote, now, Some(Why::Forget));
         }
     }
 }
 
 /// Makes the memory of an activation that has none; the turn stays admitted.
 pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<Admitted, Error> {
-    let activation = Arc::clone(&admitted.activation);
+    let Some(activation) = admitted.activation.clone() else { return Ok(admitted) };
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
     let making = AssertUnwindSafe(make(&activation, &turn)).catch_unwind();
     let error = match until_cut(&activation, making).await {
         Ok(Ok(Ok(instance))) => {
             admitted.activate = false;
-            activation.with(|inner| inner.instance = instance);
+            admitted.instance = activation.with(|inner| {
+                inner.instance = instance;
+                inner.checkout()
+            });
             activation.hosting.counters.activations.fetch_add(1, Ordering::Relaxed);
             forgive(&activation);
             activation.event(|mailbox, rules| mailbox.activated(rules));
@@ -157,7 +170,8 @@ pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<A
         Ok(Err(panic)) => panicked(&activation, &*panic),
         Err(cut) => cut_error(&activation, cut),
     };
-    Err(not_made(&mut admitted, error))
+    admitted.activation = None;
+    Err(not_made(&activation, error))
 }
 
 /// Runs the turn to its end. `started` is the lease clock's time of admission.
@@ -167,11 +181,14 @@ pub(crate) async fn turn<B: Body>(
     started: u64,
     body: B,
 ) -> Result<B::Output, Error> {
-    let activation = Arc::clone(&admitted.activation);
+    let Some(activation) = admitted.activation.take() else {
+        // Admission always carries its activation.
+        return Err(Error::Closed);
+    };
+    let mut unfinished = Unfinished(Some(&activation));
+    let mut instance = std::mem::take(&mut admitted.instance);
     let hosting = &*activation.hosting;
-    hosting.counters.turn_started();
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
-    let mut instance = Instance::Remote;
     let ended = {
         let work = async {
             // The limit of the whole type (TURN-8); never closed, so it cannot fail.
@@ -179,7 +196,6 @@ pub(crate) async fn turn<B: Body>(
                 Some(turns) => turns.acquire().await.ok(),
                 None => None,
             };
-            activation.with(|inner| checkout(&mut inner.instance, &mut instance));
             body.run(&mut instance, &turn, &activation).await
         };
         until_cut(&activation, AssertUnwindSafe(work).catch_unwind()).await
@@ -187,23 +203,13 @@ pub(crate) async fn turn<B: Body>(
     let now = hosting.core.lease.now();
     let (result, outcome) = judge(&activation, ended, now);
     hosting.counters.turn_ended(outcome, now.saturating_sub(started));
-    match outcome {
-        Outcome::Done | Outcome::Failed => {
-            // A shared memory is a clone of what is there already.
-            let back = matches!(instance, Instance::Owned(_)).then_some(instance);
-            admitted.end(back, now, false);
-        }
-        Outcome::Panicked | Outcome::Cut => admitted.end(Some(instance), now, true),
-    }
-    result
-}
-
-fn checkout(kept: &mut Instance, mine: &mut Instance) {
-    *mine = match kept {
-        Instance::Remote => Instance::Remote,
-        Instance::Owned(_) => std::mem::take(kept),
-        Instance::Shared(shared) => Instance::Shared(Arc::clone(shared)),
+    unfinished.0 = None;
+    let forget = match outcome {
+        Outcome::Done | Outcome::Failed => None,
+        Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
     };
+    end(&activation, instance, now, forget);
+    result
 }
 
 /// Makes the memory: claim and preload if the type wants it, then the behaviour's own.
@@ -218,8 +224,7 @@ async fn make(activation: &Arc<Activation>, turn: &Turn) -> Result<Instance, Err
 }
 
 /// The memory could not be made: nothing stays behind, who waits is told (ACT-3).
-fn not_made(admitted: &mut Admitted, error: Error) -> Error {
-    let activation = &admitted.activation;
+fn not_made(activation: &Arc<Activation>, error: Error) -> Error {
     let actor = &activation.actor;
     let error = match error {
         // Refused before anything began: the router sends the call again.
@@ -237,7 +242,6 @@ fn not_made(admitted: &mut Admitted, error: Error) -> Error {
     };
     activation.hosting.counters.activation_failures.fetch_add(1, Ordering::Relaxed);
     activation.event(|mailbox, _| mailbox.activation_failed(&error));
-    admitted.is_over = true;
     error
 }
 

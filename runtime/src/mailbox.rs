@@ -174,6 +174,11 @@ impl Mailbox {
         self.phase
     }
 
+    /// How many turns run.
+    pub(crate) fn running(&self) -> u32 {
+        self.running
+    }
+
     /// How many calls wait, and since when the first of them does.
     pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
         let Some(queue) = &self.queue else { return (0, None) };

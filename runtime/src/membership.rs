@@ -190,7 +190,7 @@ impl Membership {
             "the lease of this host ended; its activations are dropped and it joins anew"
         );
         for entry in self.types.all() {
-            if let Some(hosting) = entry.hosting.load_full()
+            if let Some(hosting) = entry.hosting()
                 && hosting.is_leased()
             {
                 drain::cut_all(&hosting, Cut::Lease);
@@ -214,8 +214,7 @@ impl Membership {
     }
 
     fn drain(&self, actor_type: ActorType, epoch: Epoch) {
-        let hosting =
-            self.types.get(actor_type.as_str()).and_then(|entry| entry.hosting.load_full());
+        let hosting = self.types.get(actor_type.as_str()).and_then(|entry| entry.hosting());
         let to_self = self.to_self.clone();
         self.core.tasks.spawn(TaskKind::Drain, async move {
             if let Some(hosting) = hosting {

@@ -29,8 +29,6 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Stripe {
-    started: AtomicU64,
-    done: AtomicU64,
     failed: AtomicU64,
     panicked: AtomicU64,
     cut: AtomicU64,
@@ -84,6 +82,15 @@ pub struct TypeMetrics {
     pub turn: Histogram,
 }
 
+/// What is counted by looking at the activations.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gauges {
+    pub(crate) active: usize,
+    pub(crate) waiting: usize,
+    pub(crate) running: u64,
+    pub(crate) oldest_waiter: Duration,
+}
+
 /// The counters of one type.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -116,22 +123,20 @@ fn stripe() -> usize {
 }
 
 impl Counters {
-    pub(crate) fn turn_started(&self) {
-        self.stripes[stripe()].started.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(crate) fn turn_ended(&self, outcome: Outcome, nanos: u64) {
         let stripe = &self.stripes[stripe()];
-        let counter = match outcome {
-            Outcome::Done => &stripe.done,
-            Outcome::Failed => &stripe.failed,
-            Outcome::Panicked => &stripe.panicked,
-            Outcome::Cut => &stripe.cut,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
         let micros = nanos / 1_000;
-        stripe.micros.fetch_add(micros, Ordering::Relaxed);
         stripe.buckets[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
+        if micros > 0 {
+            stripe.micros.fetch_add(micros, Ordering::Relaxed);
+        }
+        // Those that ended well are all the others: the usual turn counts once.
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Failed => drop(stripe.failed.fetch_add(1, Ordering::Relaxed)),
+            Outcome::Panicked => drop(stripe.panicked.fetch_add(1, Ordering::Relaxed)),
+            Outcome::Cut => drop(stripe.cut.fetch_add(1, Ordering::Relaxed)),
+        }
     }
 
     pub(crate) fn waited(&self, nanos: u64) {
@@ -145,35 +150,34 @@ impl Counters {
     }
 
     /// The numbers now; the engine adds what it knows of activations.
-    pub(crate) fn snapshot(
-        &self,
-        actor_type: &ActorType,
-        active: usize,
-        (waiting, oldest_waiter): (usize, Duration),
-    ) -> TypeMetrics {
+    pub(crate) fn snapshot(&self, actor_type: &ActorType, now: Gauges) -> TypeMetrics {
         let buckets = 0..=BUCKETS_MICROS.len();
         let turn = Histogram {
             counts: buckets.clone().map(|at| self.sum(|stripe| &stripe.buckets[at])).collect(),
             sum: Duration::from_micros(self.sum(|stripe| &stripe.micros)),
         };
-        let started = self.sum(|stripe| &stripe.started);
         let ended: u64 = turn.counts.iter().sum();
+        let [failed, panicked, cut] = [
+            self.sum(|stripe| &stripe.failed),
+            self.sum(|stripe| &stripe.panicked),
+            self.sum(|stripe| &stripe.cut),
+        ];
         let mut wait = Histogram {
             counts: buckets.map(|at| self.waits.buckets[at].load(Ordering::Relaxed)).collect(),
             sum: Duration::from_micros(self.waits.micros.load(Ordering::Relaxed)),
         };
         let waited: u64 = wait.counts.iter().sum();
-        wait.counts[0] += started.saturating_sub(waited);
+        wait.counts[0] += (ended + now.running).saturating_sub(waited);
         TypeMetrics {
             actor_type: actor_type.clone(),
-            active,
-            waiting,
-            running: started.saturating_sub(ended),
-            oldest_waiter,
-            turns_done: self.sum(|stripe| &stripe.done),
-            turns_failed: self.sum(|stripe| &stripe.failed),
-            turns_panicked: self.sum(|stripe| &stripe.panicked),
-            turns_cut: self.sum(|stripe| &stripe.cut),
+            active: now.active,
+            waiting: now.waiting,
+            running: now.running,
+            oldest_waiter: now.oldest_waiter,
+            turns_done: ended.saturating_sub(failed + panicked + cut),
+            turns_failed: failed,
+            turns_panicked: panicked,
+            turns_cut: cut,
             refused: self.refused.load(Ordering::Relaxed),
             activations: self.activations.load(Ordering::Relaxed),
             activation_failures: self.activation_failures.load(Ordering::Relaxed),

@@ -8,6 +8,7 @@ use crate::activation::Activation;
 use crate::closing;
 use crate::error::Error;
 use crate::mailbox::Polled;
+use crate::seams::Instance;
 
 /// How waiting ended.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) enum Turned {
     Run {
         /// It has to make the memory first.
         activate: bool,
+        /// The memory, unless it has to be made.
+        instance: Instance,
     },
     /// Route again.
     Retry,
@@ -41,10 +44,17 @@ impl Future for Place<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turned> {
         let Some(ticket) = self.ticket else { return Poll::Ready(Turned::Retry) };
-        let polled = self.activation.with(|inner| inner.mailbox.poll(ticket, cx.waker()));
+        let (polled, instance) = self.activation.with(|inner| {
+            let polled = inner.mailbox.poll(ticket, cx.waker());
+            let instance = match polled {
+                Polled::Run { activate: false } => inner.checkout(),
+                _ => Instance::Remote,
+            };
+            (polled, instance)
+        });
         let turned = match polled {
             Polled::Pending => return Poll::Pending,
-            Polled::Run { activate } => Turned::Run { activate },
+            Polled::Run { activate } => Turned::Run { activate, instance },
             Polled::Retry => Turned::Retry,
             Polled::Failed(error) => Turned::Failed(error),
         };

@@ -24,7 +24,7 @@ use crate::membership::patience;
 use crate::place::{Place, Turned};
 use crate::sync::lock;
 use crate::turn::Caller;
-use crate::types::TypeEntry;
+use crate::types::{Standing, TypeEntry};
 use crate::view::Route;
 
 /// Between tries of a call that did not begin (RT-3).
@@ -79,13 +79,13 @@ impl Path<'_> {
                     let turned = self.wait(place, caller).await?;
                     let now = self.core.lease.now();
                     activation.hosting.counters.waited(now.saturating_sub(since));
-                    let activate = match turned {
-                        Turned::Run { activate } => activate,
+                    let (activate, instance) = match turned {
+                        Turned::Run { activate, instance } => (activate, instance),
                         Turned::Retry => continue,
                         Turned::Failed(error) => return Err(error),
                     };
-                    let admitted = Admitted::new(Arc::clone(&activation), activate);
-                    if self.is_current(&activation.hosting, caller, now) {
+                    let admitted = Admitted::new(Arc::clone(&activation), instance, activate);
+                    if self.is_current(&activation, caller, now) {
                         return Ok((admitted, now));
                     }
                 }
@@ -100,13 +100,12 @@ impl Path<'_> {
 
     /// One look, without waiting. On the path of every call: no shared count is touched.
     fn step(&self, caller: &mut Caller) -> Result<Step, Error> {
-        let hosting = self.entry.hosting.load();
+        let standing = self.entry.standing.load();
         let now = self.core.lease.now();
-        let epoch = match self.look(hosting.as_ref(), caller, now)? {
-            Look::Here(epoch) => epoch,
+        let (hosting, epoch) = match self.look(&standing, caller, now)? {
+            Look::Here(hosting, epoch) => (hosting, epoch),
             Look::Park(park) => return Ok(Step::Park(park)),
         };
-        let Some(hosting) = hosting.as_ref() else { return Ok(Step::Again) };
         let config = &hosting.spec.config;
         if config.reentrancy.is_some() {
             let fresh = || self.core.entropy.uuid().into();
@@ -120,12 +119,13 @@ impl Path<'_> {
         }
         let flight = caller.chain.reentrancy.as_ref().filter(|_| config.reentrancy.is_some());
         let activation = self.activation(hosting, epoch, now)?;
-        match activation.enter(flight, self.bytes, now) {
+        let (entered, instance) = activation.enter(flight, self.bytes, now);
+        match entered {
             Entered::Run { activate } => {
-                let admitted = Admitted::new(activation, activate);
+                let admitted = Admitted::new(activation, instance, activate);
                 // The gate may have shut since this call looked: whoever drains either
                 // saw the activation in the directory or is seen here.
-                if self.is_current(hosting, caller, now) {
+                if Arc::ptr_eq(&standing, &self.entry.standing.load()) {
                     return Ok(Step::Run(admitted, now));
                 }
                 Ok(Step::Again)
@@ -143,41 +143,44 @@ impl Path<'_> {
         }
     }
 
-    fn look(
+    fn look<'s>(
         &self,
-        hosting: Option<&Arc<Hosting>>,
+        standing: &'s Standing,
         caller: &Caller,
         now: u64,
-    ) -> Result<Look, Error> {
-        let view = self.entry.view.load();
-        let wait = self.core.config.no_host_wait;
-        let Some(hosting) = hosting else {
+    ) -> Result<Look<'s>, Error> {
+        let view = &standing.view;
+        let hash = self.actor.id.hash();
+        let host_wait =
+            |since| Look::Park(Park::Host(patience(since, now, self.core.config.no_host_wait)));
+        let Some(hosting) = &standing.hosting else {
             if let Some(table) = view.chain.as_ref().map(|chain| chain.newest())
-                && let Some(owner) = table.owner(self.actor.id.hash())
+                && let Some(owner) = table.owner(hash)
                 && view.me.is_none_or(|me| owner.incarnation != me)
             {
                 return Err(self.moved(table.epoch()));
             }
-            let left = patience(view.hostless_since.or(self.entry.withdrawn_since()), now, wait);
-            return Ok(Look::Park(Park::Host(left)));
+            return Ok(host_wait(view.hostless_since.max(standing.withdrawn_since)));
         };
         let is_nested = !caller.chain.hops().is_empty();
-        let placement = hosting.spec.config.placement;
-        match view.route(placement, self.actor.id.hash(), is_nested) {
+        match view.route(hosting.spec.config.placement, hash, is_nested) {
             Route::Here(_) if hosting.is_leased() && !self.core.lease.may_start(now) => {
                 Ok(Look::Park(Park::Gate))
             }
-            Route::Here(epoch) => Ok(Look::Here(epoch)),
+            Route::Here(epoch) => Ok(Look::Here(hosting, epoch)),
             Route::Shut => Ok(Look::Park(Park::Gate)),
             Route::Elsewhere(epoch) => Err(self.moved(epoch)),
-            Route::NoHost(since) => Ok(Look::Park(Park::Host(patience(since, now, wait)))),
+            Route::NoHost(since) => Ok(host_wait(since)),
         }
     }
 
-    fn is_current(&self, hosting: &Arc<Hosting>, caller: &Caller, now: u64) -> bool {
-        let current = self.entry.hosting.load();
-        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, hosting))
-            && matches!(self.look(current.as_ref(), caller, now), Ok(Look::Here(_)))
+    /// Whether a turn of this activation may still begin, after a wait.
+    fn is_current(&self, activation: &Activation, caller: &Caller, now: u64) -> bool {
+        let standing = self.entry.standing.load();
+        matches!(
+            self.look(&standing, caller, now),
+            Ok(Look::Here(hosting, _)) if Arc::ptr_eq(hosting, &activation.hosting)
+        )
     }
 
     fn activation(
@@ -227,9 +230,8 @@ impl Path<'_> {
         lease_changed.as_mut().enable();
         // Look once more now that a change cannot be missed.
         let now = self.core.lease.now();
-        match self.look(self.entry.hosting.load().as_ref(), caller, now)? {
-            Look::Here(_) => return Ok(()),
-            Look::Park(_) => {}
+        if let Look::Here(..) = self.look(&self.entry.standing.load(), caller, now)? {
+            return Ok(());
         }
         let until = match park {
             Park::Gate => since + PARK_MAX,
@@ -269,8 +271,8 @@ impl Path<'_> {
 }
 
 /// Where a call stands before it has a place in a mailbox.
-enum Look {
-    Here(Epoch),
+enum Look<'s> {
+    Here(&'s Arc<Hosting>, Epoch),
     Park(Park),
 }
 

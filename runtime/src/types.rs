@@ -5,9 +5,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use odeon_base::ActorType;
 use odeon_base::ident::ring_hash;
 use tokio::sync::{Notify, Semaphore};
@@ -21,17 +20,27 @@ use crate::metrics::Counters;
 use crate::sync::Mutex;
 use crate::view::View;
 
+/// Tables and hosting of a type at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing {
+    pub(crate) view: Arc<View>,
+    pub(crate) hosting: Option<Arc<Hosting>>,
+    /// Since when the application that hosted the type here is away, on the lease clock.
+    pub(crate) withdrawn_since: Option<u64>,
+}
+
 /// One actor type.
 #[derive(Debug)]
 pub(crate) struct TypeEntry {
     pub(crate) actor_type: ActorType,
-    pub(crate) view: Arc<ArcSwap<View>>,
-    pub(crate) hosting: ArcSwapOption<Hosting>,
+    /// What routes a call, in one word: read once or twice on the path of each.
+    pub(crate) standing: ArcSwap<Standing>,
+    /// The tables alone, for the hosting and its drains.
+    view: Arc<ArcSwap<View>>,
     pub(crate) counters: Arc<Counters>,
     /// Told when the view or the hosting changed.
     pub(crate) changed: Notify,
     type_hash: u64,
-    withdrawn: AtomicU64,
 }
 
 impl TypeEntry {
@@ -40,28 +49,38 @@ impl TypeEntry {
         Self {
             type_hash: ring_hash(actor_type.as_str().as_bytes()),
             actor_type,
+            standing: ArcSwap::from_pointee(Standing {
+                view: Arc::new(view.clone()),
+                ..Standing::default()
+            }),
             view: Arc::new(ArcSwap::from_pointee(view)),
-            hosting: ArcSwapOption::empty(),
             counters: Arc::default(),
             changed: Notify::new(),
-            withdrawn: AtomicU64::new(0),
         }
     }
 
-    /// Since when the application that hosted the type here is away, on the lease clock.
-    pub(crate) fn withdrawn_since(&self) -> Option<u64> {
-        match self.withdrawn.load(Ordering::Acquire) {
-            0 => None,
-            at => Some(at),
-        }
+    /// How the type is hosted here, if it is.
+    pub(crate) fn hosting(&self) -> Option<Arc<Hosting>> {
+        self.standing.load().hosting.clone()
     }
 
     /// Hosts the type here no longer; the hosting comes back, to be emptied.
     pub(crate) fn withdraw(&self, now: u64) -> Option<Arc<Hosting>> {
-        self.withdrawn.store(now.max(1), Ordering::Release);
-        let hosting = self.hosting.swap(None);
+        let before = self.change(|standing| {
+            standing.hosting = None;
+            standing.withdrawn_since = Some(now);
+        });
+        before.hosting.clone()
+    }
+
+    fn change(&self, change: impl Fn(&mut Standing)) -> Arc<Standing> {
+        let before = self.standing.rcu(|standing| {
+            let mut next = Standing::clone(standing);
+            change(&mut next);
+            next
+        });
         self.changed.notify_waiters();
-        hosting
+        before
     }
 
     /// Hosts the type here from now on.
@@ -80,18 +99,19 @@ impl TypeEntry {
             failures: Mutex::new(HashMap::new()),
             spec,
         };
-        self.hosting.store(Some(Arc::new(hosting)));
-        self.changed.notify_waiters();
+        let hosting = Arc::new(hosting);
+        self.change(|standing| standing.hosting = Some(Arc::clone(&hosting)));
     }
 
-    /// Changes the view and tells who waits for that.
-    pub(crate) fn publish(&self, change: impl Fn(&mut View)) {
-        self.view.rcu(|view| {
-            let mut next = View::clone(view);
-            change(&mut next);
-            next
-        });
-        self.changed.notify_waiters();
+    /// Changes the view and tells who waits for that. Only the membership loop does.
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut View)) {
+        let mut next = View::clone(&self.view.load());
+        change(&mut next);
+        let next = Arc::new(next);
+        self.view.store(Arc::clone(&next));
+        // Routers look at the standing: it changes before any drain looks for whom
+        // they let in.
+        self.change(|standing| standing.view = Arc::clone(&next));
     }
 }
 

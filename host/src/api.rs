@@ -1,0 +1,304 @@
+//! What the host does for an application, whatever wire the question came by.
+//!
+//! An [`Api`] is a cheap handle: the engine, who we are, the tokens, the limits,
+//! health and the texts of the metadata endpoint. Both front doors (`http/`,
+//! `grpc/`) call only this. It knows no status and no route (`status.rs`,
+//! `http/routes.rs`), and it is put together in one place only, the assembly.
+
+mod facts;
+mod health;
+mod operations;
+mod owners;
+mod shutdown;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use odeon_base::{AppId, Namespace};
+use odeon_runtime::Engine;
+
+pub use facts::{
+    ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus, go_duration,
+};
+pub use health::Health;
+pub use operations::{Operation, OperationError, check_key};
+pub use owners::{Owner, Owners};
+pub use shutdown::{Shutdown, ShutdownHandle};
+pub use trace::{TraceContext, TraceError};
+
+/// The version that metadata reports, of the form `X.Y.Z`.
+pub const RUNTIME_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The feature of Dapr that allows `ttlInSeconds` on actor state.
+pub const FEATURE_STATE_TTL: &str = "ActorStateTTL";
+
+/// Who this host is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The application beside it.
+    pub app: AppId,
+    /// The namespace of its actor types.
+    pub namespace: Namespace,
+    /// What metadata reports as the runtime's version. Default: [`RUNTIME_VERSION`].
+    pub version: Arc<str>,
+}
+
+impl Identity {
+    /// An application in a namespace, served by this build.
+    #[must_use]
+    pub fn new(app: AppId, namespace: Namespace) -> Self {
+        Self { app, namespace, version: RUNTIME_VERSION.into() }
+    }
+}
+
+/// Secrets between the host and its application.
+#[derive(Clone, Default)]
+pub struct Tokens {
+    /// What callers have to show; nothing is checked without one. Source: `DAPR_API_TOKEN`.
+    pub api: Option<Arc<str>>,
+    /// What the host shows the application. Source: `APP_API_TOKEN`.
+    pub app: Option<Arc<str>>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |token: &Option<Arc<str>>| token.as_ref().map(|_| "***");
+        f.debug_struct("Tokens")
+            .field("api", &shown(&self.api))
+            .field("app", &shown(&self.app))
+            .finish()
+    }
+}
+
+impl Tokens {
+    /// Whether a caller that shows this may enter. The time it takes does not tell
+    /// how much of the token was right.
+    #[must_use]
+    pub fn admits(&self, shown: Option<&[u8]>) -> bool {
+        let Some(expected) = &self.api else { return true };
+        let Some(shown) = shown else { return false };
+        let expected = expected.as_bytes();
+        let differs = expected
+            .iter()
+            .zip(shown)
+            .fold(u8::from(expected.len() != shown.len()), |differs, (a, b)| differs | (a ^ b));
+        differs == 0
+    }
+}
+
+/// How much the front doors accept.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest body of a request or reply, in bytes; `None` for no limit.
+    /// Default: 4 MiB. Source: `--max-body-size`.
+    pub body_bytes: Option<usize>,
+    /// Largest block of request headers over HTTP, in bytes. As in Dapr, 4 KiB more
+    /// are let through; beyond that the answer is 431. Default: 4 KiB.
+    /// Source: `--read-buffer-size`.
+    pub header_bytes: usize,
+    /// Calls that may be on their way to one worker stream; beyond it calls wait for
+    /// room. Default: 1,024.
+    pub stream_queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: Some(4 << 20), header_bytes: 4 << 10, stream_queue: 1_024 }
+    }
+}
+
+/// Which origins of web pages may call the HTTP door. Source: `--allowed-origins`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// Cross-origin requests are not answered specially. The default.
+    #[default]
+    Off,
+    /// Pages of any origin.
+    Any,
+    /// Pages of these origins.
+    List(Vec<String>),
+}
+
+impl Origins {
+    /// Reads the setting: empty is off, `*` is any, else a list separated by commas.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let listed: Vec<String> =
+            text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(Into::into).collect();
+        match listed.as_slice() {
+            [] => Self::Off,
+            _ if listed.iter().any(|one| one == "*") => Self::Any,
+            _ => Self::List(listed),
+        }
+    }
+}
+
+/// What an [`Api`] is made of; filled in by the assembly.
+#[derive(Debug)]
+pub struct Parts {
+    /// Runs the actors.
+    pub engine: Engine,
+    /// Who this host is.
+    pub identity: Identity,
+    /// Secrets between the host and its application.
+    pub tokens: Tokens,
+    /// How much is accepted.
+    pub limits: Limits,
+    /// Which web pages may call.
+    pub origins: Origins,
+    /// What is up and what is still awaited.
+    pub health: Health,
+    /// Answers who owns an actor; `None` where no placement can be asked from here.
+    pub owners: Option<Arc<dyn Owners>>,
+    /// Where a request to stop goes.
+    pub shutdown: ShutdownHandle,
+    /// Components and their abilities, as metadata lists them.
+    pub components: Vec<Component>,
+    /// Features switched on, by Dapr's names.
+    pub features: Vec<String>,
+    /// How the application is reached, if it has a port.
+    pub app_connection: Option<AppConnection>,
+    /// Whether a placement service is configured at all; without one, actors are disabled.
+    pub has_placement: bool,
+}
+
+impl Parts {
+    /// An engine with defaults for all else.
+    #[must_use]
+    pub fn new(engine: Engine, identity: Identity) -> Self {
+        Self {
+            engine,
+            identity,
+            tokens: Tokens::default(),
+            limits: Limits::default(),
+            origins: Origins::default(),
+            health: Health::default(),
+            owners: None,
+            shutdown: ShutdownHandle::default(),
+            components: Vec::new(),
+            features: vec![FEATURE_STATE_TTL.into()],
+            app_connection: None,
+            has_placement: true,
+        }
+    }
+}
+
+/// The host's services behind its front doors. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    extended: Mutex<BTreeMap<String, String>>,
+}
+
+impl Api {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let extended =
+            BTreeMap::from([("daprRuntimeVersion".into(), parts.identity.version.to_string())]);
+        Self(Arc::new(Inner { parts, extended: Mutex::new(extended) }))
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.parts.engine
+    }
+
+    /// Who this host is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.0.parts.identity
+    }
+
+    /// Secrets.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.parts.tokens
+    }
+
+    /// How much is accepted.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.parts.limits
+    }
+
+    /// Which web pages may call.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.0.parts.origins
+    }
+
+    /// What is up and what is still awaited.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.0.parts.health
+    }
+
+    /// Who answers ownership questions, if somebody does.
+    #[must_use]
+    pub fn owners(&self) -> Option<&Arc<dyn Owners>> {
+        self.0.parts.owners.as_ref()
+    }
+
+    /// Where a request to stop goes.
+    #[must_use]
+    pub fn shutdown(&self) -> &ShutdownHandle {
+        &self.0.parts.shutdown
+    }
+
+    /// Whether a feature of Dapr is switched on.
+    #[must_use]
+    pub fn has_feature(&self, name: &str) -> bool {
+        self.0.parts.features.iter().any(|feature| feature == name)
+    }
+
+    /// Adds a text to the metadata of this host; kept in memory only.
+    pub fn set_metadata(&self, key: &str, value: &str) {
+        let mut extended = self.0.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        extended.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// What the metadata endpoint tells, collected now.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let extended = self.0.extended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Facts::collect(&self.0.parts, extended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_admits_only_itself() {
+        let tokens = Tokens { api: Some("s3cret".into()), app: None };
+        for (shown, admitted) in [
+            (Some("s3cret"), true),
+            (Some("s3cre"), false),
+            (Some("s3cretx"), false),
+            (Some("S3cret"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(tokens.admits(shown.map(str::as_bytes)), admitted, "{shown:?}");
+        }
+        assert!(Tokens::default().admits(None), "without a token nothing is checked");
+        assert!(!format!("{tokens:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn origins_are_read_as_their_flag_is_written() {
+        assert_eq!(Origins::parse(""), Origins::Off);
+        assert_eq!(Origins::parse("*"), Origins::Any);
+        assert_eq!(
+            Origins::parse("http://a, http://b"),
+            Origins::List(vec!["http://a".into(), "http://b".into()])
+        );
+    }
+}

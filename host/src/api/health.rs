@@ -1,0 +1,87 @@
+//! What is up and what is still awaited, as the health endpoints tell it.
+//!
+//! The assembly names what it waits for and ticks it off; the doors only ask. A
+//! host is outbound-ready before it is ready: an application that calls its host
+//! while starting would otherwise wait for itself.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Readiness of this host. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Health(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    awaited: Mutex<BTreeSet<&'static str>>,
+    outbound: AtomicBool,
+    hosting: AtomicBool,
+}
+
+impl Health {
+    /// A host that is not ready until each of these has been reported by [`Health::up`].
+    #[must_use]
+    pub fn awaiting(targets: &[&'static str]) -> Self {
+        let health = Self::default();
+        for target in targets {
+            health.down(target);
+        }
+        health
+    }
+
+    /// A part came up.
+    pub fn up(&self, target: &'static str) {
+        self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
+    }
+
+    /// A part went down, or is awaited from now on.
+    pub fn down(&self, target: &'static str) {
+        self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner).insert(target);
+    }
+
+    /// What is not up, in order of name; empty when the host is ready.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<&'static str> {
+        self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Components are loaded and the doors listen: an application may use its host.
+    pub fn set_outbound(&self, is_ready: bool) {
+        self.0.outbound.store(is_ready, Ordering::Release);
+    }
+
+    /// Whether an application may use its host.
+    #[must_use]
+    pub fn is_outbound(&self) -> bool {
+        self.0.outbound.load(Ordering::Acquire)
+    }
+
+    /// The application has said which actor types it hosts, perhaps none.
+    pub fn hosting_known(&self) {
+        self.0.hosting.store(true, Ordering::Release);
+    }
+
+    /// Whether it is known which actor types the application hosts.
+    #[must_use]
+    pub fn is_hosting_known(&self) -> bool {
+        self.0.hosting.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_means_that_nothing_is_awaited() {
+        let health = Health::awaiting(&["placement", "app"]);
+        assert_eq!(health.awaited(), ["app", "placement"]);
+        health.up("app");
+        health.up("placement");
+        assert!(health.awaited().is_empty());
+        let other = health.clone();
+        other.down("app");
+        assert_eq!(health.awaited(), ["app"]);
+    }
+}

@@ -1,0 +1,38 @@
+//! Calling an actor and ending its activation. Source: http-api.md 8.
+//!
+//! This is the hot path of the HTTP door: names are parsed once, the body is not
+//! copied, and headers that end here are never turned into text.
+
+use odeon_base::ident;
+use odeon_runtime::Invocation;
+
+use super::answer::{self, Answer};
+use super::headers;
+use super::request::Call;
+use crate::status::Failure;
+
+/// `GET|POST|PUT|DELETE /v1.0/actors/{type}/{id}/method/{method}`.
+pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
+    let actor = call.actor()?;
+    let method = ident::clean_method(&call.param("method")?).map_err(Failure::bad_request)?;
+    let deadline = call.deadline()?;
+    let chain = call.chain();
+    let mut headers = headers::to_app(&call.head.headers, call.api.tokens().api.is_some());
+    for (name, value) in call.trace.headers() {
+        headers.push(name, value);
+    }
+    let limit = call.api.limits().body_bytes;
+    let body = call.body.read(limit).await.map_err(Failure::bad_request)?;
+    let invocation = Invocation { actor, method: method.into(), body, headers, deadline, chain };
+    match call.api.engine().call(invocation).await {
+        Ok(reply) => Ok(answer::reply(reply)),
+        Err(error) => Err(Failure::invoke(&error)),
+    }
+}
+
+/// `POST /v1.0-alpha1/actors/{type}/{id}/deactivate`: 204 also when it was not active (DEA-5).
+pub(super) async fn deactivate(call: Call<'_>) -> Result<Answer, Failure> {
+    let actor = call.open_actor()?;
+    call.api.engine().deactivate(&actor).await;
+    Ok(answer::empty())
+}

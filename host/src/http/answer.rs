@@ -1,0 +1,94 @@
+//! Answers as HTTP writes them: error bodies, JSON, what an actor said.
+//!
+//! Which status and code a failure has is decided in `status.rs`; this file only
+//! dresses it.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use odeon_runtime::Reply;
+use serde::Serialize;
+
+use super::headers;
+use crate::status::{Failure, Form};
+
+/// An answer of the HTTP door.
+pub type Answer = Response<Full<Bytes>>;
+
+/// Says whether a turn may have begun, on every error (RT-2).
+pub(crate) const EXECUTION: HeaderName = HeaderName::from_static("odeon-actor-execution");
+const APP_ERROR: HeaderName = HeaderName::from_static("x-daprerrorresponseheader");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    error_code: &'a str,
+    message: &'a str,
+}
+
+fn with(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    if let Some(content_type) = content_type {
+        answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    answer
+}
+
+/// 204, and nothing to read.
+pub(super) fn empty() -> Answer {
+    with(StatusCode::NO_CONTENT, None, Bytes::new())
+}
+
+/// 200 with bytes that are JSON already.
+pub(super) fn raw_json(body: Bytes) -> Answer {
+    with(StatusCode::OK, Some(JSON), body)
+}
+
+/// 200 with a value as JSON.
+pub(super) fn json(value: &impl Serialize) -> Answer {
+    raw_json(encode(value))
+}
+
+/// A preflight's 200.
+pub(super) fn ok() -> Answer {
+    with(StatusCode::OK, None, Bytes::new())
+}
+
+/// A failure.
+pub(super) fn failure(failure: &Failure) -> Answer {
+    let (content_type, body) = match failure.form {
+        Form::Json => {
+            let body = ErrorBody { error_code: failure.code, message: &failure.message };
+            (JSON, encode(&body))
+        }
+        Form::Text => (TEXT, Bytes::from(format!("{}\n", failure.message))),
+    };
+    let mut answer = with(failure.http, Some(content_type), body);
+    let headers = answer.headers_mut();
+    headers.insert(EXECUTION, HeaderValue::from_static(failure.execution.as_str()));
+    if let Some(seconds) = failure.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}
+
+/// What an actor answered: 200, with its headers and body as they are.
+pub(super) fn reply(reply: Reply) -> Answer {
+    let mut answer = with(StatusCode::OK, None, reply.body);
+    headers::from_app(&reply.headers, answer.headers_mut());
+    if reply.is_app_error {
+        answer.headers_mut().insert(APP_ERROR, HeaderValue::from_static("true"));
+    }
+    answer
+}
+
+fn encode(value: &impl Serialize) -> Bytes {
+    // Our own structs of texts and numbers have no reason to fail; if one did, an
+    // empty object is still JSON.
+    serde_json::to_vec(value).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
+}

@@ -1,0 +1,96 @@
+//! A matched request, and what handlers ask of it.
+//!
+//! Parameters are decoded and names parsed here, so that every handler refuses the
+//! same input in the same words.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use odeon_runtime::{ActorRef, CallChain};
+use tokio::time::Instant;
+
+use super::inbound::Inbound;
+use super::path::{self, Undecodable};
+use crate::api::{Api, TraceContext};
+use crate::status::Failure;
+
+/// Longest time limit that a caller may set; longer ones count as this.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+/// A request on its way to a handler.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) api: &'a Api,
+    pub(super) head: &'a Parts,
+    pub(super) params: matchit::Params<'a, 'a>,
+    pub(super) trace: &'a TraceContext,
+    pub(super) body: Inbound,
+}
+
+impl Call<'_> {
+    /// A parameter of the path, decoded.
+    pub(super) fn param(&self, name: &'static str) -> Result<Cow<'_, str>, Failure> {
+        let escaped = self.params.get(name).unwrap_or_default();
+        path::unescape(escaped).map_err(|error| match error {
+            Undecodable::Escape(escape) => Failure::bad_escape(&escape),
+            Undecodable::NotUtf8 => Failure::bad_request(format!("{name} is not valid UTF-8")),
+        })
+    }
+
+    /// The actor that the path names.
+    pub(super) fn actor(&self) -> Result<ActorRef, Failure> {
+        let (actor_type, id) = (self.param("actorType")?, self.param("actorId")?);
+        ActorRef::parse(&actor_type, &id).map_err(Failure::bad_request)
+    }
+
+    /// The actor that the path names, unless its type belongs to workflows.
+    pub(super) fn open_actor(&self) -> Result<ActorRef, Failure> {
+        let actor = self.actor()?;
+        if actor.actor_type.is_internal() {
+            return Err(Failure::reserved_type(actor.actor_type.as_str()));
+        }
+        Ok(actor)
+    }
+
+    /// A header's first value; a value that is not ASCII counts as absent.
+    pub(super) fn header(&self, name: &'static str) -> Option<&str> {
+        self.head.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// An item of the query, decoded; the first of its name. What cannot be decoded counts as absent.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let query = self.head.uri.query()?;
+        query.split('&').find_map(|item| {
+            let (key, value) = item.split_once('=').unwrap_or((item, ""));
+            let key = path::unescape(key).ok()?;
+            (key == name).then(|| path::unescape(value).ok().map(Cow::into_owned))?
+        })
+    }
+
+    /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).
+    pub(super) fn deadline(&self) -> Result<Option<Instant>, Failure> {
+        self.header("odeon-actor-timeout").map(deadline).transpose()
+    }
+
+    /// The actors that wait for this call, and the id that lets it join a turn (REE-4).
+    pub(super) fn chain(&self) -> CallChain {
+        let reentrancy = self.header("dapr-reentrancy-id").map(Arc::from);
+        match self.header("odeon-actor-chain") {
+            Some(hops) => CallChain::from_header(hops, reentrancy),
+            None => CallChain::new(&[], reentrancy),
+        }
+    }
+}
+
+/// Reads a time limit in milliseconds, counted from now.
+fn deadline(text: &str) -> Result<Instant, Failure> {
+    match text.trim().parse::<u64>() {
+        Ok(millis) => Ok(Instant::now() + Duration::from_millis(millis).min(TIMEOUT_MAX)),
+        Err(_) => Err(Failure::bad_request(format!(
+            "odeon-actor-timeout is {:?}; expected a number of milliseconds",
+            text.escape_debug().to_string()
+        ))),
+    }
+}

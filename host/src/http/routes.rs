@@ -1,0 +1,223 @@
+//! Every route of the HTTP door: one line each, in one list.
+//!
+//! Adding a route is adding a line. What is not in the list, wrong verbs included,
+//! falls to service invocation (http-api.md 1.3). Routes of building blocks that
+//! are not there yet answer 501 and say what is missing.
+
+use std::sync::LazyLock;
+
+use futures::future::{BoxFuture, FutureExt};
+use http::Method;
+
+use super::answer::Answer;
+use super::request::Call;
+use super::{actors, health, metadata, odeon, shutdown, state};
+use crate::status::Failure;
+
+const GET: u8 = 1;
+const POST: u8 = 2;
+const PUT: u8 = 4;
+const DELETE: u8 = 8;
+const ANY: u8 = u8::MAX;
+
+type Handler = for<'a> fn(Call<'a>) -> BoxFuture<'a, Result<Answer, Failure>>;
+
+/// One line of the list.
+pub(super) struct Route {
+    verbs: u8,
+    path: &'static str,
+    run: Run,
+    /// Answered also on the public port, and without a token (http-api.md 1.1, 1.4).
+    access: Access,
+}
+
+enum Run {
+    Handler(Handler),
+    /// Not there yet; names what is missing.
+    Missing(&'static str),
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Callers with the token, on the API port.
+    Api,
+    /// Also on the public port; with the token on the API port.
+    Public,
+    /// Everybody, and without trace headers on the answer: health.
+    Health,
+}
+
+macro_rules! run {
+    ($handler:path) => {{
+        fn run(call: Call<'_>) -> BoxFuture<'_, Result<Answer, Failure>> {
+            $handler(call).boxed()
+        }
+        run
+    }};
+}
+
+const fn api(verbs: u8, path: &'static str, run: Handler) -> Route {
+    Route { verbs, path, run: Run::Handler(run), access: Access::Api }
+}
+
+const fn public(verbs: u8, path: &'static str, run: Handler) -> Route {
+    Route { verbs, path, run: Run::Handler(run), access: Access::Public }
+}
+
+const fn open(verbs: u8, path: &'static str, run: Handler) -> Route {
+    Route { verbs, path, run: Run::Handler(run), access: Access::Health }
+}
+
+const fn missing(verbs: u8, path: &'static str, what: &'static str) -> Route {
+    Route { verbs, path, run: Run::Missing(what), access: Access::Api }
+}
+
+const REMINDERS: &str = "actor reminders";
+const TIMERS: &str = "actor timers";
+const INVOKE: &str = "service invocation";
+const STATE: &str = "the state building block";
+const PUBSUB: &str = "the pub/sub building block";
+const BINDINGS: &str = "output bindings";
+const SECRETS: &str = "the secrets building block";
+const CONFIGURATION: &str = "the configuration building block";
+const LOCK: &str = "the distributed lock building block";
+const WORKFLOW: &str = "workflows";
+const JOBS: &str = "the jobs building block";
+const CRYPTO: &str = "the cryptography building block";
+const CONVERSATION: &str = "the conversation building block";
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    api(GET | POST | PUT | DELETE, "/v1.0/actors/{actorType}/{actorId}/method/{method}", run!(actors::invoke)),
+    api(GET, "/v1.0/actors/{actorType}/{actorId}/state/{key}", run!(state::get)),
+    api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/state", run!(state::transact)),
+    api(POST, "/v1.0-alpha1/actors/{actorType}/{actorId}/deactivate", run!(actors::deactivate)),
+    missing(GET | POST | PUT | DELETE, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", REMINDERS),
+    missing(POST | PUT | DELETE, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", TIMERS),
+
+    public(GET, "/v1.0/metadata", run!(metadata::get)),
+    api(PUT, "/v1.0/metadata/{key}", run!(metadata::put)),
+    open(GET, "/v1.0/healthz", run!(health::healthz)),
+    open(GET, "/v1.0/healthz/outbound", run!(health::outbound)),
+    api(POST, "/v1.0/shutdown", run!(shutdown::shutdown)),
+
+    api(GET, "/odeon/v1/placement/owner", run!(odeon::owner)),
+    api(GET, "/odeon/v1/actors", run!(odeon::actors)),
+
+    missing(ANY, "/v1.0/invoke/{app}/method", INVOKE),
+    missing(ANY, "/v1.0/invoke/{app}/method/{*method}", INVOKE),
+    missing(POST | PUT, "/v1.0/state/{store}", STATE),
+    missing(POST | PUT, "/v1.0/state/{store}/bulk", STATE),
+    missing(POST | PUT, "/v1.0/state/{store}/transaction", STATE),
+    missing(GET | DELETE, "/v1.0/state/{store}/{key}", STATE),
+    missing(POST | PUT, "/v1.0-alpha1/state/{store}/query", STATE),
+    missing(POST | PUT, "/v1.0/publish/{pubsub}/{*topic}", PUBSUB),
+    missing(POST | PUT, "/v1.0-alpha1/publish/bulk/{pubsub}/{*topic}", PUBSUB),
+    missing(POST | PUT, "/v1.0/bindings/{name}", BINDINGS),
+    missing(GET, "/v1.0/secrets/{store}/{key}", SECRETS),
+    missing(GET, "/v1.0/configuration/{store}", CONFIGURATION),
+    missing(GET, "/v1.0/configuration/{store}/subscribe", CONFIGURATION),
+    missing(GET, "/v1.0/configuration/{store}/{id}/unsubscribe", CONFIGURATION),
+    missing(GET, "/v1.0-alpha1/configuration/{store}", CONFIGURATION),
+    missing(GET, "/v1.0-alpha1/configuration/{store}/subscribe", CONFIGURATION),
+    missing(GET, "/v1.0-alpha1/configuration/{store}/{id}/unsubscribe", CONFIGURATION),
+    missing(POST, "/v1.0-alpha1/lock/{store}", LOCK),
+    missing(POST, "/v1.0-alpha1/unlock/{store}", LOCK),
+    missing(ANY, "/v1.0/workflows/{*path}", WORKFLOW),
+    missing(ANY, "/v1.0-beta1/workflows/{*path}", WORKFLOW),
+    missing(ANY, "/v1.0-alpha1/workflows/{*path}", WORKFLOW),
+    missing(POST | GET | DELETE, "/v1.0/jobs/{name}", JOBS),
+    missing(POST | GET | DELETE, "/v1.0-alpha1/jobs/{name}", JOBS),
+    missing(PUT, "/v1.0-alpha1/crypto/{name}/encrypt", CRYPTO),
+    missing(PUT, "/v1.0-alpha1/crypto/{name}/decrypt", CRYPTO),
+    missing(POST, "/v1.0-alpha1/subtlecrypto/{name}/{operation}", CRYPTO),
+    missing(POST, "/v1.0-alpha1/conversation/{name}/converse", CONVERSATION),
+    missing(POST, "/v1.0-alpha2/conversation/{name}/converse", CONVERSATION),
+];
+
+static ROUTER: LazyLock<matchit::Router<Vec<&'static Route>>> = LazyLock::new(|| {
+    let mut by_path: Vec<(&str, Vec<&Route>)> = Vec::new();
+    for route in ROUTES {
+        match by_path.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, routes)) => routes.push(route),
+            None => by_path.push((route.path, vec![route])),
+        }
+    }
+    let mut router = matchit::Router::new();
+    for (path, routes) in by_path {
+        let inserted = router.insert(path, routes);
+        // A test walks the list, so a line that contradicts another never ships.
+        debug_assert!(inserted.is_ok(), "{path}: {inserted:?}");
+    }
+    router
+});
+
+/// The route of a cleaned path and a verb, with the parameters still escaped.
+pub(super) fn find<'p>(
+    method: &Method,
+    path: &'p str,
+) -> Option<(&'static Route, matchit::Params<'static, 'p>)> {
+    let matched = LazyLock::force(&ROUTER).at(path).ok()?;
+    let verb = bit(method);
+    let route = matched.value.iter().find(|route| route.verbs & verb != 0)?;
+    Some((route, matched.params))
+}
+
+fn bit(method: &Method) -> u8 {
+    match *method {
+        Method::GET => GET,
+        Method::POST => POST,
+        Method::PUT => PUT,
+        Method::DELETE => DELETE,
+        // Only routes of any verb have this bit.
+        _ => 1 << 7,
+    }
+}
+
+impl Route {
+    /// Who may use it.
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Answers a call that was matched to it.
+    pub(super) async fn run(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        match self.run {
+            Run::Handler(run) => run(call).await,
+            Run::Missing(what) => Err(Failure::unimplemented(what)),
+        }
+    }
+}
+
+/// What the door says of a path that no route has and that names an application.
+pub(super) fn invocation_is_missing() -> Failure {
+    Failure::unimplemented(INVOKE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_can_be_reached() {
+        for route in ROUTES {
+            let path = route.path.replace("{*", "{").replace(['{', '}'], "");
+            for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+                let found = find(&method, &path).map(|(route, _)| route.path);
+                if route.verbs & bit(&method) != 0 {
+                    assert_eq!(found, Some(route.path), "{method} {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_verb_is_no_route() {
+        assert!(find(&Method::GET, "/v1.0/shutdown").is_none());
+        assert!(find(&Method::PATCH, "/v1.0/actors/t/i/method/m").is_none());
+        assert!(find(&Method::HEAD, "/v1.0/healthz").is_none());
+        assert!(find(&Method::PATCH, "/v1.0/invoke/a/method/b/c").is_some());
+        assert!(find(&Method::POST, "/v1.0/actors/t/i/method/a/b").is_none());
+    }
+}

@@ -1,0 +1,134 @@
+//! State of actors: one key read, a transaction written. Source: http-api.md 8.4.
+
+use bytes::Bytes;
+use odeon_runtime::Change;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::answer::{self, Answer};
+use super::json::{self, Fields};
+use super::request::Call;
+use crate::api::{FEATURE_STATE_TTL, Operation, check_key};
+use crate::status::Failure;
+
+/// `GET /v1.0/actors/{type}/{id}/state/{key}`.
+pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
+    let actor = call.open_actor()?;
+    let key = call.param("key")?;
+    check_key(&key).map_err(Failure::bad_request)?;
+    let item = call.api.engine().read_state(&actor, &key).await;
+    let Some(item) = item.map_err(|error| Failure::state_get(&error))? else {
+        return Ok(answer::empty());
+    };
+    let mut answer = answer::raw_json(item.value);
+    if let Some(at) = item.expires_at.and_then(|at| json::timestamp(at).parse().ok()) {
+        answer.headers_mut().insert("metadata.ttlexpiretime", at);
+    }
+    Ok(answer)
+}
+
+/// `POST|PUT /v1.0/actors/{type}/{id}/state`.
+pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
+    let actor_type = call.param("actorType")?;
+    if actor_type.starts_with("dapr.internal.") {
+        return Err(Failure::reserved_type(&actor_type));
+    }
+    let actor = call.actor()?;
+    let limit = call.api.limits().body_bytes;
+    let body = call.body.read(limit).await.map_err(Failure::body_read)?;
+    let operations = operations(&body).map_err(Failure::malformed)?;
+    let has_ttl = call.api.has_feature(FEATURE_STATE_TTL);
+    let changes: Vec<Change> = operations
+        .into_iter()
+        .map(|operation| operation.into_change(has_ttl))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::operation(&error))?;
+    let written = call.api.engine().write_state(&actor, changes).await;
+    written.map_err(|error| Failure::state_write(&error))?;
+    Ok(answer::empty())
+}
+
+/// Reads `[{"operation", "request": {"key", "value", "etag", "metadata"}}]`.
+fn operations(body: &[u8]) -> Result<Vec<Operation>, String> {
+    let listed: Option<Vec<Option<Fields<'_>>>> = json::first(body)?;
+    listed
+        .unwrap_or_default()
+        .into_iter()
+        .map(|fields| operation(&fields.unwrap_or_default()))
+        .collect()
+}
+
+fn operation(fields: &Fields<'_>) -> Result<Operation, String> {
+    let request: Fields<'_> = fields.read("request")?.unwrap_or_default();
+    let metadata: Fields<'_> = request.read("metadata")?.unwrap_or_default();
+    Ok(Operation {
+        kind: fields.read("operation")?.unwrap_or_default(),
+        key: request.read("key")?.unwrap_or_default(),
+        value: request.raw("value").map_or(Bytes::from_static(b"null"), json::compact),
+        etag: request.read("etag")?,
+        ttl: metadata.raw("ttlInSeconds").map(text).transpose()?,
+    })
+}
+
+/// A metadata value as text: SDKs send numbers too.
+fn text(raw: &RawValue) -> Result<String, String> {
+    match String::deserialize(raw) {
+        Ok(text) => Ok(text),
+        Err(_)
+            if raw.get().starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) =>
+        {
+            Ok(raw.get().to_owned())
+        }
+        Err(error) => Err(format!("metadata: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_read_as_go_reads_them() {
+        let read = operations(
+            br#" [{"Operation":"upsert","request":{"KEY":"a","value":{"x": [1, "<b>"]},"etag":null,
+                   "metadata":{"ttlInSeconds":"5"},"unknown":1}},
+                  {"operation":"delete","request":{"key":"b","metadata":{"ttlInSeconds":7}}}] trailing"#,
+        )
+        .unwrap();
+        assert_eq!(read[0].kind, "upsert");
+        assert_eq!(read[0].key, "a");
+        assert_eq!(read[0].value, r#"{"x":[1,"\u003cb\u003e"]}"#);
+        assert_eq!((read[0].etag.as_deref(), read[0].ttl.as_deref()), (None, Some("5")));
+        assert_eq!((read[1].key.as_str(), read[1].ttl.as_deref()), ("b", Some("7")));
+        assert_eq!(read[1].value, "null", "a missing value is null");
+        assert_eq!(operations(b"[]"), Ok(vec![]));
+        assert_eq!(operations(b"null"), Ok(vec![]));
+        assert_eq!(
+            operations(b"[null]").unwrap(),
+            vec![Operation { value: Bytes::from_static(b"null"), ..Operation::default() }]
+        );
+    }
+
+    #[test]
+    fn wrong_json_is_refused() {
+        for body in [
+            &b""[..],
+            b"  ",
+            b"{",
+            b"{}",
+            b"[",
+            b"[1]",
+            b"[\"x\"]",
+            b"[{\"operation\":1}]",
+            b"[{\"request\":[]}]",
+            b"[{\"request\":{\"key\":1}}]",
+            b"[{\"request\":{\"metadata\":1}}]",
+            b"[{\"request\":{\"metadata\":{\"ttlInSeconds\":{}}}}]",
+            b"[{\"request\":{\"key\":\"\xff\"}}]",
+            b"\xff\xfe",
+        ] {
+            assert!(operations(body).is_err(), "{:?}", String::from_utf8_lossy(body));
+        }
+        assert_eq!(operations(b"").unwrap_err(), "EOF");
+    }
+}

@@ -1,0 +1,363 @@
+//! The one place that mints an HTTP status, a gRPC code and a Dapr error code.
+//!
+//! Everything that can go wrong becomes a [`Failure`] here; the doors only dress
+//! it (`http/answer.rs`, `grpc/answer.rs`). Matches over the engine's errors have
+//! no wildcard, so that a new variant does not compile until somebody has decided.
+//! Source: http-api.md 1.8, 8, 21; grpc-api.md 2.1; actor-semantics.md 2.6.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use http::StatusCode;
+use odeon_base::Execution;
+use odeon_runtime::{Error, store};
+use tonic::Code;
+
+use crate::api::OperationError;
+
+/// How long a refused caller should wait before it tries again, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// How the text of a failure is written over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `{"errorCode":…,"message":…}`.
+    Json,
+    /// The bare text and a newline.
+    Text,
+}
+
+/// A failure on its way out, in the terms of every wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Status over HTTP.
+    pub http: StatusCode,
+    /// Code over gRPC.
+    pub grpc: Code,
+    /// Dapr's error code; over gRPC it is seen only in details.
+    pub code: &'static str,
+    /// What went wrong.
+    pub message: String,
+    /// What gRPC says instead of `message`, where the wires differ.
+    pub grpc_message: Option<String>,
+    /// Whether a turn may have begun (RT-2).
+    pub execution: Execution,
+    /// When to try again, in seconds.
+    pub retry_after: Option<u32>,
+    /// How it is written over HTTP.
+    pub form: Form,
+}
+
+impl Failure {
+    fn new(http: u16, grpc: Code, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            // The numbers are this file's own, and all of them are statuses.
+            http: StatusCode::from_u16(http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            grpc,
+            code,
+            message: message.into(),
+            grpc_message: None,
+            execution: Execution::None,
+            retry_after: None,
+            form: Form::Json,
+        }
+    }
+
+    fn text(http: u16, grpc: Code, code: &'static str, message: impl Into<String>) -> Self {
+        Self { form: Form::Text, ..Self::new(http, grpc, code, message) }
+    }
+
+    fn with(self, execution: Execution) -> Self {
+        Self { execution, ..self }
+    }
+
+    /// The text that gRPC shows.
+    #[must_use]
+    pub fn grpc_text(&self) -> &str {
+        self.grpc_message.as_deref().unwrap_or(&self.message)
+    }
+
+    /// A name, a header or an argument is not acceptable.
+    #[must_use]
+    pub fn bad_request(reason: impl std::fmt::Display) -> Self {
+        Self::new(
+            400,
+            Code::InvalidArgument,
+            "ERR_BAD_REQUEST",
+            format!("invalid request: {reason}"),
+        )
+    }
+
+    /// A body is not what the route expects.
+    #[must_use]
+    pub fn malformed(reason: impl std::fmt::Display) -> Self {
+        let message = format!("failed deserializing HTTP body: {reason}");
+        Self::new(400, Code::InvalidArgument, "ERR_MALFORMED_REQUEST", message)
+    }
+
+    /// A body could not be read.
+    #[must_use]
+    pub fn body_read(reason: impl std::fmt::Display) -> Self {
+        let message = format!("failed to read request body: {reason}");
+        Self::new(400, Code::InvalidArgument, "ERR_BODY_READ", message)
+    }
+
+    /// A path has an escape that is none.
+    #[must_use]
+    pub fn bad_escape(escape: &str) -> Self {
+        let message = format!("invalid URL escape {escape:?}");
+        Self::text(400, Code::InvalidArgument, "ERR_BAD_REQUEST", message)
+    }
+
+    /// A baggage header cannot be read.
+    #[must_use]
+    pub fn bad_baggage(error: &crate::api::TraceError) -> Self {
+        Self::text(400, Code::InvalidArgument, "ERR_BAD_REQUEST", error.to_string())
+    }
+
+    /// The block of headers is too large.
+    #[must_use]
+    pub fn headers_too_large() -> Self {
+        let message = "request header fields too large";
+        Self::text(431, Code::ResourceExhausted, "ERR_BAD_REQUEST", message)
+    }
+
+    /// No route has this path and verb, and no application is named.
+    #[must_use]
+    pub fn no_route() -> Self {
+        let message = "failed getting app id either from the URL path or the header dapr-app-id";
+        Self::new(404, Code::NotFound, "ERR_DIRECT_INVOKE", message)
+    }
+
+    /// The token is missing or wrong; gRPC says which, HTTP does not.
+    #[must_use]
+    pub fn unauthenticated(grpc: &str) -> Self {
+        Self {
+            grpc_message: Some(grpc.into()),
+            ..Self::text(401, Code::Unauthenticated, "ERR_UNAUTHENTICATED", "invalid api token")
+        }
+    }
+
+    /// This build does not have it yet.
+    #[must_use]
+    pub fn unimplemented(what: &str) -> Self {
+        let message = format!("this API is currently not implemented: {what}");
+        Self::new(501, Code::Unimplemented, "ERR_API_UNIMPLEMENTED", message)
+    }
+
+    /// The host is not ready.
+    #[must_use]
+    pub fn not_ready(awaited: &[&str]) -> Self {
+        let message = format!("dapr is not ready: [{}]", awaited.join(" "));
+        Self::new(500, Code::Internal, "ERR_HEALTH_NOT_READY", message)
+    }
+
+    /// The host cannot be used by its application yet.
+    #[must_use]
+    pub fn outbound_not_ready() -> Self {
+        let message = "dapr outbound is not ready";
+        Self::new(500, Code::Internal, "ERR_OUTBOUND_HEALTH_NOT_READY", message)
+    }
+
+    /// The host serves another application.
+    #[must_use]
+    pub fn other_app() -> Self {
+        let message = "dapr app-id does not match";
+        Self::new(500, Code::Internal, "ERR_HEALTH_APPID_NOT_MATCH", message)
+    }
+
+    /// The type belongs to the workflow engine.
+    #[must_use]
+    pub fn reserved_type(actor_type: &str) -> Self {
+        let message = format!("actor type '{actor_type}' is reserved for workflows");
+        Self::new(403, Code::PermissionDenied, "ERR_ACTOR_TYPE_RESERVED", message)
+    }
+
+    /// Nobody can say who owns an actor.
+    #[must_use]
+    pub fn no_placement(reason: &str) -> Self {
+        Self::new(503, Code::Unavailable, "ERR_ACTOR_NO_PLACEMENT", reason)
+    }
+
+    /// Nobody hosts the type, asked outside of a call.
+    #[must_use]
+    pub fn no_owner(actor_type: &str, id: &str) -> Self {
+        let message = format!("did not find address for actor '{actor_type}||{id}'");
+        Self::new(404, Code::FailedPrecondition, "ERR_ACTOR_NO_ADDRESS", message)
+    }
+
+    /// A message is larger than the limit; the text is grpc-go's own.
+    #[must_use]
+    pub fn message_too_large(what: &str, found: &str, limit: &str) -> Self {
+        let message = format!("grpc: {what} message larger than max ({found} vs. {limit})");
+        Self::new(400, Code::ResourceExhausted, "ERR_BAD_REQUEST", message)
+    }
+
+    /// A call of an actor's method failed.
+    #[must_use]
+    pub fn invoke(error: &Error) -> Self {
+        let wrapped = || {
+            let message = format!("error invoke actor method: {error}");
+            Self::new(500, Code::Internal, "ERR_ACTOR_INVOKE_METHOD", message)
+        };
+        let failure = match error {
+            Error::NoHost { .. } => {
+                // Wire: over HTTP the look-up's own error shows through the call's.
+                let message = format!(
+                    "error invoke actor method: failed to lookup actor: api error: code = FailedPrecondition desc = {error}"
+                );
+                Self {
+                    grpc: Code::FailedPrecondition,
+                    grpc_message: Some(error.to_string()),
+                    message,
+                    ..wrapped()
+                }
+            }
+            Error::App(_)
+            | Error::AppLost { .. }
+            | Error::Panicked { .. }
+            | Error::Activation { .. }
+            | Error::NoMethod { .. }
+            | Error::Store(
+                store::Error::ETagMismatch { .. }
+                | store::Error::ETagInvalid { .. }
+                | store::Error::Unsupported { .. }
+                | store::Error::Unavailable { .. }
+                | store::Error::Unknown { .. }
+                | store::Error::Corrupt { .. }
+                | store::Error::Invalid { .. },
+            ) => wrapped(),
+            Error::Name(_)
+            | Error::MailboxFull { .. }
+            | Error::QueueTimeout { .. }
+            | Error::TurnTimeout { .. }
+            | Error::TurnTooLong { .. }
+            | Error::CallCycle { .. }
+            | Error::StackDepth { .. }
+            | Error::Moved { .. }
+            | Error::LeaseLost { .. }
+            | Error::Fenced { .. }
+            | Error::Closed
+            | Error::NotActive
+            | Error::NoStore
+            | Error::Store(store::Error::Fenced { .. })
+            | Error::TooLarge { .. }
+            | Error::Arguments(_) => Self::common(error),
+        };
+        failure.with(error.execution())
+    }
+
+    /// Reading an actor's state failed.
+    #[must_use]
+    pub fn state_get(error: &Error) -> Self {
+        let message = format!("error getting actor state: {error}");
+        Self::state(error, "ERR_ACTOR_STATE_GET", message)
+    }
+
+    /// Writing an actor's state failed.
+    #[must_use]
+    pub fn state_write(error: &Error) -> Self {
+        let message = format!("error saving actor transaction state: {error}");
+        Self::state(error, "ERR_ACTOR_STATE_TRANSACTION_SAVE", message)
+    }
+
+    /// An operation of a state transaction has no meaning; nothing was written.
+    #[must_use]
+    pub fn operation(error: &OperationError) -> Self {
+        const CODE: &str = "ERR_ACTOR_STATE_TRANSACTION_SAVE";
+        let wrapped = format!("error saving actor transaction state: {error}");
+        match error {
+            OperationError::Unsupported(_) => Self {
+                grpc_message: Some(error.to_string()),
+                ..Self::new(500, Code::Unimplemented, CODE, wrapped)
+            },
+            OperationError::TtlDisabled => Self::new(500, Code::Internal, CODE, wrapped),
+            OperationError::Key(_) | OperationError::Ttl(_) => Self::bad_request(error),
+        }
+    }
+
+    fn state(error: &Error, code: &'static str, message: String) -> Self {
+        let wrapped = || Self::new(500, Code::Internal, code, message.clone());
+        let failure = match error {
+            Error::Store(store::Error::Invalid { .. }) => Self::bad_request(error),
+            Error::TooLarge { .. } => Self::new(413, Code::ResourceExhausted, code, message),
+            Error::NoHost { .. }
+            | Error::App(_)
+            | Error::AppLost { .. }
+            | Error::Panicked { .. }
+            | Error::Activation { .. }
+            | Error::NoMethod { .. }
+            | Error::Store(
+                store::Error::ETagMismatch { .. }
+                | store::Error::ETagInvalid { .. }
+                | store::Error::Unsupported { .. }
+                | store::Error::Unavailable { .. }
+                | store::Error::Unknown { .. }
+                | store::Error::Corrupt { .. },
+            ) => wrapped(),
+            Error::Name(_)
+            | Error::MailboxFull { .. }
+            | Error::QueueTimeout { .. }
+            | Error::TurnTimeout { .. }
+            | Error::TurnTooLong { .. }
+            | Error::CallCycle { .. }
+            | Error::StackDepth { .. }
+            | Error::Moved { .. }
+            | Error::LeaseLost { .. }
+            | Error::Fenced { .. }
+            | Error::Closed
+            | Error::NotActive
+            | Error::NoStore
+            | Error::Store(store::Error::Fenced { .. })
+            | Error::Arguments(_) => Self::common(error),
+        };
+        failure.with(error.execution())
+    }
+
+    /// What is told in the same way whatever was being done.
+    fn common(error: &Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::Name(_) | Error::Arguments(_) => Self::bad_request(error),
+            Error::MailboxFull { .. } => Self {
+                retry_after: Some(RETRY_AFTER_SECONDS),
+                ..Self::new(429, Code::ResourceExhausted, "ERR_ACTOR_MAILBOX_FULL", text)
+            },
+            Error::QueueTimeout { .. } => {
+                Self::new(504, Code::DeadlineExceeded, "ERR_ACTOR_QUEUE_TIMEOUT", text)
+            }
+            Error::TurnTimeout { .. } => {
+                Self::new(504, Code::DeadlineExceeded, "ERR_ACTOR_TURN_TIMEOUT", text)
+            }
+            Error::TurnTooLong { .. } => {
+                Self::new(504, Code::DeadlineExceeded, "ERR_ACTOR_TURN_TOO_LONG", text)
+            }
+            Error::CallCycle { .. } => {
+                // Not Aborted: sent again, it would fail in the same way.
+                Self::new(409, Code::FailedPrecondition, "ERR_ACTOR_CALL_CYCLE", text)
+            }
+            Error::StackDepth { .. } => {
+                Self::new(500, Code::ResourceExhausted, "ERR_ACTOR_STACK_DEPTH", text)
+            }
+            Error::Moved { .. } => Self::new(503, Code::Unavailable, "ERR_ACTOR_MOVED", text),
+            Error::LeaseLost { .. } => {
+                Self::new(503, Code::Unavailable, "ERR_ACTOR_LEASE_LOST", text)
+            }
+            Error::Fenced { .. } | Error::Store(store::Error::Fenced { .. }) => {
+                Self::new(503, Code::Aborted, "ERR_ACTOR_FENCED", text)
+            }
+            Error::Closed => Self::new(503, Code::Unavailable, "ERR_ACTOR_RUNTIME_CLOSED", text),
+            Error::NotActive => Self::new(400, Code::Internal, "ERR_ACTOR_INSTANCE_MISSING", text),
+            Error::NoStore => Self::new(500, Code::Internal, "ERR_ACTOR_RUNTIME_NOT_FOUND", text),
+            Error::TooLarge { .. } => {
+                Self::new(413, Code::ResourceExhausted, "ERR_ACTOR_STATE_TRANSACTION_SAVE", text)
+            }
+            Error::NoHost { .. }
+            | Error::App(_)
+            | Error::AppLost { .. }
+            | Error::Panicked { .. }
+            | Error::Activation { .. }
+            | Error::NoMethod { .. }
+            | Error::Store(_) => Self::new(500, Code::Internal, "ERROR", text),
+        }
+    }
+}

@@ -1,19 +1,16 @@
 //! Who is active here: the activations of one type by id.
 //!
-//! A sharded map that holds nothing but the activations themselves; the key is the
-//! id inside. No guard leaves this file, so none can live across an await. The
-//! hash of an id is known (it is its place on the ring), but strangers choose ids,
-//! so it is mixed with a number that they do not know.
+//! A map that holds nothing but the activations themselves; the key is the id
+//! inside. Looking up takes no lock and writes no shared line, since that is on the
+//! path of every call and workers would pull such a line back and forth. The hash
+//! of an id is known (it is its place on the ring), but strangers choose ids, so it
+//! is mixed with a number that they do not know.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
 use odeon_base::ActorId;
-
-const SHARDS: usize = 64;
 
 /// What has an id.
 pub(crate) trait Keyed {
@@ -79,20 +76,18 @@ impl Hasher for Mixer {
 
 /// The activations of one type.
 #[derive(Debug)]
-pub(crate) struct Directory<T: Keyed> {
-    slots: DashMap<Slot<T>, (), Secret>,
+pub(crate) struct Directory<T: Keyed + 'static> {
+    slots: papaya::HashMap<Slot<T>, (), Secret>,
 }
 
-impl<T: Keyed> Directory<T> {
+impl<T: Keyed + Send + Sync + 'static> Directory<T> {
     pub(crate) fn new(secret: u64) -> Self {
-        Self {
-            slots: DashMap::with_capacity_and_hasher_and_shard_amount(0, Secret(secret), SHARDS),
-        }
+        Self { slots: papaya::HashMap::with_hasher(Secret(secret)) }
     }
 
     /// The activation of this id, if there is one.
     pub(crate) fn get(&self, id: &ActorId) -> Option<Arc<T>> {
-        self.slots.get(id).map(|slot| Arc::clone(&slot.key().0))
+        self.slots.pin().get_key_value(id).map(|(slot, ())| Arc::clone(&slot.0))
     }
 
     /// The activation of this id, made if need be; says whether it was.
@@ -105,18 +100,23 @@ impl<T: Keyed> Directory<T> {
             return (found, false);
         }
         let made = make();
-        match self.slots.entry(Slot(Arc::clone(&made))) {
-            Entry::Occupied(there) => (Arc::clone(&there.key().0), false),
-            Entry::Vacant(free) => {
-                free.insert(());
-                (made, true)
+        let slots = self.slots.pin();
+        loop {
+            if slots.try_insert(Slot(Arc::clone(&made)), ()).is_ok() {
+                return (made, true);
+            }
+            // Somebody was faster; unless it has gone again already, it is theirs.
+            if let Some((slot, ())) = slots.get_key_value(id) {
+                return (Arc::clone(&slot.0), false);
             }
         }
     }
 
     /// Takes this very activation out; another one of the same id stays.
     pub(crate) fn remove(&self, activation: &Arc<T>) {
-        self.slots.remove_if(activation.id(), |slot, ()| Arc::ptr_eq(&slot.0, activation));
+        let is_it = |slot: &Slot<T>, (): &()| Arc::ptr_eq(&slot.0, activation);
+        // A refusal means that another one stands there: just what was wanted.
+        let _ = self.slots.pin().remove_if(activation.id(), is_it);
     }
 
     /// How many there are.
@@ -126,17 +126,17 @@ impl<T: Keyed> Directory<T> {
 
     /// Those that pass the test, in no order.
     pub(crate) fn collect(&self, pick: impl Fn(&Arc<T>) -> bool) -> Vec<Arc<T>> {
-        let picked = self.slots.iter().filter(|slot| pick(&slot.key().0));
-        picked.map(|slot| Arc::clone(&slot.key().0)).collect()
+        let slots = self.slots.pin();
+        slots.keys().filter(|slot| pick(&slot.0)).map(|slot| Arc::clone(&slot.0)).collect()
     }
 
-    /// Visits all, in no order; `visit` must not come back here.
+    /// Visits all, in no order.
     pub(crate) fn each(&self, mut visit: impl FnMut(&Arc<T>)) {
-        self.slots.iter().for_each(|slot| visit(&slot.key().0));
+        self.slots.pin().keys().for_each(|slot| visit(&slot.0));
     }
 
     /// Forgets all.
     pub(crate) fn clear(&self) {
-        self.slots.clear();
+        self.slots.pin().clear();
     }
 }

@@ -153,7 +153,7 @@ impl Drop for Unfinished<'_> {
 pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<Admitted, Error> {
     let Some(activation) = admitted.activation.clone() else { return Ok(admitted) };
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
-    let making = AssertUnwindSafe(make(&activation, &turn)).catch_unwind();
+    let making = pin!(AssertUnwindSafe(make(&activation, &turn)).catch_unwind());
     let error = match until_cut(&activation, making).await {
         Ok(Ok(Ok(instance))) => {
             admitted.activate = false;
@@ -198,7 +198,7 @@ pub(crate) async fn turn<B: Body>(
             };
             body.run(&mut instance, &turn, &activation).await
         };
-        until_cut(&activation, AssertUnwindSafe(work).catch_unwind()).await
+        until_cut(&activation, pin!(AssertUnwindSafe(work).catch_unwind())).await
     };
     let now = hosting.core.lease.now();
     let (result, outcome) = judge(&activation, ended, now);
@@ -275,12 +275,13 @@ fn forgive(activation: &Activation) {
 /// How the work ended: its result, a panic's payload, or a cut.
 type Ended<T> = Result<std::thread::Result<Result<T, Error>>, Cut>;
 
+/// Waits for the work, or for the cut that ends it. The work is pinned by the caller:
+/// passed by value it would stand in the turn's memory twice.
 async fn until_cut<T>(
     activation: &Activation,
-    work: impl Future<Output = std::thread::Result<Result<T, Error>>>,
+    mut work: Pin<&mut (impl Future<Output = std::thread::Result<Result<T, Error>>> + Send)>,
 ) -> Ended<T> {
     let hosting = &activation.hosting;
-    let mut work = pin!(work);
     let mut cuts = pin!(hosting.cuts.notified());
     let mut limit: Option<Pin<Box<tokio::time::Sleep>>> = None;
     poll_fn(|cx| {

@@ -149,9 +149,20 @@ struct Waiter {
 struct Queue {
     next_ticket: u64,
     bytes: usize,
-    /// Tickets in order; those with an answer are a prefix.
+    /// Tickets in order.
     waiters: VecDeque<Waiter>,
+    /// How many of them have an answer and have not asked for it yet.
     answered: usize,
+}
+
+impl Queue {
+    /// Where the first stands that still waits; only a few answered ones come before.
+    fn first(&self) -> Option<usize> {
+        if self.waiters.len() == self.answered {
+            return None;
+        }
+        self.waiters.iter().position(|waiter| matches!(waiter.answer, Answer::Wait))
+    }
 }
 
 /// One activation's mailbox. Small while nobody waits: the queue is made when needed.
@@ -183,7 +194,7 @@ impl Mailbox {
     pub(crate) fn waiting(&self) -> (usize, Option<u64>) {
         let Some(queue) = &self.queue else { return (0, None) };
         let waiting = queue.waiters.len() - queue.answered;
-        (waiting, queue.waiters.get(queue.answered).map(|waiter| waiter.since))
+        (waiting, queue.first().map(|at| queue.waiters[at].since))
     }
 
     /// Whether nothing runs, waits or closes: the activation may go when idle.
@@ -273,10 +284,11 @@ impl Mailbox {
 
     /// Activating -> Active: the memory is made.
     pub(crate) fn activated(&mut self, rules: &Rules) -> Effects {
+        let mut effects = Effects::default();
         if self.phase == Phase::Activating {
             self.phase = Phase::Active;
+            self.join(rules, &mut effects);
         }
-        let mut effects = Effects::default();
         self.grant(rules, &mut effects);
         effects
     }
@@ -298,8 +310,12 @@ impl Mailbox {
         }
         self.running = self.running.saturating_sub(1);
         if self.phase == Phase::Activating {
-            // Who was to make the memory went away; the next one does it.
+            // Who was to make the memory went away; the next one does it, if there is one.
             self.phase = Phase::New;
+            if self.waiting().0 == 0 {
+                self.finish(&mut effects, || Answer::Retry);
+                return effects;
+            }
         }
         if self.running == 0 {
             self.flight = None;
@@ -411,16 +427,39 @@ impl Mailbox {
     fn grant(&mut self, rules: &Rules, effects: &mut Effects) {
         while self.can_start(rules) {
             let Some(queue) = self.queue.as_mut() else { return };
-            let at = queue.answered;
-            let Some(waiter) = queue.waiters.get_mut(at) else { return };
-            let flight = waiter.flight.take();
-            effects.wake.extend(waiter.waker.take());
-            queue.answered += 1;
+            let Some(at) = queue.first() else { return };
+            let flight = queue.waiters[at].flight.take();
             let activate = self.start(flight, rules);
-            if let Some(waiter) = self.queue.as_mut().and_then(|queue| queue.waiters.get_mut(at)) {
-                waiter.answer = Answer::Run { activate };
+            self.answer(at, activate, effects);
+            if !activate {
+                self.join(rules, effects);
             }
         }
+    }
+
+    /// Lets calls of the running turn's chain in that came before it began: they may be
+    /// what it waits for (REE-1).
+    fn join(&mut self, rules: &Rules, effects: &mut Effects) {
+        let (Some(limit), Some(flight)) = (rules.stack_depth_max, self.flight.clone()) else {
+            return;
+        };
+        while self.running < limit {
+            let Some(queue) = &self.queue else { return };
+            let joins = |waiter: &Waiter| {
+                matches!(waiter.answer, Answer::Wait) && waiter.flight.as_ref() == Some(&flight)
+            };
+            let Some(at) = queue.waiters.iter().position(joins) else { return };
+            self.running += 1;
+            self.answer(at, false, effects);
+        }
+    }
+
+    fn answer(&mut self, at: usize, activate: bool, effects: &mut Effects) {
+        let Some(queue) = self.queue.as_mut() else { return };
+        let waiter = &mut queue.waiters[at];
+        waiter.answer = Answer::Run { activate };
+        effects.wake.extend(waiter.waker.take());
+        queue.answered += 1;
     }
 
     fn position(&self, ticket: u64) -> Option<usize> {
@@ -449,3 +488,7 @@ impl Mailbox {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;

@@ -70,9 +70,22 @@ impl Path<'_> {
     /// # Cancel safety
     /// Nothing has begun; a place in the queue is given up.
     pub(crate) async fn admit(&self, caller: &mut Caller) -> Result<(Admitted, u64), Error> {
+        // Most calls find their actor free: that way stays out of the waiting ones' memory.
+        match self.step(caller)? {
+            Step::Run(admitted, now) => Ok((admitted, now)),
+            other => self.admit_later(other, caller).await,
+        }
+    }
+
+    async fn admit_later(&self, first: Step, caller: &mut Caller) -> Result<(Admitted, u64), Error> {
         let mut parked = None;
+        let mut next = Some(first);
         loop {
-            match self.step(caller)? {
+            let step = match next.take() {
+                Some(step) => step,
+                None => self.step(caller)?,
+            };
+            match step {
                 Step::Run(admitted, now) => return Ok((admitted, now)),
                 Step::Queue(activation, ticket, since) => {
                     let place = Place::new(&activation, ticket);

@@ -253,7 +253,8 @@ impl ActorId {
 
 impl PartialEq for ActorId {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.text == other.text
+        // A name that was cloned need not be read again.
+        self.hash == other.hash && (Arc::ptr_eq(&self.text, &other.text) || self.text == other.text)
     }
 }
 

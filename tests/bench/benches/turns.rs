@@ -1,0 +1,263 @@
+//! What does a local turn cost, beside a bare lock and other actor libraries?
+//!
+//! Native actors called through router, directory and turn against: a turn lock
+//! polled by the caller, tokio's mpsc with oneshot, kameo and ractor. Three
+//! shapes: 10,000 actors and 64 callers, one actor and one caller, one hot actor
+//! and 64 callers. `cargo bench -p odeon-bench --bench turns`.
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use odeon_base::clock::SystemClock;
+use odeon_base::{ActorType, AppId, Entropy, Epoch, HostName, Tasks};
+use odeon_bench::{Rates, human};
+use odeon_ring::change::Update;
+use odeon_ring::{Member, Rings, Table, TableData, ToHost, ToPlacement, TypeKey};
+use odeon_runtime::seams::{Behaviour, Call, Instance, PlacementLink, PlacementStream, Work};
+use odeon_runtime::{ActorRef, Caller, Config, Engine, Error, Reply, Seams, Turn, TypeConfig, TypeSpec};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
+
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_millis(400);
+
+#[derive(Debug)]
+struct Link;
+
+impl PlacementLink for Link {
+    fn connect(&self) -> BoxFuture<'_, Result<PlacementStream, String>> {
+        Box::pin(async {
+            let (to, mut inbox) = mpsc::channel(64);
+            let (outbox, from) = mpsc::channel(64);
+            tokio::spawn(async move {
+                let mut member: Option<Member> = None;
+                let mut n = 0;
+                while let Some(message) = inbox.recv().await {
+                    let lease = |incarnation, seq| ToHost::Lease {
+                        term: 1,
+                        incarnation,
+                        seq,
+                        duration: Duration::from_secs(5),
+                        drain_limit: Duration::from_secs(60),
+                    };
+                    match message {
+                        ToPlacement::Join(join) => {
+                            outbox.send(lease(join.member.incarnation, 0)).await.unwrap();
+                            member = Some(join.member);
+                        }
+                        ToPlacement::Renew { incarnation, seq } => {
+                            outbox.send(lease(incarnation, seq)).await.unwrap();
+                        }
+                        ToPlacement::Offer { types, .. } => {
+                            for offer in types {
+                                n += 1;
+                                let epoch = Epoch { term: 1, n };
+                                let data = TableData { epoch, members: vec![member.clone().unwrap()] };
+                                let hash = Table::from_data(&data, &Rings::default(), None).hash();
+                                let key = TypeKey {
+                                    namespace: odeon_base::Namespace::default(),
+                                    actor_type: offer.actor_type,
+                                };
+                                let update = Update::Chain { tables: vec![data], marks: [].into() };
+                                outbox.send(ToHost::Prepare { key, epoch, update, hash }).await.unwrap();
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            });
+            Ok(PlacementStream { to, from })
+        })
+    }
+}
+
+struct Counter {
+    n: u64,
+}
+
+#[derive(Debug)]
+struct CounterBehaviour;
+
+impl Behaviour for CounterBehaviour {
+    fn activate<'a>(&'a self, _: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
+        Box::pin(async { Ok(Instance::Owned(Box::new(Counter { n: 0 }))) })
+    }
+    fn invoke<'a>(&'a self, _: &'a mut Instance, _: &'a Turn, _: Call) -> BoxFuture<'a, Result<Reply, Error>> {
+        Box::pin(async { Ok(Reply::default()) })
+    }
+    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+struct Add(u64);
+
+impl Work<Counter> for Add {
+    type Output = u64;
+    async fn run(self, actor: &mut Counter, _: &Turn) -> Result<u64, Error> {
+        actor.n += self.0;
+        Ok(actor.n)
+    }
+}
+
+/// Runs callers for a while; `call(actor index)` is one ask and its answer.
+async fn round<F, Fut>(actors: usize, callers: usize, call: F) -> (u64, Duration)
+where
+    F: Fn(usize) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let total = Arc::new(AtomicU64::new(0));
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..callers)
+        .map(|caller| {
+            let (call, total) = (call.clone(), Arc::clone(&total));
+            tokio::spawn(async move {
+                let mut calls = 0;
+                let mut at = caller * 7919;
+                while start.elapsed() < ROUND {
+                    for _ in 0..64 {
+                        at = (at + 7) % actors;
+                        call(at).await;
+                    }
+                    calls += 64;
+                }
+                total.fetch_add(calls, Ordering::Relaxed);
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    (total.load(Ordering::Relaxed), start.elapsed())
+}
+
+async fn shape(name: &str, actors: usize, callers: usize) {
+    let engine = engine().await;
+    let ids: Vec<_> = (0..actors).map(|n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap()).collect();
+    let targets: Arc<Vec<_>> = Arc::new(ids.iter().map(|id| engine.target(id)).collect());
+    let locks: Arc<Vec<_>> = Arc::new((0..actors).map(|_| Mutex::new(0_u64)).collect());
+    let queues: Arc<Vec<mpsc::Sender<(u64, oneshot::Sender<u64>)>>> = Arc::new(
+        (0..actors)
+            .map(|_| {
+                let (tx, mut rx) = mpsc::channel::<(u64, oneshot::Sender<u64>)>(64);
+                tokio::spawn(async move {
+                    let mut n = 0;
+                    while let Some((by, answer)) = rx.recv().await {
+                        n += by;
+                        let _ = answer.send(n);
+                    }
+                });
+                tx
+            })
+            .collect(),
+    );
+    let kameos: Arc<Vec<_>> = Arc::new((0..actors).map(|_| <KameoCounter as kameo::actor::Spawn>::spawn(KameoCounter(0))).collect());
+    let mut ractors = Vec::new();
+    for _ in 0..actors {
+        ractors.push(ractor::Actor::spawn(None, RactorCounter, ()).await.unwrap().0);
+    }
+    let ractors = Arc::new(ractors);
+    let mut rates: [Rates; 5] = std::array::from_fn(|_| Rates::default());
+    for n in 0..=ROUNDS {
+        let mut results = Vec::new();
+        let (e, t) = (engine.clone(), Arc::clone(&targets));
+        results.push(round(actors, callers, move |at| { let (e, t) = (e.clone(), t.clone()); async move { e.run::<Counter, _>(&t[at], Caller::default(), Add(1)).await.unwrap(); } }).await);
+        let l = Arc::clone(&locks);
+        results.push(round(actors, callers, move |at| { let l = l.clone(); async move { *l[at].lock().await += 1; } }).await);
+        let q = Arc::clone(&queues);
+        results.push(round(actors, callers, move |at| { let q = q.clone(); async move { let (tx, rx) = oneshot::channel(); q[at].send((1, tx)).await.unwrap(); rx.await.unwrap(); } }).await);
+        let k = Arc::clone(&kameos);
+        results.push(round(actors, callers, move |at| { let k = k.clone(); async move { k[at].ask(KameoAdd(1)).await.unwrap(); } }).await);
+        let r = Arc::clone(&ractors);
+        results.push(round(actors, callers, move |at| { let r = r.clone(); async move { ractor::call!(r[at], RactorMsg::Add, 1).unwrap(); } }).await);
+        if n > 0 {
+            results.iter().zip(&mut rates).for_each(|((calls, took), rates)| rates.push(*calls, *took));
+        }
+    }
+    let ours = rates[0].median();
+    println!("{name}: odeon {}", human(ours));
+    for (other, rates) in ["turn lock", "mpsc + oneshot", "kameo", "ractor"].iter().zip(&rates[1..]) {
+        println!("  against {other:15} {:>8}  ratio {:.2}", human(rates.median()), ours / rates.median());
+    }
+}
+
+#[derive(kameo::Actor)]
+struct KameoCounter(u64);
+struct KameoAdd(u64);
+impl kameo::message::Message<KameoAdd> for KameoCounter {
+    type Reply = u64;
+    async fn handle(&mut self, msg: KameoAdd, _: &mut kameo::message::Context<Self, u64>) -> u64 {
+        self.0 += msg.0;
+        self.0
+    }
+}
+
+struct RactorCounter;
+enum RactorMsg {
+    Add(u64, ractor::RpcReplyPort<u64>),
+}
+impl ractor::Actor for RactorCounter {
+    type Msg = RactorMsg;
+    type State = u64;
+    type Arguments = ();
+    async fn pre_start(&self, _: ractor::ActorRef<RactorMsg>, (): ()) -> Result<u64, ractor::ActorProcessingErr> {
+        Ok(0)
+    }
+    async fn handle(&self, _: ractor::ActorRef<RactorMsg>, msg: RactorMsg, n: &mut u64) -> Result<(), ractor::ActorProcessingErr> {
+        let RactorMsg::Add(by, reply) = msg;
+        *n += by;
+        let _ = reply.send(*n);
+        Ok(())
+    }
+}
+
+async fn engine() -> Engine {
+    let config = Config::new(AppId::parse("bench").unwrap(), HostName::parse("127.0.0.1:1").unwrap());
+    let seams = Seams {
+        placement: Arc::new(Link),
+        lease: Arc::new(SystemClock),
+        wall: Arc::new(SystemClock),
+        entropy: Entropy::seeded(1),
+        tasks: Tasks::new("bench"),
+    };
+    let engine = Engine::start(config, seams);
+    engine.ready().await;
+    let spec = TypeSpec {
+        actor_type: ActorType::parse("Counter").unwrap(),
+        config: TypeConfig { stateless: true, ..TypeConfig::default() },
+        behaviour: Arc::new(CounterBehaviour),
+    };
+    engine.offer(vec![spec]).await.unwrap();
+    engine
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    if std::env::args().any(|arg| arg == "--only-ours") {
+        // For a profiler: one caller, one actor, ten seconds.
+        return runtime.block_on(async {
+            let engine = engine().await;
+            let target = engine.target(&ActorRef::parse("Counter", "counter-0000000001").unwrap());
+            let start = Instant::now();
+            let mut calls = 0_u64;
+            while start.elapsed() < Duration::from_secs(5) {
+                for _ in 0..1000 {
+                    engine.run::<Counter, _>(&target, Caller::default(), Add(1)).await.unwrap();
+                }
+                calls += 1000;
+            }
+            println!("{:.0} ns a call", start.elapsed().as_nanos() as f64 / calls as f64);
+        });
+    }
+    runtime.block_on(async {
+        shape("10,000 actors x 64 callers", 10_000, 64).await;
+        shape("1 actor x 1 caller", 1, 1).await;
+        shape("1 actor x 64 callers", 1, 64).await;
+    });
+}

@@ -257,10 +257,14 @@ impl Chain {
         }
     }
 
-    /// Marks of incarnations that stand in no table can never be asked for again.
+    /// Only later tables than the base are asked for, and only of those who stand in one:
+    /// other marks can never matter again.
     fn forget_marks(&mut self) {
         let tables = &self.tables;
-        self.marks.retain(|incarnation, _| tables.iter().any(|table| table.has(*incarnation)));
+        let committed = Mark::Released(self.base().epoch());
+        self.marks.retain(|incarnation, mark| {
+            *mark > committed && tables.iter().any(|table| table.has(*incarnation))
+        });
     }
 }
 

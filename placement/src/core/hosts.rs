@@ -1,0 +1,263 @@
+//! The incarnations that placement knows: joining, live or leaving.
+//!
+//! Who is gone is not here; the absence is the state. This file keeps the books and
+//! says who belongs into the tables of a type; what a message does to a host is
+//! decided in `leader`.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::{Incarnation, Namespace};
+use odeon_ring::{Member, Policy, TypeKey, TypeOffer};
+
+use super::event::Connection;
+use super::view::{HostPhase, HostView};
+use crate::record::{Entry, Profile, Roster};
+
+/// Where an incarnation stands. From joining to live to leaving, or out at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not yet in the roster that is on disk, so it has no lease and stands in no table.
+    Joining,
+    /// Has a lease, and stands in tables.
+    Live {
+        /// When it is gone unless it renews.
+        deadline: Duration,
+    },
+    /// Has a lease while it drains, and stands in no new table.
+    Leaving {
+        /// When it is gone unless it renews.
+        deadline: Duration,
+    },
+}
+
+/// One incarnation.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    pub(crate) profile: Profile,
+    pub(crate) phase: Phase,
+    /// The count of joins: the newer of two incarnations of one host stands in tables.
+    pub(crate) joined: u64,
+    /// Its stream, if one is up.
+    pub(crate) connection: Option<Connection>,
+}
+
+impl Host {
+    /// When it is gone, if it has a lease.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Joining => None,
+            Phase::Live { deadline } | Phase::Leaving { deadline } => Some(deadline),
+        }
+    }
+
+    /// Moves the deadline of one that has a lease, or gives a joining one its first.
+    pub(crate) fn extend(&mut self, until: Duration) {
+        match &mut self.phase {
+            Phase::Joining => self.phase = Phase::Live { deadline: until },
+            Phase::Live { deadline } | Phase::Leaving { deadline } => *deadline = until,
+        }
+    }
+
+    /// Whether it may be sent tables: a joining one gets them with its lease.
+    fn listens(&self) -> Option<Connection> {
+        match self.phase {
+            Phase::Joining => None,
+            Phase::Live { .. } | Phase::Leaving { .. } => self.connection,
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live { .. })
+    }
+
+    fn view(&self) -> HostView {
+        let phase = match self.phase {
+            Phase::Joining => HostPhase::Joining,
+            Phase::Live { .. } => HostPhase::Live,
+            Phase::Leaving { .. } => HostPhase::Leaving,
+        };
+        HostView { profile: self.profile.clone(), phase, is_connected: self.connection.is_some() }
+    }
+
+    fn entry(&self) -> Entry {
+        Entry {
+            profile: self.profile.clone(),
+            is_leaving: matches!(self.phase, Phase::Leaving { .. }),
+            joined: self.joined,
+        }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    by_incarnation: BTreeMap<Incarnation, Host>,
+    by_connection: BTreeMap<Connection, BTreeSet<Incarnation>>,
+    joins: u64,
+}
+
+impl Hosts {
+    pub(crate) fn get(&self, incarnation: Incarnation) -> Option<&Host> {
+        self.by_incarnation.get(&incarnation)
+    }
+
+    pub(crate) fn has(&self, incarnation: Incarnation) -> bool {
+        self.by_incarnation.contains_key(&incarnation)
+    }
+
+    /// The host, if this stream speaks for it.
+    pub(crate) fn speaker(
+        &mut self,
+        incarnation: Incarnation,
+        connection: Connection,
+    ) -> Option<&mut Host> {
+        let host = self.by_incarnation.get_mut(&incarnation)?;
+        (host.connection == Some(connection)).then_some(host)
+    }
+
+    /// A stranger who wants in.
+    pub(crate) fn join(&mut self, profile: Profile, connection: Connection) {
+        self.joins += 1;
+        let phase = Phase::Joining;
+        self.insert(Host { profile, phase, joined: self.joins, connection: Some(connection) });
+    }
+
+    /// One of the former leader's, who reported.
+    pub(crate) fn resume(&mut self, entry: Entry, deadline: Duration, connection: Connection) {
+        let Entry { profile, is_leaving, joined } = entry;
+        let phase = if is_leaving { Phase::Leaving { deadline } } else { Phase::Live { deadline } };
+        self.joins = self.joins.max(joined);
+        self.insert(Host { profile, phase, joined, connection: Some(connection) });
+    }
+
+    /// Counts on from what a former leader counted.
+    pub(crate) fn count_from(&mut self, joins: u64) {
+        self.joins = self.joins.max(joins);
+    }
+
+    fn insert(&mut self, host: Host) {
+        let incarnation = host.profile.member.incarnation;
+        if let Some(connection) = host.connection {
+            self.by_connection.entry(connection).or_default().insert(incarnation);
+        }
+        self.by_incarnation.insert(incarnation, host);
+    }
+
+    /// From now on this stream speaks for the host.
+    pub(crate) fn bind(&mut self, incarnation: Incarnation, connection: Connection) {
+        if let Some(mut host) = self.remove(incarnation) {
+            host.connection = Some(connection);
+            self.insert(host);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, incarnation: Incarnation) -> Option<Host> {
+        let host = self.by_incarnation.remove(&incarnation)?;
+        if let Some(connection) = host.connection
+            && let Some(spoken_for) = self.by_connection.get_mut(&connection)
+        {
+            spoken_for.remove(&incarnation);
+            if spoken_for.is_empty() {
+                self.by_connection.remove(&connection);
+            }
+        }
+        Some(host)
+    }
+
+    /// Forgets the stream; those still joining, who were never granted anything, go with
+    /// it and come back in the answer.
+    pub(crate) fn disconnect(&mut self, connection: Connection) -> Vec<Incarnation> {
+        let spoken_for = self.by_connection.remove(&connection).unwrap_or_default();
+        let mut forgotten = Vec::new();
+        for incarnation in spoken_for {
+            let Some(host) = self.by_incarnation.get_mut(&incarnation) else { continue };
+            host.connection = None;
+            if host.phase == Phase::Joining {
+                self.by_incarnation.remove(&incarnation);
+                forgotten.push(incarnation);
+            }
+        }
+        forgotten
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Incarnation, &Host)> {
+        self.by_incarnation.iter().map(|(incarnation, host)| (*incarnation, host))
+    }
+
+    /// Who speaks on a stream.
+    pub(crate) fn on(&self, connection: Connection) -> impl Iterator<Item = &Host> {
+        let spoken_for = self.by_connection.get(&connection);
+        spoken_for.into_iter().flatten().filter_map(|incarnation| self.get(*incarnation))
+    }
+
+    /// The streams that get the tables of a namespace, each once.
+    pub(crate) fn listeners(&self, namespace: &Namespace) -> BTreeSet<Connection> {
+        let here = self.by_incarnation.values().filter(|host| host.profile.namespace == *namespace);
+        here.filter_map(Host::listens).collect()
+    }
+
+    /// Who is gone at this time.
+    pub(crate) fn expired(&self, now: Duration) -> Vec<Incarnation> {
+        self.iter()
+            .filter(|(_, host)| host.deadline().is_some_and(|deadline| deadline <= now))
+            .map(|(incarnation, _)| incarnation)
+            .collect()
+    }
+
+    /// The next deadline.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        self.by_incarnation.values().filter_map(Host::deadline).min()
+    }
+
+    /// Who may have a lease, or will once this is durable.
+    pub(crate) fn roster(&self) -> Roster {
+        self.iter().map(|(incarnation, host)| (incarnation, host.entry())).collect()
+    }
+
+    /// The types of a namespace that need tables, each with those who offer it in order of
+    /// joining. Local types have no owner, so they have no tables.
+    pub(crate) fn offered(&self, namespace: &Namespace) -> BTreeMap<TypeKey, Vec<Arc<Member>>> {
+        let mut live: Vec<&Host> = self
+            .by_incarnation
+            .values()
+            .filter(|host| host.is_live() && host.profile.namespace == *namespace)
+            .collect();
+        live.sort_by_key(|host| host.joined);
+        let mut offered: BTreeMap<TypeKey, Vec<Arc<Member>>> = BTreeMap::new();
+        for host in live {
+            for offer in host.profile.types.iter().filter(|offer| offer.policy != Policy::Local) {
+                let key =
+                    TypeKey { namespace: namespace.clone(), actor_type: offer.actor_type.clone() };
+                offered.entry(key).or_default().push(Arc::clone(&host.profile.member));
+            }
+        }
+        offered
+    }
+
+    /// Where activations of a type may live, by the host that joined first of those who offer it.
+    pub(crate) fn policies(&self) -> BTreeMap<TypeKey, Policy> {
+        let mut newest_first: Vec<&Host> = self.by_incarnation.values().collect();
+        newest_first.sort_by_key(|host| Reverse(host.joined));
+        let mut policies = BTreeMap::new();
+        for Profile { namespace, types, .. } in newest_first.into_iter().map(|host| &host.profile) {
+            for TypeOffer { actor_type, policy, .. } in types {
+                let (namespace, actor_type) = (namespace.clone(), actor_type.clone());
+                policies.insert(TypeKey { namespace, actor_type }, *policy);
+            }
+        }
+        policies
+    }
+
+    /// What may be seen of everybody.
+    pub(crate) fn views(&self) -> BTreeMap<Incarnation, HostView> {
+        self.iter().map(|(incarnation, host)| (incarnation, host.view())).collect()
+    }
+
+    /// The namespaces that somebody is in.
+    pub(crate) fn namespaces(&self) -> BTreeSet<Namespace> {
+        self.by_incarnation.values().map(|host| host.profile.namespace.clone()).collect()
+    }
+}

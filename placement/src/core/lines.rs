@@ -1,0 +1,251 @@
+//! The lines of tables: for each type its chain, with when each table was sent.
+//!
+//! Appends tables, takes in marks, and finds the base: the newest table that
+//! everybody in older ones has released. It says what to send but not to whom, and
+//! not when a table is due; that is `leader`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::{Epoch, Incarnation, Namespace};
+use odeon_ring::{Chain, Mark, Member, Policy, Rings, Table, TableData, ToHost, TypeKey, Update};
+
+use super::view::TypeView;
+
+/// The tables of one type.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) chain: Arc<Chain>,
+    /// When each table of the chain was sent.
+    pub(crate) sent: BTreeMap<Epoch, Duration>,
+    /// Whether joins or leaves wait until the chain is shorter.
+    pub(crate) is_waiting: bool,
+}
+
+/// The tables of all types.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    rings: Rings,
+    by_type: BTreeMap<TypeKey, Line>,
+}
+
+/// What marks did to a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grown {
+    pub(crate) message: ToHost,
+    /// Whether the base advanced, so that changes that wait may come through.
+    pub(crate) is_shorter: bool,
+}
+
+impl Lines {
+    pub(crate) fn get(&self, key: &TypeKey) -> Option<&Line> {
+        self.by_type.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&TypeKey, &Line)> {
+        self.by_type.iter()
+    }
+
+    /// The types of a namespace.
+    pub(crate) fn keys(&self, namespace: &Namespace) -> BTreeSet<TypeKey> {
+        self.by_type.keys().filter(|key| key.namespace == *namespace).cloned().collect()
+    }
+
+    pub(crate) fn set_waiting(&mut self, key: &TypeKey, is_waiting: bool) {
+        if let Some(line) = self.by_type.get_mut(key) {
+            line.is_waiting = is_waiting;
+        }
+    }
+
+    /// The table that `members`, in order of joining, would make.
+    pub(crate) fn draft(&self, key: &TypeKey, epoch: Epoch, members: &[Arc<Member>]) -> Table {
+        let newest = self.by_type.get(key).map(|line| line.chain.newest());
+        let earlier = newest.map(|table| table.ring().as_ref());
+        Table::new(epoch, members.iter().cloned(), &self.rings, earlier)
+    }
+
+    /// Appends a table and says what to send: the table, and a commit if nobody has to be
+    /// waited for.
+    pub(crate) fn append(&mut self, key: &TypeKey, table: &Table, now: Duration) -> Vec<ToHost> {
+        let line = self.by_type.entry(key.clone()).or_insert_with(|| Line {
+            chain: Arc::new(Chain::new(&self.rings)),
+            sent: BTreeMap::new(),
+            is_waiting: false,
+        });
+        let is_first = line.chain.newest().epoch() == Epoch::default();
+        let update = line.chain.newest().delta_to(table);
+        let chain = Arc::make_mut(&mut line.chain);
+        if chain.prepare(table.epoch(), &update, table.hash()).is_err() {
+            // Not reached: epochs only grow here and the delta was just made from the newest.
+            return Vec::new();
+        }
+        line.sent.insert(table.epoch(), now);
+        let base = chain.base().epoch();
+        line.settle(&BTreeMap::new());
+        if is_first {
+            // A host that never heard of the type has nothing that a delta could start from.
+            return vec![line.whole(key)];
+        }
+        let (epoch, hash) = (table.epoch(), table.hash());
+        let mut messages = vec![ToHost::Prepare { key: key.clone(), epoch, update, hash }];
+        if line.chain.base().epoch() > base {
+            messages.push(line.commit(key, BTreeMap::new()));
+        }
+        messages
+    }
+
+    /// Takes in what an incarnation released; `None` if that says nothing new.
+    pub(crate) fn release(
+        &mut self,
+        key: &TypeKey,
+        incarnation: Incarnation,
+        mark: Mark,
+    ) -> Option<Grown> {
+        let line = self.by_type.get_mut(key)?;
+        let known = line.chain.marks().get(&incarnation).copied();
+        let known = known.unwrap_or(Mark::Released(line.chain.base().epoch()));
+        let stands = line.chain.tables().iter().any(|table| table.has(incarnation));
+        let is_ahead = mark < Mark::Gone && mark > Mark::Released(line.chain.newest().epoch());
+        if mark <= known || !stands || is_ahead {
+            return None;
+        }
+        let base = line.chain.base().epoch();
+        let grown = BTreeMap::from([(incarnation, mark)]);
+        line.settle(&grown);
+        let is_shorter = line.chain.base().epoch() > base;
+        Some(Grown { message: line.commit(key, grown), is_shorter })
+    }
+
+    /// Marks an incarnation gone wherever it stands.
+    pub(crate) fn end(&mut self, incarnation: Incarnation) -> Vec<(TypeKey, Grown)> {
+        let keys: Vec<TypeKey> = self.by_type.keys().cloned().collect();
+        keys.into_iter()
+            .filter_map(|key| {
+                let grown = self.release(&key, incarnation, Mark::Gone)?;
+                Some((key, grown))
+            })
+            .collect()
+    }
+
+    /// Whether the newest table of some type names this incarnation.
+    pub(crate) fn names(&self, incarnation: Incarnation) -> bool {
+        self.by_type.values().any(|line| line.chain.newest().has(incarnation))
+    }
+
+    /// Whether an incarnation owes a release for longer than `limit`.
+    ///
+    /// It owes one for each table of a chain after the first that it stands in, though it
+    /// be in none of the newer ones: a leaver is watched like everybody else.
+    pub(crate) fn is_overdue(
+        &self,
+        incarnation: Incarnation,
+        now: Duration,
+        limit: Duration,
+    ) -> bool {
+        self.by_type.values().any(|line| {
+            let tables = line.chain.tables();
+            let Some(first) = tables.iter().position(|table| table.has(incarnation)) else {
+                return false;
+            };
+            tables[first + 1..].iter().any(|table| {
+                let sent = line.sent.get(&table.epoch()).copied().unwrap_or(now);
+                !line.chain.has_released(incarnation, table.epoch()) && sent + limit <= now
+            })
+        })
+    }
+
+    /// What may be seen of all types.
+    pub(crate) fn views(
+        &self,
+        policies: &BTreeMap<TypeKey, Policy>,
+    ) -> BTreeMap<TypeKey, TypeView> {
+        let view = |(key, line): (&TypeKey, &Line)| {
+            let since = line.sent.get(&line.chain.newest().epoch()).copied().unwrap_or_default();
+            let policy = policies.get(key).copied().unwrap_or_default();
+            (key.clone(), TypeView { chain: Arc::clone(&line.chain), policy, since })
+        };
+        self.by_type.iter().map(view).collect()
+    }
+
+    /// The whole chain of a type as a message.
+    pub(crate) fn whole(&self, key: &TypeKey) -> Option<ToHost> {
+        self.by_type.get(key).map(|line| line.whole(key))
+    }
+
+    /// The whole chains of a namespace.
+    pub(crate) fn wholes(&self, namespace: &Namespace) -> Vec<ToHost> {
+        let here = self.by_type.iter().filter(|(key, _)| key.namespace == *namespace);
+        here.map(|(key, line)| line.whole(key)).collect()
+    }
+
+    /// Takes over a chain that hosts reported, and marks all in it gone but those who `live`.
+    pub(crate) fn adopt(
+        &mut self,
+        key: TypeKey,
+        tables: Vec<TableData>,
+        marks: BTreeMap<Incarnation, Mark>,
+        live: impl Fn(Incarnation) -> bool,
+        now: Duration,
+    ) {
+        let Some(last) = tables.last() else { return };
+        let (epoch, hash) = (last.epoch, Table::from_data(last, &self.rings, None).hash());
+        let sent = tables.iter().map(|table| (table.epoch, now)).collect();
+        let mut chain = Chain::new(&self.rings);
+        if chain.prepare(epoch, &Update::Chain { tables, marks }, hash).is_err() {
+            // Not reached: the tables come out of a map in order of epoch.
+            return;
+        }
+        let everybody = chain.tables().iter().flat_map(|table| table.members());
+        let silent: BTreeMap<_, _> = everybody
+            .map(|member| member.incarnation)
+            .filter(|incarnation| !live(*incarnation))
+            .map(|incarnation| (incarnation, Mark::Gone))
+            .collect();
+        let mut line = Line { chain: Arc::new(chain), sent, is_waiting: false };
+        line.settle(&silent);
+        self.by_type.insert(key, line);
+    }
+}
+
+impl Line {
+    /// Takes in marks and moves the base as far as they allow.
+    fn settle(&mut self, marks: &BTreeMap<Incarnation, Mark>) {
+        let chain = Arc::make_mut(&mut self.chain);
+        let base = chain.base().epoch();
+        chain.commit(marks, base);
+        let base = released_by_all(chain);
+        chain.commit(&BTreeMap::new(), base);
+        self.sent.retain(|epoch, _| *epoch >= base);
+    }
+
+    fn commit(&self, key: &TypeKey, marks: BTreeMap<Incarnation, Mark>) -> ToHost {
+        ToHost::Commit { key: key.clone(), marks, base: self.chain.base().epoch() }
+    }
+
+    fn whole(&self, key: &TypeKey) -> ToHost {
+        let newest = self.chain.newest();
+        ToHost::Prepare {
+            key: key.clone(),
+            epoch: newest.epoch(),
+            update: self.chain.to_update(),
+            hash: newest.hash(),
+        }
+    }
+}
+
+/// The newest table that every incarnation in older ones has released, or is gone.
+fn released_by_all(chain: &Chain) -> Epoch {
+    let tables = chain.tables();
+    let mut base = tables[0].epoch();
+    let mut before: BTreeSet<Incarnation> = BTreeSet::new();
+    for pair in tables.windows(2) {
+        before.extend(pair[0].members().iter().map(|member| member.incarnation));
+        let epoch = pair[1].epoch();
+        if !before.iter().all(|incarnation| chain.has_released(*incarnation, epoch)) {
+            break;
+        }
+        base = epoch;
+    }
+    base
+}

@@ -1,0 +1,186 @@
+//! The shell on paused time: streams, ledger and clock meet the core.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use odeon_base::clock::TokioClock;
+use odeon_base::{ActorType, AppId, HostName, Incarnation, Namespace};
+use odeon_ring::{Gate, Join, Member, Policy, TypeOffer};
+
+use super::*;
+use crate::ledger::{LedgerError, MemoryLedger};
+
+fn key() -> TypeKey {
+    TypeKey { namespace: Namespace::default(), actor_type: ActorType::parse("T").unwrap() }
+}
+
+fn join(incarnation: u64) -> ToPlacement {
+    let host = format!("10.0.0.{incarnation}:50001");
+    let offer = TypeOffer {
+        actor_type: key().actor_type,
+        policy: Policy::Ring,
+        drain: Duration::from_secs(60),
+    };
+    ToPlacement::Join(Join {
+        member: Member {
+            incarnation: Incarnation(incarnation),
+            host: HostName::parse(&host).unwrap(),
+            address: host.into(),
+        },
+        app: AppId::parse("app").unwrap(),
+        namespace: Namespace::default(),
+        types: vec![offer],
+        resources: Vec::new(),
+        replaces: None,
+    })
+}
+
+async fn start(config: Config, ledger: Arc<dyn Ledger>, tasks: &Tasks) -> Handle {
+    Embedded::start(config, ledger, Arc::new(TokioClock::start()), tasks).await.unwrap()
+}
+
+fn standalone() -> Config {
+    Config { former_hosts_gone: true, ..Config::default() }
+}
+
+/// A ledger that can be told to fail, and knows what was saved.
+#[derive(Debug, Default)]
+struct Watched {
+    inner: MemoryLedger,
+    is_failing: AtomicBool,
+    saved: Mutex<Vec<Record>>,
+}
+
+impl Ledger for Watched {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Record>, LedgerError>> {
+        self.inner.load()
+    }
+
+    fn save(&self, record: Record) -> BoxFuture<'_, Result<(), LedgerError>> {
+        if self.is_failing.load(Ordering::SeqCst) {
+            return futures::future::ready(Err(LedgerError::Store("disk full".into()))).boxed();
+        }
+        self.saved.lock().unwrap().push(record.clone());
+        self.inner.save(record)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_joins_gets_its_lease_and_owns_its_actors() {
+    let tasks = Tasks::new("test");
+    let ledger = Arc::new(Watched::default());
+    let handle = start(standalone(), Arc::clone(&ledger) as _, &tasks).await;
+    let (to, mut from) = handle.connect();
+    to.send(join(7)).await.unwrap();
+    let lease = from.recv().await.unwrap();
+    assert!(matches!(lease, ToHost::Lease { term: 1, seq: 0, incarnation: Incarnation(7), .. }));
+    assert!(ledger.saved.lock().unwrap().iter().any(|record| {
+        record.roster.as_ref().is_some_and(|roster| roster.contains_key(&Incarnation(7)))
+    }));
+    let ToHost::Prepare { epoch, update, hash, .. } = from.recv().await.unwrap() else {
+        unreachable!("a table")
+    };
+    let mut chain = odeon_ring::Chain::new(&odeon_ring::Rings::default());
+    chain.prepare(epoch, &update, hash).unwrap();
+    let id = ActorId::parse("actor-1").unwrap();
+    assert_eq!(chain.gate(Incarnation(7), id.hash()), Gate::Open { epoch });
+    let owner = handle.owner(&key(), &id).unwrap();
+    assert_eq!(
+        (owner.member.incarnation, owner.epoch, owner.is_open),
+        (Incarnation(7), epoch, true)
+    );
+    let status = handle.status();
+    assert_eq!((status.role, status.hosts, status.types, status.moving), (Role::Leading, 1, 1, 0));
+    // Without a renewal it is gone after 1.1 L.
+    handle.wait_for(|snapshot| snapshot.hosts.is_empty()).await.unwrap();
+    assert_eq!(from.recv().await, Some(ToHost::Expired { incarnation: Incarnation(7) }));
+    // After the stop every stream is closed and nothing answers.
+    assert_eq!(tasks.stop(Duration::from_secs(1)).await, Ok(()));
+    assert_eq!(from.recv().await, None);
+    assert!(!handle.status().is_running);
+    let (to, mut from) = handle.connect();
+    assert!(to.is_closed());
+    assert_eq!(from.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_term_grows_with_each_start_and_the_roster_is_waited_for() {
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
+    let config = Config::default();
+    let tasks = Tasks::new("first");
+    let handle = start(config.clone(), Arc::clone(&ledger), &tasks).await;
+    assert_eq!((handle.status().term, handle.status().role), (0, Role::Follower));
+    handle.wait_for(|snapshot| snapshot.role == Role::Leading).await.unwrap();
+    let (to, mut from) = handle.connect();
+    to.send(join(7)).await.unwrap();
+    assert!(matches!(from.recv().await, Some(ToHost::Lease { term: 1, .. })));
+    tasks.stop(Duration::from_secs(1)).await.unwrap();
+
+    let tasks = Tasks::new("second");
+    let begun = tokio::time::Instant::now();
+    let handle = start(config, ledger, &tasks).await;
+    let (to, mut from) = handle.connect();
+    to.send(join(8)).await.unwrap();
+    assert!(matches!(from.recv().await, Some(ToHost::Lease { term: 2, .. })));
+    assert!(begun.elapsed() >= Duration::from_millis(5500), "7 may have had a lease");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_ledger_admits_nobody_and_renews_the_others() {
+    let tasks = Tasks::new("test");
+    let ledger = Arc::new(Watched::default());
+    let handle = start(standalone(), Arc::clone(&ledger) as _, &tasks).await;
+    let (to, mut from) = handle.connect();
+    to.send(join(7)).await.unwrap();
+    from.recv().await.unwrap();
+    ledger.is_failing.store(true, Ordering::SeqCst);
+    let (to_other, mut from_other) = handle.connect();
+    to_other.send(join(8)).await.unwrap();
+    handle.published.clone().wait_for(|published| published.is_ledger_failing).await.unwrap();
+    to.send(ToPlacement::Renew { incarnation: Incarnation(7), seq: 3 }).await.unwrap();
+    while !matches!(from.recv().await.unwrap(), ToHost::Lease { seq: 3, .. }) {}
+    assert!(from_other.try_recv().is_err());
+    assert_eq!((handle.status().joining, handle.status().hosts), (1, 1));
+    ledger.is_failing.store(false, Ordering::SeqCst);
+    while !matches!(from_other.recv().await.unwrap(), ToHost::Lease { seq: 0, .. }) {}
+    assert!(!handle.status().is_ledger_failing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_listen_is_disconnected() {
+    let tasks = Tasks::new("test");
+    let config = Config { queue: 2, ..standalone() };
+    let handle = start(config, Arc::new(MemoryLedger::default()), &tasks).await;
+    let (to, mut from) = handle.connect();
+    to.send(join(7)).await.unwrap();
+    for seq in 1..10 {
+        if to.send(ToPlacement::Renew { incarnation: Incarnation(7), seq }).await.is_err() {
+            break;
+        }
+    }
+    handle
+        .wait_for(|snapshot| snapshot.hosts.values().any(|host| !host.is_connected))
+        .await
+        .unwrap();
+    assert!(from.recv().await.is_some() && from.recv().await.is_some());
+    assert_eq!(from.recv().await, None, "what it missed it will hear as whole chains");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_does_not_start_on_what_it_cannot_trust() {
+    let tasks = Tasks::new("test");
+    let clock = || Arc::new(TokioClock::start());
+    let ledger = Arc::new(Watched::default());
+    ledger.inner.save(Record { term: u64::MAX, roster: None }).await.unwrap();
+    let error = Embedded::start(standalone(), Arc::clone(&ledger) as _, clock(), &tasks).await;
+    assert!(matches!(error, Err(Error::TermExhausted { term: u64::MAX })));
+    ledger.inner.save(Record::default()).await.unwrap();
+    ledger.is_failing.store(true, Ordering::SeqCst);
+    let error = Embedded::start(standalone(), ledger, clock(), &tasks).await.unwrap_err();
+    assert_eq!(error.kind(), odeon_base::Kind::Unavailable);
+    let config = Config { queue: 0, ..standalone() };
+    let error = Embedded::start(config, Arc::new(MemoryLedger::default()), clock(), &tasks).await;
+    assert_eq!(error.unwrap_err().kind(), odeon_base::Kind::Invalid);
+    assert_eq!(tasks.running(), []);
+}

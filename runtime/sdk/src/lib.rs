@@ -1,8 +1,5 @@
 //! Write actors in Rust: embedded, as a worker, or under test.
 
-// The macro names this crate as its users do.
-extern crate self as odeon_sdk;
-
 mod actor;
 mod changes;
 mod client;
@@ -18,6 +15,7 @@ mod remote;
 pub mod testkit;
 mod turn;
 mod wire;
+mod worker;
 
 pub use odeon_sdk_macros::actor;
 
@@ -27,6 +25,7 @@ pub use crate::ctx::Ctx;
 pub use crate::error::{Cause, Error, Result};
 pub use crate::handle::{Door, Handle};
 pub use crate::native::{spec, spec_with};
+pub use crate::worker::Worker;
 
 /// The types of an embedded application, for the host library or for
 /// [`odeon_runtime::Engine::offer`].

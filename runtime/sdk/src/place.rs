@@ -19,7 +19,7 @@ pub(crate) enum Place<'a> {
     /// In the process of the engine.
     Engine(&'a Turn),
     /// In a worker.
-    Worker(&'a WorkerTurn),
+    Worker(&'a WorkerTurn<'a>),
 }
 
 /// What is to happen to the activation after the turn.
@@ -36,16 +36,21 @@ pub(crate) enum After {
 
 /// A turn that a host gave to this worker.
 #[derive(Debug)]
-pub(crate) struct WorkerTurn {
-    pub(crate) host: Remote,
-    pub(crate) actor: ActorRef,
+pub(crate) struct WorkerTurn<'a> {
+    pub(crate) host: &'a Remote,
+    pub(crate) actor: &'a ActorRef,
     pub(crate) caller: Caller,
     pub(crate) now: SystemTime,
     after: AtomicU8,
 }
 
-impl WorkerTurn {
-    pub(crate) fn new(host: Remote, actor: ActorRef, caller: Caller, now: SystemTime) -> Self {
+impl<'a> WorkerTurn<'a> {
+    pub(crate) fn new(
+        host: &'a Remote,
+        actor: &'a ActorRef,
+        caller: Caller,
+        now: SystemTime,
+    ) -> Self {
         Self { host, actor, caller, now, after: AtomicU8::new(After::Stay as u8) }
     }
 
@@ -63,7 +68,7 @@ impl Place<'_> {
     pub(crate) fn actor(&self) -> &ActorRef {
         match self {
             Self::Engine(turn) => turn.actor(),
-            Self::Worker(turn) => &turn.actor,
+            Self::Worker(turn) => turn.actor,
         }
     }
 
@@ -86,14 +91,14 @@ impl Place<'_> {
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, Cause> {
         match self {
             Self::Engine(turn) => Ok(turn.get(key).await?.map(|item| item.value)),
-            Self::Worker(turn) => turn.host.get_state(&turn.actor, key).await,
+            Self::Worker(turn) => turn.host.get_state(turn.actor, key).await,
         }
     }
 
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<(), Cause> {
         match self {
             Self::Engine(turn) => Ok(turn.commit(changes).await?),
-            Self::Worker(turn) => turn.host.commit(&turn.actor, changes).await,
+            Self::Worker(turn) => turn.host.commit(turn.actor, changes).await,
         }
     }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use odeon_base::Execution;
 use odeon_proto::dapr::runtime::v1 as proto;
-use odeon_runtime::invocation::{ActorRef, Invocation};
 use odeon_runtime::store::Expiry;
-use odeon_runtime::turn::Change;
+use odeon_runtime::turn::{Caller, Change};
+use odeon_runtime::{ActorRef, CallChain, Headers, Invocation};
 use proto::dapr_client::DaprClient;
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -96,7 +96,7 @@ impl Remote {
             request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         }
         let answer = self.client().invoke_actor(request).await;
-        answer.map(|answer| answer.into_inner().data).map_err(cause)
+        answer.map(|answer| answer.into_inner().data).map_err(|status| cause(&status))
     }
 
     /// Reads a key of an actor's state; what is empty is not there.
@@ -110,7 +110,8 @@ impl Remote {
             actor_id: actor.id.as_str().to_owned(),
             key: key.to_owned(),
         });
-        let answer = self.client().get_actor_state(request).await.map_err(cause)?;
+        let answer =
+            self.client().get_actor_state(request).await.map_err(|status| cause(&status))?;
         let data = answer.into_inner().data;
         Ok((!data.is_empty()).then_some(data))
     }
@@ -125,7 +126,10 @@ impl Remote {
             actor_id: actor.id.as_str().to_owned(),
             operations: changes.into_iter().map(operation).collect(),
         });
-        self.client().execute_actor_state_transaction(request).await.map_err(cause)?;
+        self.client()
+            .execute_actor_state_transaction(request)
+            .await
+            .map_err(|status| cause(&status))?;
         Ok(())
     }
 
@@ -135,7 +139,11 @@ impl Remote {
         S: tokio_stream::Stream<Item = proto::SubscribeActorEventsRequestAlpha1> + Send + 'static,
     {
         let request = self.request(answers);
-        let stream = self.client().subscribe_actor_events_alpha1(request).await.map_err(cause)?;
+        let stream = self
+            .client()
+            .subscribe_actor_events_alpha1(request)
+            .await
+            .map_err(|status| cause(&status))?;
         Ok(stream.into_inner())
     }
 }
@@ -187,7 +195,7 @@ fn whole_seconds(time: Duration) -> u64 {
 }
 
 /// What a host's status says.
-pub(crate) fn cause(status: Status) -> Cause {
+pub(crate) fn cause(status: &Status) -> Cause {
     let stated = status.metadata().get(wire::ACTOR_EXECUTION).and_then(|value| value.to_str().ok());
     let execution = match stated {
         Some("none") => Execution::None,
@@ -235,19 +243,16 @@ pub(crate) fn refusal(cause: Cause) -> Error {
     }
 }
 
-/// The environment of a call as the host named it, for the turn that it asks for.
-pub(crate) fn caller(
-    header: impl Fn(&str) -> Option<String>,
-    now: Instant,
-) -> odeon_runtime::turn::Caller {
-    let reentrancy: Option<Arc<str>> = header(wire::REENTRANCY_ID).map(Into::into);
-    let chain = odeon_runtime::CallChain::from_header(
-        &header(wire::ACTOR_CHAIN).unwrap_or_default(),
-        reentrancy,
-    );
-    let millis = header(wire::ACTOR_TIMEOUT).and_then(|text| text.parse().ok());
+/// The caller of a turn, from the headers that the host sent with it.
+pub(crate) fn caller(headers: &Headers, now: Instant) -> Caller {
+    let reentrancy: Option<Arc<str>> = headers.get(wire::REENTRANCY_ID).map(Into::into);
+    let chain = match headers.get(wire::ACTOR_CHAIN) {
+        Some(text) => CallChain::from_header(text, reentrancy),
+        None => CallChain::new(&[], reentrancy),
+    };
+    let millis = headers.get(wire::ACTOR_TIMEOUT).and_then(|text| text.parse().ok());
     let deadline = millis.and_then(|millis| now.checked_add(Duration::from_millis(millis)));
-    odeon_runtime::turn::Caller { deadline, chain }
+    Caller { deadline, chain }
 }
 
 #[cfg(test)]
@@ -269,23 +274,21 @@ mod tests {
     #[test]
     fn a_status_says_whether_the_call_may_have_run() {
         let mut status = Status::internal("broken");
-        assert_eq!(cause(status.clone()).execution(), Execution::Maybe);
+        assert_eq!(cause(&status).execution(), Execution::Maybe);
         status.metadata_mut().insert(wire::ACTOR_EXECUTION, MetadataValue::from_static("none"));
-        assert_eq!(cause(status).execution(), Execution::None);
+        assert_eq!(cause(&status).execution(), Execution::None);
         let text = "error invoke actor method: error from actor service: sold out";
-        assert_eq!(refusal(cause(Status::internal(text))).to_string(), "sold out");
+        assert_eq!(refusal(cause(&Status::internal(text))).to_string(), "sold out");
     }
 
     #[test]
     fn the_caller_is_read_from_headers() {
         let now = Instant::now();
-        let header = |name: &str| match name {
-            wire::REENTRANCY_ID => Some("abc".to_owned()),
-            wire::ACTOR_CHAIN => Some("0000000000000007".to_owned()),
-            wire::ACTOR_TIMEOUT => Some("1500".to_owned()),
-            _ => None,
-        };
-        let caller = caller(header, now);
+        let mut headers = Headers::new();
+        headers.push("dapr-reentrancy-id", "abc");
+        headers.push(wire::ACTOR_CHAIN, "0000000000000007");
+        headers.push(wire::ACTOR_TIMEOUT, "1500");
+        let caller = caller(&headers, now);
         assert_eq!(caller.chain.hops(), [7]);
         assert_eq!(caller.chain.reentrancy.as_deref(), Some("abc"));
         assert_eq!(caller.deadline, Some(now + Duration::from_millis(1_500)));

@@ -70,6 +70,15 @@ impl Actor {
                     errors.keep(read);
                 }
                 write_lifetime(function);
+                if function.sig.asyncness.is_some() && function.sig.receiver().is_some() {
+                    // What clippy would simplify is what makes it an actor's method.
+                    function.attrs.push(syn::parse_quote!(
+                        #[allow(
+                            clippy::unused_async, clippy::unused_self,
+                            clippy::needless_pass_by_value, reason = "an actor's method"
+                        )]
+                    ));
+                }
             }
         }
         errors.keep(distinct(&functions.methods));

@@ -19,7 +19,7 @@ use crate::config::{Config, TurnPolicy, TypeSpec};
 use crate::core::Core;
 use crate::drain;
 use crate::error::Error;
-use crate::execute::{self, Body, Detachable, Encoded, Native};
+use crate::execute::{self, Body, Detachable, Encoded, Native, NativeShared};
 use crate::idle::Idle;
 use crate::invocation::{ActorRef, Invocation, Reply};
 use crate::lease::Lease;
@@ -28,7 +28,7 @@ use crate::membership::{Command, Membership, patience};
 use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
 use crate::router::{self, Path};
-use crate::seams::{Call, PlacementLink, Work};
+use crate::seams::{Call, PlacementLink, SharedWork, Work};
 use crate::state;
 use crate::status::{Status, TypeStatus};
 use crate::store::{Item, Key, StateStore};
@@ -76,6 +76,20 @@ impl Drop for Inner {
                 hosting.directory.clear();
             }
         }
+    }
+}
+
+/// An engine that may be gone.
+#[derive(Debug, Clone)]
+pub struct WeakEngine {
+    inner: Weak<Inner>,
+}
+
+impl WeakEngine {
+    /// The engine, if it is still there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Engine> {
+        Some(Engine { inner: self.inner.upgrade()? })
     }
 }
 
@@ -323,6 +337,35 @@ impl Engine {
                 self.turn(&entry, &target.actor, caller, 0, Native::new(work)).await
             }
         }
+    }
+
+    /// As [`Engine::run`], for an actor that turns share.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    ///
+    /// # Cancel safety
+    /// As [`Engine::call`].
+    pub async fn run_shared<A: Send + Sync + 'static, W: SharedWork<A>>(
+        &self,
+        target: &Target,
+        caller: Caller,
+        work: W,
+    ) -> Result<W::Output, Error> {
+        let body = NativeShared::new(work);
+        match &target.entry {
+            Some(entry) => self.turn(entry, &target.actor, caller, 0, body).await,
+            None => {
+                let entry = self.entry(&target.actor, caller.deadline).await?;
+                self.turn(&entry, &target.actor, caller, 0, body).await
+            }
+        }
+    }
+
+    /// A handle that does not keep the engine alive, for what the engine itself holds.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakEngine {
+        WeakEngine { inner: Arc::downgrade(&self.inner) }
     }
 
     /// The entry of a type; waits for it while hosts may still be starting (RT-6).

@@ -24,7 +24,7 @@ use crate::invocation::Reply;
 use crate::lease::nanos;
 use crate::mailbox::Why;
 use crate::metrics::Outcome;
-use crate::seams::{Call, Instance, Work};
+use crate::seams::{Call, Instance, SharedWork, Work};
 use crate::sync::lock;
 use crate::turn::{Caller, Turn};
 
@@ -90,10 +90,46 @@ impl<A: Send + 'static, W: Work<A>> Body for Native<A, W> {
         {
             return self.work.run(actor, turn).await;
         }
-        let actor_type = &activation.actor.actor_type;
-        let wanted = std::any::type_name::<A>();
-        Err(Error::Arguments(format!("actor type '{actor_type}' is not hosted here as {wanted}")))
+        Err(other_kind::<A>(activation))
     }
+}
+
+/// A call in Rust's own types of an actor that turns share.
+#[derive(Debug)]
+pub(crate) struct NativeShared<A, W> {
+    work: W,
+    actor: std::marker::PhantomData<fn() -> A>,
+}
+
+impl<A, W> NativeShared<A, W> {
+    pub(crate) fn new(work: W) -> Self {
+        Self { work, actor: std::marker::PhantomData }
+    }
+}
+
+impl<A: Send + Sync + 'static, W: SharedWork<A>> Body for NativeShared<A, W> {
+    type Output = W::Output;
+
+    async fn run(
+        self,
+        instance: &mut Instance,
+        turn: &Turn,
+        activation: &Activation,
+    ) -> Result<W::Output, Error> {
+        if let Instance::Shared(object) = instance
+            && let Some(actor) = object.downcast_ref::<A>()
+        {
+            return self.work.run(actor, turn).await;
+        }
+        Err(other_kind::<A>(activation))
+    }
+}
+
+/// The type is hosted here, but not as this Rust type.
+fn other_kind<A>(activation: &Activation) -> Error {
+    let actor_type = &activation.actor.actor_type;
+    let wanted = std::any::type_name::<A>();
+    Error::Arguments(format!("actor type '{actor_type}' is not hosted here as {wanted}"))
 }
 
 /// A turn that the mailbox has let begin, with the memory; given up on drop.

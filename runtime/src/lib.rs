@@ -38,7 +38,7 @@ mod types;
 mod view;
 
 pub use config::{Config, TypeConfig, TypeSpec};
-pub use engine::{Engine, Seams, Target};
+pub use engine::{Engine, Seams, Target, WeakEngine};
 pub use error::Error;
 pub use invocation::{ActorRef, CallChain, Headers, Invocation, Reply};
 pub use turn::{Caller, Change, Turn};

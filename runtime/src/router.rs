@@ -77,7 +77,11 @@ impl Path<'_> {
         }
     }
 
-    async fn admit_later(&self, first: Step, caller: &mut Caller) -> Result<(Admitted, u64), Error> {
+    async fn admit_later(
+        &self,
+        first: Step,
+        caller: &mut Caller,
+    ) -> Result<(Admitted, u64), Error> {
         let mut parked = None;
         let mut next = Some(first);
         loop {

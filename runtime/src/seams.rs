@@ -96,6 +96,19 @@ pub trait Work<A>: Send + 'static {
     ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
+/// A turn in Rust's own types of an actor that turns share: a system actor, say.
+pub trait SharedWork<A>: Send + 'static {
+    /// What it answers.
+    type Output: Send + 'static;
+
+    /// Runs the turn.
+    fn run(
+        self,
+        actor: &A,
+        turn: &Turn,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
 /// A connection to the placement service. When `from` ends, the stream is broken.
 #[derive(Debug)]
 pub struct PlacementStream {

@@ -2,14 +2,20 @@
 //!
 //! [`registry`] has the one list of them and opens one by its type; [`memory`] and
 //! [`sled`] are components; [`keys`] says what every store of ours refuses as a
-//! key, and how keys become bytes; [`row`] how values do. The engine, and the system
-//! actor that gives requests their turns, are elsewhere; a component never knows
-//! who asks. To add one: a file here, its line in the list, its `mod` line below.
+//! key, and how keys become bytes; [`row`] how values do. [`actor`] is the system
+//! actor that gives requests their turns, [`request`] what it understands in bytes,
+//! [`handle`] how it is called from inside; a component never knows who asks. To add one: a file here, its line in the list, its `mod` line below.
 
+pub mod actor;
+pub mod handle;
 pub mod keys;
 pub mod memory;
 pub mod registry;
+pub mod request;
 pub mod row;
 pub mod sled;
 
+pub use actor::StateActor;
+pub use handle::StateHandle;
+pub use request::Prefixes;
 pub use registry::{Context, FACTORIES, Factory, Opened, open};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::sled::IVec;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -25,7 +26,7 @@ use super::keys;
 use super::registry::{Context, Factory, Opened};
 use super::row::{Body, PIECE_BYTES, Row, from_millis, to_millis};
 use crate::OpenError;
-use crate::embedded::{Config, EmbeddedDb, View, unavailable};
+use crate::embedded::{Config, EmbeddedDb, Glance, View, unavailable};
 use crate::settings::{Kind, Mistake, Mistakes, Setting, Settings};
 
 /// Most expired rows that one write removes on its way.
@@ -190,49 +191,60 @@ impl SledStore {
     async fn commit(&self, transaction: Transaction) -> Result<()> {
         keys::check_transaction(&transaction)?;
         let now = self.now();
-        let fence = transaction.fence.map(|(scope, fence)| (keys::fence(&scope), fence));
-        let writes = self.prepare(transaction.ops, now);
+        let fence = match transaction.fence {
+            Some((scope, fence)) => Some((self.db.glance(&keys::fence(&scope))?, fence)),
+            None => None,
+        };
+        let mut writes = self.prepare(transaction.ops, now)?;
         let bytes = writes.iter().map(Write::bytes).sum();
         let (clock, sweeper) = (Arc::clone(&self.clock), Arc::clone(&self.sweeper));
         self.db
             .commit(bytes, move |view| {
-                if let Some((key, shown)) = &fence {
-                    let held = read_fence(view, key)?;
-                    if held != Some(*shown) {
-                        return Err(Error::Fenced { held, shown: *shown });
+                if let Some((glance, shown)) = fence {
+                    let held = decode_fence(view.recall(&glance)?.as_deref())?;
+                    if held != Some(shown) {
+                        return Err(Error::Fenced { held, shown });
                     }
                 }
                 let now = to_millis(clock.now());
                 // Before the writes: of two writes of one key the later one counts, so a row
                 // that this transaction writes anew survives the removal of the old one.
                 sweeper.sweep(view, now)?;
-                apply(view, writes, now)
+                for write in &mut writes {
+                    write.check(view, now)?;
+                }
+                for write in writes {
+                    write.lay_down(view);
+                }
+                Ok(())
             })
             .await
     }
 
-    /// Does what needs no look at the tree: new ETags, rows and pieces.
-    fn prepare(&self, ops: Vec<Op>, now: u64) -> Vec<Write> {
+    /// Does what the committer need not do: keys, ETags, and a first look at the rows.
+    fn prepare(&self, ops: Vec<Op>, now: u64) -> Result<Vec<Write>> {
         let mut later = HashSet::new();
         let has_many = ops.len() > 1;
-        let mut writes: Vec<_> = ops
+        let mut writes = ops
             .into_iter()
             .rev()
             .map(|op| {
                 let key = keys::encode(op.key());
                 // From the end: the first one met is the last one written.
                 let is_last = !has_many || later.insert(key.clone());
-                self.prepare_one(op, key, is_last, now)
+                self.prepare_one(op, &key, is_last, now)
             })
-            .collect();
+            .collect::<Result<Vec<_>>>()?;
         // Conditions are reported in the order in which they were given.
         writes.reverse();
-        writes
+        Ok(writes)
     }
 
-    fn prepare_one(&self, op: Op, stored: Vec<u8>, is_last: bool, now: u64) -> Write {
-        match op {
-            Op::Upsert { key, value, condition, expiry } => {
+    fn prepare_one(&self, op: Op, stored: &[u8], is_last: bool, now: u64) -> Result<Write> {
+        let glance = self.db.glance(stored)?;
+        let (condition, outcome) = match op {
+            Op::Upsert { condition, .. } if !is_last => (condition, Outcome::Overwritten),
+            Op::Upsert { value, condition, expiry, .. } => {
                 let due = match expiry {
                     Expiry::Never => None,
                     Expiry::After(time) => {
@@ -240,22 +252,17 @@ impl SledStore {
                         Some(now.saturating_add(millis))
                     }
                 };
-                let outcome = if is_last {
-                    Outcome::Put { etag: self.etag(), due, value }
-                } else {
-                    Outcome::Overwritten
-                };
-                Write { key, stored, condition, outcome }
+                (condition, put(stored, self.etag(), due, &value))
             }
-            Op::Delete { key, condition } => {
+            Op::Delete { condition, .. } => {
                 let condition = match condition {
                     Condition::Absent => Condition::None,
                     other @ (Condition::None | Condition::ETag(_)) => other,
                 };
-                let outcome = if is_last { Outcome::Remove } else { Outcome::Overwritten };
-                Write { key, stored, condition, outcome }
+                (condition, if is_last { Outcome::Remove } else { Outcome::Overwritten })
             }
-        }
+        };
+        Ok(Write { glance, condition, outcome, old: None })
     }
 
     fn etag(&self) -> [u8; 16] {
@@ -268,9 +275,9 @@ impl SledStore {
         let key = keys::fence(scope);
         self.db
             .commit(0, move |view| {
-                let held = read_fence(view, &key)?;
+                let held = decode_fence(view.get(&key)?.as_deref())?;
                 match held.cmp(&Some(fence)) {
-                    std::cmp::Ordering::Less => view.put(key, &fence.to_bytes()),
+                    std::cmp::Ordering::Less => view.put(key, fence.to_bytes().as_slice()),
                     std::cmp::Ordering::Equal => {}
                     std::cmp::Ordering::Greater => {
                         return Err(Error::Fenced { held, shown: fence });
@@ -342,99 +349,107 @@ enum Found {
     Large,
 }
 
-/// One operation, ready for the committer.
+/// One operation, ready for the committer: it makes and frees as little as it can.
 struct Write {
-    key: Key,
-    stored: Vec<u8>,
+    glance: Glance,
     condition: Condition,
     outcome: Outcome,
+    old: Option<Old>,
 }
 
 enum Outcome {
+    /// The new row, and what lies beside it.
     Put {
-        etag: [u8; 16],
-        due: Option<u64>,
-        value: Bytes,
+        row: IVec,
+        beside: Vec<(IVec, IVec)>,
     },
     Remove,
     /// A later operation of the transaction is about the same key; only the condition counts.
     Overwritten,
 }
 
-impl Write {
-    fn bytes(&self) -> usize {
-        let value = if let Outcome::Put { value, .. } = &self.outcome { value.len() } else { 0 };
-        self.stored.len() + value
-    }
-
-    fn is_allowed(&self, found: Option<&Row<'_>>) -> bool {
-        match &self.condition {
-            Condition::None => true,
-            Condition::Absent => found.is_none(),
-            Condition::ETag(etag) => found.is_some_and(|row| row.has_etag(etag)),
-        }
-    }
-}
-
-/// Checks all conditions, then lays down all writes.
-fn apply(view: &mut View<'_>, writes: Vec<Write>, now: u64) -> Result<()> {
-    let mut rows = Vec::with_capacity(writes.len());
-    for write in &writes {
-        let bytes = view.get(&write.stored)?;
-        let row = match bytes.as_deref().map(|bytes| decode(bytes, write.key.name())) {
-            Some(Ok(row)) => Some(row),
-            // Overwriting heals a row that cannot be read.
-            Some(Err(_)) if write.condition == Condition::None => None,
-            Some(Err(error)) => return Err(error),
-            None => None,
-        };
-        if !write.is_allowed(row.filter(|row| row.is_live(now)).as_ref()) {
-            return Err(Error::ETagMismatch { key: write.key.name().to_owned() });
-        }
-        rows.push(row.map(|row| (row.etag, row.pieces(), row.due)));
-    }
-    for (write, old) in writes.into_iter().zip(rows) {
-        if !matches!(write.outcome, Outcome::Overwritten)
-            && let Some((etag, pieces, due)) = old
-        {
-            remove_beside(view, &write.stored, etag, pieces, due);
-        }
-        match write.outcome {
-            Outcome::Put { etag, due, value } => put(view, write.stored, etag, due, &value),
-            Outcome::Remove => view.remove(write.stored),
-            Outcome::Overwritten => {}
-        }
-    }
-    Ok(())
-}
-
-fn put(view: &mut View<'_>, stored: Vec<u8>, etag: [u8; 16], due: Option<u64>, value: &[u8]) {
-    let body = if value.len() <= PIECE_BYTES {
-        Body::Whole(value)
-    } else {
-        for (index, piece) in (0..).zip(value.chunks(PIECE_BYTES)) {
-            view.put(keys::piece(etag, index), piece);
-        }
-        Body::Split(value.len() as u64)
-    };
-    if let Some(due) = due {
-        view.put(keys::expiry(due, &stored), &[]);
-    }
-    view.put(stored, Row { etag, due, body }.encode());
-}
-
-/// Removes what lies beside a row that goes.
-fn remove_beside(
-    view: &mut View<'_>,
-    stored: &[u8],
+/// What of a row that goes has to go with it.
+struct Old {
     etag: [u8; 16],
     pieces: u32,
     due: Option<u64>,
-) {
-    for index in 0..pieces {
-        view.remove(keys::piece(etag, index));
+}
+
+impl Write {
+    fn bytes(&self) -> usize {
+        let value = match &self.outcome {
+            Outcome::Put { row, beside } => {
+                row.len() + beside.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
+            }
+            Outcome::Remove | Outcome::Overwritten => 0,
+        };
+        self.glance.key().len() + value
     }
+
+    /// Checks the condition, and notes what the write will replace.
+    fn check(&mut self, view: &View<'_>, now: u64) -> Result<()> {
+        let bytes = view.recall(&self.glance)?;
+        let row = match bytes.as_deref().map(Row::decode) {
+            Some(Ok(row)) => Some(row),
+            // Overwriting heals a row that cannot be read.
+            Some(Err(_)) if self.condition == Condition::None => None,
+            Some(Err(reason)) => return Err(Error::Corrupt { key: self.name(), reason }),
+            None => None,
+        };
+        let live = row.filter(|row| row.is_live(now));
+        let is_met = match &self.condition {
+            Condition::None => true,
+            Condition::Absent => live.is_none(),
+            Condition::ETag(etag) => live.is_some_and(|row| row.has_etag(etag)),
+        };
+        self.old = row.map(|row| Old { etag: row.etag, pieces: row.pieces(), due: row.due });
+        if is_met { Ok(()) } else { Err(Error::ETagMismatch { key: self.name() }) }
+    }
+
+    fn lay_down(self, view: &mut View<'_>) {
+        let stored = self.glance.key();
+        if let (Some(old), Outcome::Put { .. } | Outcome::Remove) = (self.old, &self.outcome) {
+            remove_beside(view, stored, &old);
+        }
+        match self.outcome {
+            Outcome::Put { row, beside } => {
+                for (key, value) in beside {
+                    view.put(key, value);
+                }
+                view.put(stored, row);
+            }
+            Outcome::Remove => view.remove(stored),
+            Outcome::Overwritten => {}
+        }
+    }
+
+    /// What the caller calls the key.
+    fn name(&self) -> String {
+        keys::decode(self.glance.key()).map(|key| key.name().to_owned()).unwrap_or_default()
+    }
+}
+
+fn put(stored: &[u8], etag: [u8; 16], due: Option<u64>, value: &[u8]) -> Outcome {
+    let mut beside = Vec::new();
+    let body = if value.len() <= PIECE_BYTES {
+        Body::Whole(value)
+    } else {
+        let pieces = (0..).zip(value.chunks(PIECE_BYTES));
+        beside.extend(pieces.map(|(index, piece)| (keys::piece(etag, index).into(), piece.into())));
+        Body::Split(value.len() as u64)
+    };
     if let Some(due) = due {
+        beside.push((keys::expiry(due, stored).into(), (&[]).into()));
+    }
+    Outcome::Put { row: Row { etag, due, body }.encode().into(), beside }
+}
+
+/// Removes what lies beside a row that goes.
+fn remove_beside(view: &mut View<'_>, stored: &[u8], old: &Old) {
+    for index in 0..old.pieces {
+        view.remove(keys::piece(old.etag, index));
+    }
+    if let Some(due) = old.due {
         view.remove(keys::expiry(due, stored));
     }
 }
@@ -464,7 +479,8 @@ impl Sweeper {
             // A row that was written anew has an entry of its own, and this one is left over.
             match bytes.as_deref().map(Row::decode) {
                 Some(Ok(row)) if row.due == Some(due) => {
-                    remove_beside(view, stored, row.etag, row.pieces(), None);
+                    let old = Old { etag: row.etag, pieces: row.pieces(), due: row.due };
+                    remove_beside(view, stored, &old);
                     view.remove(stored);
                 }
                 _ => {}
@@ -475,9 +491,9 @@ impl Sweeper {
     }
 }
 
-fn read_fence(view: &View<'_>, key: &[u8]) -> Result<Option<Fence>> {
-    let Some(bytes) = view.get(key)? else { return Ok(None) };
-    let fence = Fence::from_bytes(&bytes).ok_or_else(|| Error::Corrupt {
+fn decode_fence(bytes: Option<&[u8]>) -> Result<Option<Fence>> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let fence = Fence::from_bytes(bytes).ok_or_else(|| Error::Corrupt {
         key: keys::FENCE_NAME.to_owned(),
         reason: format!("a fence has 24 bytes, not {}", bytes.len()),
     })?;

@@ -136,16 +136,16 @@ pub(super) async fn run(
             let writes: Vec<Write<'_>> = parse(&call.body)?;
             let ops = writes
                 .into_iter()
-                .map(|write| upsert(prefixes, write))
+                .map(|write| upsert(prefixes, &write))
                 .collect::<Result<_, _>>()?;
             commit(store, ops).await
         }
-        "delete" => commit(store, vec![delete(prefixes, parse(&call.body)?)?]).await,
+        "delete" => commit(store, vec![delete(prefixes, &parse(&call.body)?)?]).await,
         "transaction" => {
             let request: Operations<'_> = parse(&call.body)?;
             let ops = request.operations.into_iter().map(|one| match one.operation.as_str() {
-                "upsert" => upsert(prefixes, one.request),
-                "delete" => delete(prefixes, one.request),
+                "upsert" => upsert(prefixes, &one.request),
+                "delete" => delete(prefixes, &one.request),
                 other => Err(Error::Arguments(format!(
                     "operation '{other}' is not one of upsert, delete"
                 ))),
@@ -258,7 +258,7 @@ fn condition(write: &Write<'_>) -> Result<Condition, Error> {
     }
 }
 
-fn upsert(prefixes: &Prefixes, write: Write<'_>) -> Result<Op, Error> {
+fn upsert(prefixes: &Prefixes, write: &Write<'_>) -> Result<Op, Error> {
     let expiry = match write.metadata.ttl.as_deref() {
         None | Some("-1") => Expiry::Never,
         Some(text) => match text.parse::<u64>() {
@@ -274,13 +274,13 @@ fn upsert(prefixes: &Prefixes, write: Write<'_>) -> Result<Op, Error> {
     Ok(Op::Upsert {
         key: plain(prefixes, &write.key)?,
         value: Bytes::copy_from_slice(value.as_bytes()),
-        condition: condition(&write)?,
+        condition: condition(write)?,
         expiry,
     })
 }
 
-fn delete(prefixes: &Prefixes, write: Write<'_>) -> Result<Op, Error> {
-    let condition = match condition(&write)? {
+fn delete(prefixes: &Prefixes, write: &Write<'_>) -> Result<Op, Error> {
+    let condition = match condition(write)? {
         Condition::Absent => Condition::None,
         other => other,
     };

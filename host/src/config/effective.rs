@@ -1,0 +1,43 @@
+//! The effective configuration as text, for the log at the start; secrets masked.
+//!
+//! One line of `key=value`, in the words of the flags, so that what a person reads
+//! there can be written on a command line.
+
+use std::fmt::Write as _;
+
+use super::{Config, Listener};
+
+/// All settings that are in force, with their flags' names.
+#[must_use]
+pub fn describe(config: &Config) -> String {
+    let mut line = String::new();
+    let mut add = |key: &str, value: &str| {
+        let separator = if line.is_empty() { "" } else { " " };
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{separator}{key}={value}");
+    };
+    add("app-id", config.app_id.as_str());
+    add("namespace", config.namespace.as_str());
+    add("http", &sockets(&config.http));
+    add("grpc", &sockets(&config.grpc));
+    add("metrics", &config.metrics.as_ref().map_or_else(|| "off".to_owned(), sockets));
+    add("data-dir", &config.data_dir.display().to_string());
+    let folders: Vec<_> = config.resources.iter().map(|path| path.display().to_string()).collect();
+    if !folders.is_empty() {
+        add("resources-path", &folders.join(","));
+    }
+    add("placement", if config.placement { "embedded" } else { "off" });
+    let limit = config.body_bytes_max;
+    add("max-body-size", &limit.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string()));
+    add("dapr-graceful-shutdown-seconds", &config.shutdown_limit.as_secs().to_string());
+    for (key, secret) in [("api-token", &config.api_token), ("app-token", &config.app_token)] {
+        if let Some(secret) = secret {
+            add(key, &format!("{secret:?}"));
+        }
+    }
+    line
+}
+
+fn sockets(listener: &Listener) -> String {
+    listener.sockets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,107 @@
+//! What settings mean: defaults, roles, and mistakes that come out together.
+
+use super::*;
+
+fn read(role: Role, given: &Given) -> Result<Config, Mistakes> {
+    Config::read(role, given, &Environment::default())
+}
+
+#[test]
+fn standalone_needs_nothing() {
+    let config = read(Role::Standalone, &Given::default()).unwrap();
+    assert_eq!(config.app_id.as_str(), "odeon");
+    assert_eq!(config.data_dir, PathBuf::from(".odeon"));
+    assert_eq!(config.http.sockets, ["127.0.0.1:3500".parse().unwrap()]);
+    assert_eq!(config.grpc.port(), 50001);
+    assert_eq!(config.metrics.unwrap().port(), 9090);
+    assert_eq!(config.body_bytes_max, Some(4 << 20));
+    assert_eq!(config.header_bytes_max, 4 << 10);
+    assert!(config.placement);
+    assert!(config.resources.is_empty());
+}
+
+#[test]
+fn every_default_of_the_table_can_be_read() {
+    for setting in settings::SETTINGS {
+        let given = Given::from([("app-id", "a"), (setting.name, setting.default)]);
+        read(Role::Daprd, &given)
+            .map(drop)
+            .or_else(|mistakes| if setting.name == "app-id" { Ok(()) } else { Err(mistakes) })
+            .unwrap_or_else(|mistakes| panic!("{}: {mistakes}", setting.name));
+    }
+}
+
+#[test]
+fn all_mistakes_come_out_together() {
+    let given = Given::from([
+        ("dapr-http-port", "x"),
+        ("log-level", "loud"),
+        ("app-id", "a.b"),
+        ("enable-mtls", "true"),
+    ]);
+    let environment = Environment::from([("NAMESPACE", "a/b")]);
+    let mistakes = Config::read(Role::Host, &given, &environment).unwrap_err();
+    let places: Vec<_> = mistakes.iter().map(|mistake| mistake.place.as_str()).collect();
+    let expected = [
+        "environment variable NAMESPACE",
+        "--enable-mtls",
+        "--app-id",
+        "--dapr-http-port",
+        "--log-level",
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn an_empty_placement_address_means_no_actors() {
+    for (role, address, expected) in [
+        (Role::Host, None, true),
+        (Role::Host, Some(""), false),
+        (Role::Host, Some("\"\""), false),
+        (Role::Host, Some("localhost:50005"), true),
+        (Role::Daprd, None, false),
+        (Role::Daprd, Some("localhost:50005"), true),
+    ] {
+        let mut given = Given::from([("app-id", "a")]);
+        if let Some(address) = address {
+            given.push("placement-host-address", address);
+        }
+        assert_eq!(read(role, &given).unwrap().placement, expected, "{role:?} {address:?}");
+    }
+}
+
+#[test]
+fn two_servers_cannot_share_a_port() {
+    let given = Given::from([("dapr-http-port", "4000"), ("dapr-grpc-port", "4000")]);
+    let mistakes = read(Role::Standalone, &given).unwrap_err().to_string();
+    assert_eq!(
+        mistakes,
+        "--dapr-grpc-port: 4000 is also the port of --dapr-http-port; give one another"
+    );
+    let free = Given::from([("dapr-http-port", "0"), ("dapr-grpc-port", "0")]);
+    read(Role::Standalone, &free).unwrap();
+}
+
+#[test]
+fn a_body_limit_of_zero_is_none_and_the_new_flag_wins() {
+    let limit = |pairs: &[(&str, &str)]| {
+        let mut given = Given::default();
+        for (name, value) in pairs {
+            given.push(name, *value);
+        }
+        read(Role::Standalone, &given).unwrap().body_bytes_max
+    };
+    assert_eq!(limit(&[("max-body-size", "0")]), None);
+    assert_eq!(limit(&[("max-body-size", "-1")]), Some(4 << 20));
+    assert_eq!(limit(&[("dapr-http-max-request-size", "8")]), Some(8 << 20));
+    assert_eq!(limit(&[("dapr-http-max-request-size", "8"), ("max-body-size", "1Ki")]), Some(1024));
+}
+
+#[test]
+fn the_effective_configuration_masks_secrets() {
+    let environment = Environment::from([("DAPR_API_TOKEN", "s3cret")]);
+    let config = Config::read(Role::Standalone, &Given::default(), &environment).unwrap();
+    let line = effective::describe(&config);
+    assert!(line.contains("api-token=***"), "{line}");
+    assert!(!line.contains("s3cret") && !format!("{config:?}").contains("s3cret"));
+}

@@ -1,0 +1,35 @@
+//! What is said when everything is ready: addresses, commands to paste, `ready`.
+//!
+//! The last line is that one word alone, for people and for programs that wait.
+
+use std::fmt::Write as _;
+
+use super::plan::Plan;
+
+/// The block that ends the start.
+pub(super) fn ready(plan: &Plan) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "\n{} is up:", plan.name);
+    let width = plan.hosts.iter().map(|host| host.name.len()).max().unwrap_or_default();
+    for host in &plan.hosts {
+        let _ = writeln!(
+            text,
+            "  {:width$}  HTTP http://127.0.0.1:{}  gRPC 127.0.0.1:{}  metrics http://127.0.0.1:{}/metrics  data {}",
+            host.name,
+            host.http.number,
+            host.grpc.number,
+            host.metrics.number,
+            host.data_dir.display()
+        );
+    }
+    if !plan.show.is_empty() {
+        let _ = writeln!(text, "\nTry, in another terminal:");
+        for line in &plan.show {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    let _ = writeln!(text, "\nCtrl-C stops everything; the data stays (--fresh begins anew).");
+    text.push_str("ready");
+    text
+}

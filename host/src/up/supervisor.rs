@@ -1,0 +1,262 @@
+//! Runs a plan: builds, starts in order, watches, restarts, and stops in order.
+//!
+//! Hosts start first and stop first: while a host drains, its applications still
+//! run the turns that it waits for. Each process has one task (`unit`), which tells
+//! the supervisor what happens to it; the supervisor decides when all is ready and
+//! when it is over.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use odeon_base::{TaskKind, Tasks};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::console::Console;
+use super::plan::{AppPlan, HostPlan, Plan};
+use super::process::{Process, Program, describe};
+use super::unit::{Event, News, Readiness, Unit};
+use super::{Options, fresh, notice, ports};
+use crate::cli;
+
+/// How long a host may take to drain: more than the limit it sets itself.
+const HOST_STOP_LIMIT: Duration = Duration::from_secs(15);
+/// How long an app may take to end. Source: `dapr run`.
+const APP_STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long the tasks may take to end once their processes have.
+const TASKS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why everything stops, besides being told to.
+#[derive(Debug)]
+struct Failure(String);
+
+/// Runs the file until it is told to stop; the code to end with.
+#[must_use]
+pub fn run(options: &Options) -> ExitCode {
+    let binary = match std::env::current_exe() {
+        Ok(binary) => binary,
+        Err(error) => return fail(format!("odeon: cannot find its own program: {error}")),
+    };
+    let plan = match Plan::read(&options.file, &binary) {
+        Ok(plan) => plan,
+        Err(mistakes) => {
+            cli::say::error(mistakes);
+            return ExitCode::from(cli::USAGE);
+        }
+    };
+    // One thread: the system ends a child when the very thread that started it ends.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format!("odeon: cannot start: {error}")),
+    };
+    match runtime.block_on(Supervisor::new(plan, binary).run(options.is_fresh)) {
+        Ok(()) => ExitCode::from(cli::OK),
+        Err(Failure(reason)) => fail(reason),
+    }
+}
+
+fn fail(reason: impl std::fmt::Display) -> ExitCode {
+    cli::say::error(reason);
+    ExitCode::from(cli::FAILED)
+}
+
+struct Supervisor {
+    plan: Plan,
+    binary: PathBuf,
+    console: Console,
+    hosts: Tasks,
+    apps: Tasks,
+    /// Counts processes, for their colours.
+    started: usize,
+}
+
+impl Supervisor {
+    fn new(plan: Plan, binary: PathBuf) -> Self {
+        let (hosts, apps) = (Tasks::new("hosts"), Tasks::new("apps"));
+        Self { plan, binary, console: Console::new(), hosts, apps, started: 0 }
+    }
+
+    async fn run(mut self, is_fresh: bool) -> Result<(), Failure> {
+        let mut stop = Stop::listen()?;
+        let taken = ports::in_use(self.plan.hosts.iter().flat_map(HostPlan::ports));
+        if !taken.is_empty() {
+            return Err(Failure(taken.join("\n")));
+        }
+        if is_fresh {
+            for host in &self.plan.hosts {
+                fresh::remove(&host.data_dir).map_err(Failure)?;
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.asked() => return Ok(()),
+            built = self.build() => built?,
+        }
+        let (news, mut heard) = mpsc::channel(64);
+        let ended = tokio::select! {
+            biased;
+            () = stop.asked() => Ok(()),
+            ended = self.supervise(news, &mut heard) => ended,
+        };
+        if ended.is_ok() {
+            self.console.say("\nstopping");
+        }
+        tokio::select! {
+            biased;
+            () = self.stop(&mut heard) => ended,
+            // A second signal: nobody is waited for. What is left ends with this process.
+            () = stop.asked() => Err(Failure("stopped at once, as asked twice".to_owned())),
+        }
+    }
+
+    /// Runs the builds, one after the other, and shows what they say.
+    async fn build(&mut self) -> Result<(), Failure> {
+        let builds: Vec<(String, Program)> =
+            self.plan.apps.iter().filter_map(|app| Some((app.id.clone(), build(app)?))).collect();
+        for (id, program) in builds {
+            self.console.say(format!("building {id}: {}", program.words.join(" ")));
+            let voice = self.console.voice("BUILD", &id, self.started);
+            let mut process = Process::start(&self.binary, &program, &voice)
+                .map_err(|error| Failure(format!("{id}: the build cannot be started: {error}")))?;
+            match process.wait().await {
+                Ok(status) if status.success() => {}
+                Ok(status) => {
+                    return Err(Failure(format!("{id}: the build {}", describe(status))));
+                }
+                Err(error) => return Err(Failure(format!("{id}: the build was lost: {error}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts everything in order and listens; returns when it cannot go on.
+    async fn supervise(
+        &mut self,
+        news: mpsc::Sender<News>,
+        heard: &mut mpsc::Receiver<News>,
+    ) -> Result<(), Failure> {
+        let hosts: Vec<Unit> =
+            self.plan.hosts.iter().map(|host| host_unit(host, &self.binary)).collect();
+        self.start(hosts, "HOST", &self.hosts.clone(), &news, heard).await?;
+        let all = self.plan.apps.iter().filter(|app| !app.command.is_empty());
+        let apps: Vec<Unit> = all.map(|app| app_unit(app, &self.plan, &self.binary)).collect();
+        self.start(apps, "APP", &self.apps.clone(), &news, heard).await?;
+        self.console.say(notice::ready(&self.plan));
+        loop {
+            let Some(News { name, event }) = heard.recv().await else { return Ok(()) };
+            self.report(&name, event)?;
+        }
+    }
+
+    /// Starts units and waits until all of them are ready.
+    async fn start(
+        &mut self,
+        units: Vec<Unit>,
+        role: &str,
+        tasks: &Tasks,
+        news: &mpsc::Sender<News>,
+        heard: &mut mpsc::Receiver<News>,
+    ) -> Result<(), Failure> {
+        let mut awaited = units.len();
+        for unit in units {
+            self.console.say(format!("starting {}", unit.name));
+            let voice = self.console.voice(role, &unit.name, self.started);
+            self.started += 1;
+            let stopping = tasks.stopping().clone();
+            tasks.spawn(TaskKind::Process, unit.run(voice, news.clone(), stopping));
+        }
+        while awaited > 0 {
+            let Some(News { name, event }) = heard.recv().await else { break };
+            awaited -= usize::from(matches!(event, Event::Ready { .. } | Event::Finished));
+            self.report(&name, event)?;
+        }
+        Ok(())
+    }
+
+    fn report(&self, name: &str, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Ready { details } => self.console.say(format!("{name} is ready{details}")),
+            Event::Finished => self.console.say(format!("{name} ended with exit code 0")),
+            Event::Died { how, wait } => {
+                self.console.say(format!("{name} {how}; it is started again in {wait:?}"));
+            }
+            Event::GaveUp { how, why, last } => {
+                let mut text = format!("{name} {how}: {why}");
+                for line in last {
+                    text.push_str("\n  ");
+                    text.push_str(&line);
+                }
+                return Err(Failure(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hosts drain while their applications still serve; then the applications end.
+    async fn stop(&self, heard: &mut mpsc::Receiver<News>) {
+        // Nobody reads the news any more, and a full queue must not hold a unit.
+        heard.close();
+        for (tasks, limit) in [(&self.hosts, HOST_STOP_LIMIT), (&self.apps, APP_STOP_LIMIT)] {
+            if let Err(left) = tasks.stop(limit + TASKS_LIMIT).await {
+                self.console.say(left);
+            }
+        }
+    }
+}
+
+fn build(app: &AppPlan) -> Option<Program> {
+    let words = app.build.clone().filter(|words| !words.is_empty())?;
+    Some(Program { words, dir: app.dir.clone(), env: app.env.clone() })
+}
+
+fn host_unit(host: &HostPlan, binary: &Path) -> Unit {
+    let mut words = vec![binary.display().to_string()];
+    words.extend(host.arguments.iter().cloned());
+    Unit {
+        name: host.name.clone(),
+        binary: binary.to_path_buf(),
+        program: Program { words, dir: host.dir.clone(), env: host.env.clone() },
+        readiness: Readiness::Host { http: host.http.number },
+        stop_limit: HOST_STOP_LIMIT,
+        may_finish: false,
+    }
+}
+
+fn app_unit(app: &AppPlan, plan: &Plan, binary: &Path) -> Unit {
+    let http = plan.hosts.get(app.host).map_or(0, |host| host.http.number);
+    Unit {
+        name: app.id.clone(),
+        binary: binary.to_path_buf(),
+        program: Program { words: app.command.clone(), dir: app.dir.clone(), env: app.env.clone() },
+        readiness: Readiness::App { http, types: app.actor_types.clone() },
+        stop_limit: APP_STOP_LIMIT,
+        may_finish: true,
+    }
+}
+
+/// Ctrl-C and the signal to end.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure(format!("cannot listen to signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

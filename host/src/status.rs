@@ -192,6 +192,21 @@ impl Failure {
         Self::new(400, Code::ResourceExhausted, "ERR_BAD_REQUEST", message)
     }
 
+    /// What tonic says about a message that is too large, in grpc-go's words.
+    #[must_use]
+    pub fn of_message_size(text: &str) -> Option<Self> {
+        let text = text.strip_prefix("Error, decoded message length too large: found ")?;
+        let (found, limit) = text.split_once(" bytes, the limit is: ")?;
+        Some(Self::message_too_large("received", found, limit.strip_suffix(" bytes")?))
+    }
+
+    /// The request is not a gRPC call.
+    #[must_use]
+    pub fn not_grpc() -> Self {
+        let message = "this port speaks gRPC: POST with a content-type of application/grpc";
+        Self::text(415, Code::InvalidArgument, "ERR_BAD_REQUEST", message)
+    }
+
     /// A call of an actor's method failed.
     #[must_use]
     pub fn invoke(error: &Error) -> Self {

@@ -1,0 +1,175 @@
+//! `SubscribeActorEventsAlpha1`: one worker's stream from its first message to its end.
+//!
+//! A loop over what the worker sends. Answers go to the [`Link`]; the end, however
+//! it comes, withdraws the worker's types first and then gives up what it was
+//! asked. Source: grpc-api.md 4.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use odeon_base::ActorType;
+use odeon_proto::dapr::runtime::v1::subscribe_actor_events_request_alpha1::RequestType;
+use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
+use odeon_proto::dapr::runtime::v1::{
+    SubscribeActorEventsRequestAlpha1, SubscribeActorEventsRequestInvokeResponseAlpha1,
+    SubscribeActorEventsResponseAlpha1, SubscribeActorEventsResponseInitialAlpha1,
+};
+use odeon_runtime::{Headers, Reply};
+use tokio::sync::{mpsc, oneshot};
+use tonic::{Status, Streaming};
+
+use super::hub::{AppChannel, Hub};
+use super::link::{Answer, Kind, Link};
+use super::settings;
+use crate::status::Failure;
+
+/// What is sent to a worker: questions while there are any, at the end a status.
+///
+/// All that is ready comes out in one go, so that many waiting questions leave in
+/// few writes.
+#[derive(Debug)]
+pub struct Outbound {
+    questions: mpsc::Receiver<SubscribeActorEventsResponseAlpha1>,
+    end: Option<oneshot::Receiver<Result<(), Status>>>,
+}
+
+impl Stream for Outbound {
+    type Item = Result<SubscribeActorEventsResponseAlpha1, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(end) = &mut self.end else { return Poll::Ready(None) };
+        if let Poll::Ready(ended) = Pin::new(end).poll(cx) {
+            self.end = None;
+            return Poll::Ready(match ended {
+                Ok(Ok(())) => None,
+                Ok(Err(status)) => Some(Err(status)),
+                Err(_) => Some(Err(Status::internal("the stream's task ended without a word"))),
+            });
+        }
+        // Senders outlive the stream in askers' hands, so its end is not theirs.
+        self.questions.poll_recv(cx).map(|question| question.map(Ok))
+    }
+}
+
+/// Both ends of a stream's sending side, and the way to end it.
+pub(super) fn pair(queue: usize) -> (Arc<Link>, Outbound, oneshot::Sender<Result<(), Status>>) {
+    let (sender, questions) = mpsc::channel(queue);
+    let (end, ended) = oneshot::channel();
+    (Arc::new(Link::new(sender)), Outbound { questions, end: Some(ended) }, end)
+}
+
+/// Serves a worker until its stream ends.
+pub(super) async fn run(
+    hub: Hub,
+    mut inbound: Streaming<SubscribeActorEventsRequestAlpha1>,
+    link: Arc<Link>,
+    end: oneshot::Sender<Result<(), Status>>,
+) {
+    let mut entered = None;
+    let stop = hub.tasks().stopping().clone();
+    let ended = tokio::select! {
+        biased;
+        ended = serve(&hub, &mut inbound, &link, &mut entered) => ended,
+        () = stop.cancelled() => Err(Status::unavailable("the host is shutting down")),
+    };
+    if let Some(types) = entered {
+        hub.leave(&link, &types).await;
+    }
+    link.close();
+    // Whoever reads the stream may be gone already.
+    let _ = end.send(ended);
+}
+
+/// `entered` is set as soon as there is something for [`Hub::leave`] to undo.
+async fn serve(
+    hub: &Hub,
+    inbound: &mut Streaming<SubscribeActorEventsRequestAlpha1>,
+    link: &Arc<Link>,
+    entered: &mut Option<Vec<ActorType>>,
+) -> Result<(), Status> {
+    if hub.app_channel() == AppChannel::Http {
+        return Err(Status::failed_precondition(
+            "the application is reached over HTTP and hosts its actors that way, not over a stream",
+        ));
+    }
+    let Some(first) = next(inbound).await? else { return Ok(()) };
+    let Some(RequestType::InitialRequest(initial)) = first.request_type else {
+        return Err(Status::invalid_argument("the first message must be an initial_request"));
+    };
+    let types = settings::types(&initial, hub.defaults())
+        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+    *entered = Some(types.iter().map(|(actor_type, _)| actor_type.clone()).collect());
+    tokio::select! {
+        // Polled first, and so begun, whatever else is ready.
+        biased;
+        offered = hub.enter(link, types) => {
+            offered.map_err(|error| Status::internal(error.to_string()))?;
+        }
+        early = next(inbound) => {
+            return match early? {
+                None => Ok(()),
+                Some(_) => Err(Status::invalid_argument(
+                    "nothing may follow the initial_request before it was answered",
+                )),
+            };
+        }
+    }
+    let initial = ResponseType::InitialResponse(SubscribeActorEventsResponseInitialAlpha1 {});
+    if !link.open(SubscribeActorEventsResponseAlpha1 { response_type: Some(initial) }).await {
+        return Ok(());
+    }
+    while let Some(message) = next(inbound).await? {
+        receive(link, message)?;
+    }
+    Ok(())
+}
+
+/// The worker's next message; one that is too large ends the stream in words that
+/// clients of Dapr know.
+async fn next(
+    inbound: &mut Streaming<SubscribeActorEventsRequestAlpha1>,
+) -> Result<Option<SubscribeActorEventsRequestAlpha1>, Status> {
+    inbound.message().await.map_err(|status| match Failure::of_message_size(status.message()) {
+        Some(failure) => Status::new(failure.grpc, failure.message),
+        None => status,
+    })
+}
+
+fn receive(link: &Link, message: SubscribeActorEventsRequestAlpha1) -> Result<(), Status> {
+    match message.request_type {
+        Some(RequestType::InvokeResponse(response)) => {
+            let (id, reply) = reply(response);
+            link.answer(&id, Some(Kind::Invoke), Answer::Reply(reply));
+        }
+        Some(RequestType::ReminderResponse(response)) => {
+            link.answer(&response.id, Some(Kind::Reminder), Answer::Done);
+        }
+        Some(RequestType::TimerResponse(response)) => {
+            link.answer(&response.id, Some(Kind::Timer), Answer::Done);
+        }
+        Some(RequestType::DeactivateResponse(response)) => {
+            link.answer(&response.id, Some(Kind::Deactivate), Answer::Done);
+        }
+        Some(RequestType::RequestFailed(failed)) => {
+            let answer = Answer::Failed { code: failed.code, message: failed.message };
+            link.answer(&failed.id, None, answer);
+        }
+        Some(RequestType::InitialRequest(_)) => {
+            return Err(Status::invalid_argument("initial_request may be sent only once"));
+        }
+        // A newer worker may answer in ways that this host does not know.
+        None => tracing::debug!("a message of an unknown kind was dropped"),
+    }
+    Ok(())
+}
+
+fn reply(response: SubscribeActorEventsRequestInvokeResponseAlpha1) -> (String, Reply) {
+    let mut headers = Headers::new();
+    for (name, value) in response.metadata {
+        headers.push(name, value);
+    }
+    let reply = Reply { body: response.data, headers, is_app_error: response.error };
+    (response.id, reply)
+}

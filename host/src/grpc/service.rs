@@ -1,0 +1,198 @@
+//! Dapr's service: each RPC handed to the file of its API group.
+//!
+//! What is not there yet is in the table at the end; see `missing.rs` for how.
+
+use odeon_proto::dapr::common::v1::InvokeResponse;
+use odeon_proto::dapr::runtime::v1::dapr_server::Dapr;
+use odeon_proto::dapr::runtime::v1::*;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::answer;
+use super::missing::rpcs_to_come;
+use super::{actors, metadata};
+use crate::api::Api;
+use crate::channel::{Hub, Outbound};
+use crate::status::Failure;
+
+/// The stream of an RPC that is not there yet: it never begins.
+type Never<T> = futures::stream::Empty<Result<T, Status>>;
+
+/// Answers Dapr's RPCs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    api: Api,
+    hub: Hub,
+}
+
+impl Service {
+    /// A service for this host and its workers.
+    #[must_use]
+    pub fn new(api: Api, hub: Hub) -> Self {
+        Self { api, hub }
+    }
+}
+
+fn answered<T>(result: Result<T, Failure>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(|failure| answer::status(&failure))
+}
+
+#[tonic::async_trait]
+impl Dapr for Service {
+    type SubscribeActorEventsAlpha1Stream = Outbound;
+    type SubscribeTopicEventsAlpha1Stream = Never<SubscribeTopicEventsResponseAlpha1>;
+    type SubscribeConfigurationAlpha1Stream = Never<SubscribeConfigurationResponse>;
+    type SubscribeConfigurationStream = Never<SubscribeConfigurationResponse>;
+    type EncryptAlpha1Stream = Never<EncryptResponse>;
+    type DecryptAlpha1Stream = Never<DecryptResponse>;
+
+    async fn invoke_actor(
+        &self,
+        request: Request<InvokeActorRequest>,
+    ) -> Result<Response<InvokeActorResponse>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(actors::invoke(&self.api, &caller, request).await)
+    }
+
+    async fn get_actor_state(
+        &self,
+        request: Request<GetActorStateRequest>,
+    ) -> Result<Response<GetActorStateResponse>, Status> {
+        answered(actors::state(&self.api, request.into_inner()).await)
+    }
+
+    async fn execute_actor_state_transaction(
+        &self,
+        request: Request<ExecuteActorStateTransactionRequest>,
+    ) -> Result<Response<()>, Status> {
+        answered(actors::transact(&self.api, request.into_inner()).await)
+    }
+
+    async fn subscribe_actor_events_alpha1(
+        &self,
+        request: Request<Streaming<SubscribeActorEventsRequestAlpha1>>,
+    ) -> Result<Response<Outbound>, Status> {
+        // Answered at once: some clients send nothing before they are.
+        Ok(Response::new(self.hub.accept(request.into_inner())))
+    }
+
+    async fn get_metadata(
+        &self,
+        _request: Request<GetMetadataRequest>,
+    ) -> Result<Response<GetMetadataResponse>, Status> {
+        Ok(Response::new(metadata::get(&self.api)))
+    }
+
+    async fn set_metadata(
+        &self,
+        request: Request<SetMetadataRequest>,
+    ) -> Result<Response<()>, Status> {
+        metadata::set(&self.api, request.get_ref());
+        Ok(Response::new(()))
+    }
+
+    async fn shutdown(&self, request: Request<ShutdownRequest>) -> Result<Response<()>, Status> {
+        metadata::shutdown(&self.api, request.metadata());
+        Ok(Response::new(()))
+    }
+
+    rpcs_to_come! {
+        "service invocation" {
+            invoke_service(InvokeServiceRequest) -> InvokeResponse,
+        }
+        "the state building block" {
+            get_state(GetStateRequest) -> GetStateResponse,
+            get_bulk_state(GetBulkStateRequest) -> GetBulkStateResponse,
+            save_state(SaveStateRequest) -> (),
+            query_state_alpha1(QueryStateRequest) -> QueryStateResponse,
+            delete_state(DeleteStateRequest) -> (),
+            delete_bulk_state(DeleteBulkStateRequest) -> (),
+            execute_state_transaction(ExecuteStateTransactionRequest) -> (),
+        }
+        "the pub/sub building block" {
+            publish_event(PublishEventRequest) -> (),
+            bulk_publish_event_alpha1(BulkPublishRequest) -> BulkPublishResponse,
+            bulk_publish_event(BulkPublishRequest) -> BulkPublishResponse,
+            subscribe_topic_events_alpha1(Streaming<SubscribeTopicEventsRequestAlpha1>)
+                -> Never<SubscribeTopicEventsResponseAlpha1>,
+        }
+        "output bindings" {
+            invoke_binding(InvokeBindingRequest) -> InvokeBindingResponse,
+        }
+        "the secrets building block" {
+            get_secret(GetSecretRequest) -> GetSecretResponse,
+            get_bulk_secret(GetBulkSecretRequest) -> GetBulkSecretResponse,
+        }
+        "actor timers" {
+            register_actor_timer(RegisterActorTimerRequest) -> (),
+            unregister_actor_timer(UnregisterActorTimerRequest) -> (),
+        }
+        "actor reminders" {
+            register_actor_reminder(RegisterActorReminderRequest) -> (),
+            unregister_actor_reminder(UnregisterActorReminderRequest) -> (),
+            unregister_actor_reminders_by_type(UnregisterActorRemindersByTypeRequest)
+                -> UnregisterActorRemindersByTypeResponse,
+            list_actor_reminders(ListActorRemindersRequest) -> ListActorRemindersResponse,
+            get_actor_reminder(GetActorReminderRequest) -> GetActorReminderResponse,
+        }
+        "the configuration building block" {
+            get_configuration_alpha1(GetConfigurationRequest) -> GetConfigurationResponse,
+            get_configuration(GetConfigurationRequest) -> GetConfigurationResponse,
+            subscribe_configuration_alpha1(SubscribeConfigurationRequest)
+                -> Never<SubscribeConfigurationResponse>,
+            subscribe_configuration(SubscribeConfigurationRequest)
+                -> Never<SubscribeConfigurationResponse>,
+            unsubscribe_configuration_alpha1(UnsubscribeConfigurationRequest)
+                -> UnsubscribeConfigurationResponse,
+            unsubscribe_configuration(UnsubscribeConfigurationRequest)
+                -> UnsubscribeConfigurationResponse,
+        }
+        "the distributed lock building block" {
+            try_lock_alpha1(TryLockRequest) -> TryLockResponse,
+            unlock_alpha1(UnlockRequest) -> UnlockResponse,
+        }
+        "the cryptography building block" {
+            encrypt_alpha1(Streaming<EncryptRequest>) -> Never<EncryptResponse>,
+            decrypt_alpha1(Streaming<DecryptRequest>) -> Never<DecryptResponse>,
+            subtle_get_key_alpha1(SubtleGetKeyRequest) -> SubtleGetKeyResponse,
+            subtle_encrypt_alpha1(SubtleEncryptRequest) -> SubtleEncryptResponse,
+            subtle_decrypt_alpha1(SubtleDecryptRequest) -> SubtleDecryptResponse,
+            subtle_wrap_key_alpha1(SubtleWrapKeyRequest) -> SubtleWrapKeyResponse,
+            subtle_unwrap_key_alpha1(SubtleUnwrapKeyRequest) -> SubtleUnwrapKeyResponse,
+            subtle_sign_alpha1(SubtleSignRequest) -> SubtleSignResponse,
+            subtle_verify_alpha1(SubtleVerifyRequest) -> SubtleVerifyResponse,
+        }
+        "workflows" {
+            start_workflow_alpha1(StartWorkflowRequest) -> StartWorkflowResponse,
+            get_workflow_alpha1(GetWorkflowRequest) -> GetWorkflowResponse,
+            purge_workflow_alpha1(PurgeWorkflowRequest) -> (),
+            terminate_workflow_alpha1(TerminateWorkflowRequest) -> (),
+            pause_workflow_alpha1(PauseWorkflowRequest) -> (),
+            resume_workflow_alpha1(ResumeWorkflowRequest) -> (),
+            raise_event_workflow_alpha1(RaiseEventWorkflowRequest) -> (),
+            start_workflow_beta1(StartWorkflowRequest) -> StartWorkflowResponse,
+            get_workflow_beta1(GetWorkflowRequest) -> GetWorkflowResponse,
+            purge_workflow_beta1(PurgeWorkflowRequest) -> (),
+            terminate_workflow_beta1(TerminateWorkflowRequest) -> (),
+            pause_workflow_beta1(PauseWorkflowRequest) -> (),
+            resume_workflow_beta1(ResumeWorkflowRequest) -> (),
+            raise_event_workflow_beta1(RaiseEventWorkflowRequest) -> (),
+        }
+        "the jobs building block" {
+            schedule_job_alpha1(ScheduleJobRequest) -> ScheduleJobResponse,
+            schedule_job(ScheduleJobRequest) -> ScheduleJobResponse,
+            get_job_alpha1(GetJobRequest) -> GetJobResponse,
+            get_job(GetJobRequest) -> GetJobResponse,
+            delete_job_alpha1(DeleteJobRequest) -> DeleteJobResponse,
+            delete_job(DeleteJobRequest) -> DeleteJobResponse,
+            delete_jobs_by_prefix_alpha1(DeleteJobsByPrefixRequestAlpha1)
+                -> DeleteJobsByPrefixResponseAlpha1,
+            delete_jobs_by_prefix(DeleteJobsByPrefixRequest) -> DeleteJobsByPrefixResponse,
+            list_jobs_alpha1(ListJobsRequestAlpha1) -> ListJobsResponseAlpha1,
+            list_jobs(ListJobsRequest) -> ListJobsResponse,
+        }
+        "the conversation building block" {
+            converse_alpha1(ConversationRequest) -> ConversationResponse,
+            converse_alpha2(ConversationRequestAlpha2) -> ConversationResponseAlpha2,
+        }
+    }
+}

@@ -69,6 +69,23 @@ struct Inner {
 #[must_use]
 pub(crate) struct Seen(u64);
 
+/// What a caller saw of a key before it asked for a change; the change need not
+/// look again unless the key was touched since.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    key: sled::IVec,
+    value: Option<sled::IVec>,
+    /// Nothing is known of the value if this is missing.
+    batch: Option<u64>,
+}
+
+impl Glance {
+    /// The key.
+    pub(crate) fn key(&self) -> &sled::IVec {
+        &self.key
+    }
+}
+
 impl EmbeddedDb {
     /// Opens the database of a data folder, or makes one.
     ///
@@ -177,6 +194,19 @@ impl EmbeddedDb {
             let reason = folder::panic_text(panic.as_ref());
             Err(Error::Unavailable { reason: format!("the database cannot be read: {reason}") })
         })
+    }
+
+    /// Looks at a key for a change to come. Every microsecond of the committer is paid
+    /// by all who wait for it, so what can be read before is.
+    pub(crate) fn glance(&self, key: &[u8]) -> Result<Glance> {
+        // In this order: a batch that touches the key after this was noted is seen by the
+        // change, whether or not the value read here has it.
+        let batch = self.inner.progress.still(key);
+        let value = match batch {
+            Some(_) => self.look(|tree| tree.get(key).map_err(unavailable))?,
+            None => None,
+        };
+        Ok(Glance { key: key.into(), value, batch })
     }
 
     /// What was seen of one key; to be taken after reading it.

@@ -16,11 +16,12 @@ use tokio::sync::watch;
 /// Number of slots; 32 KiB of memory.
 const SLOTS: usize = 4_096;
 
-/// Numbers of batches: begun, touched by key, and safe.
+/// Numbers of batches: begun, touched by key, applied, and safe.
 #[derive(Debug)]
 pub(super) struct Progress {
     slots: Box<[AtomicU64]>,
     begun: AtomicU64,
+    applied: AtomicU64,
     safe: AtomicU64,
     waiters: watch::Sender<State>,
 }
@@ -36,21 +37,28 @@ impl Progress {
         Self {
             slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             begun: AtomicU64::new(0),
+            applied: AtomicU64::new(0),
             safe: AtomicU64::new(0),
             waiters: watch::Sender::new(State::default()),
         }
     }
 
     /// A batch is about to be applied; only the committer calls this.
-    pub(super) fn begin<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> u64 {
+    pub(super) fn begin(&self) -> u64 {
         let batch = self.begun.load(Ordering::Relaxed) + 1;
-        // Released by the tree's own synchronisation as well: who reads a value of this
-        // batch finds its number here.
         self.begun.store(batch, Ordering::Release);
-        for key in keys {
-            self.slot(key).store(batch, Ordering::Release);
-        }
         batch
+    }
+
+    /// A batch is about to write a key. The tree's own synchronisation comes after, so
+    /// whoever reads what the batch wrote finds its number here.
+    pub(super) fn touch(&self, batch: u64, key: &[u8]) {
+        self.slot(key).store(batch, Ordering::Release);
+    }
+
+    /// Readers see all up to this batch.
+    pub(super) fn apply(&self, batch: u64) {
+        self.applied.store(batch, Ordering::Release);
     }
 
     /// All up to this batch is on disk.
@@ -79,6 +87,13 @@ impl Progress {
     /// The newest batch that may have touched a key.
     pub(super) fn touched(&self, key: &[u8]) -> u64 {
         self.slot(key).load(Ordering::Acquire)
+    }
+
+    /// The newest batch that may have touched a key, if all of it can be read by now:
+    /// as long as the key is touched by no later one, it holds what is read next.
+    pub(super) fn still(&self, key: &[u8]) -> Option<u64> {
+        let batch = self.touched(key);
+        (batch <= self.applied.load(Ordering::Acquire)).then_some(batch)
     }
 
     /// Waits until a batch is on disk.
@@ -116,10 +131,16 @@ mod tests {
 
     use super::*;
 
+    fn begin(progress: &Progress, key: &[u8]) -> u64 {
+        let batch = progress.begin();
+        progress.touch(batch, key);
+        batch
+    }
+
     #[tokio::test]
     async fn a_reader_waits_for_the_batch_it_has_seen_and_for_no_other() {
         let progress = Progress::new();
-        let first = progress.begin([b"a".as_slice()].into_iter());
+        let first = begin(&progress, b"a");
         let seen = progress.touched(b"a");
         assert!(progress.settle(seen).now_or_never().is_none(), "not on disk yet");
         assert!(progress.settle(progress.touched(b"b")).now_or_never().is_some());
@@ -127,12 +148,23 @@ mod tests {
         progress.settle(seen).await.unwrap();
     }
 
+    #[test]
+    fn what_a_key_holds_is_still_true_until_a_batch_touches_it() {
+        let progress = Progress::new();
+        assert_eq!(progress.still(b"a"), Some(0));
+        let first = begin(&progress, b"a");
+        assert_eq!(progress.still(b"a"), None, "it is being written");
+        assert_eq!(progress.still(b"b"), Some(0));
+        progress.apply(first);
+        assert_eq!(progress.still(b"a"), Some(first));
+    }
+
     #[tokio::test]
     async fn after_a_failure_only_what_was_safe_can_be_read() {
         let progress = Progress::new();
-        let first = progress.begin([b"a".as_slice()].into_iter());
+        let first = begin(&progress, b"a");
         progress.finish(first);
-        progress.begin([b"b".as_slice()].into_iter());
+        begin(&progress, b"b");
         progress.fail("the disk is gone");
         progress.settle(progress.touched(b"a")).await.unwrap();
         assert!(progress.settle(progress.touched(b"b")).await.is_err());

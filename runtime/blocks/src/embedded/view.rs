@@ -1,61 +1,29 @@
-//! The tree as one change sees it while a batch is being put together.
+//! The tree as one change sees it, on the committer's thread.
 //!
-//! A change reads what all changes before it left, those of its own batch
-//! included, and lays down writes that count only if it succeeds. It does not see
-//! its own writes: conditions are about the state before the change. Which of two
-//! writes of a key came later decides.
-
-use std::collections::HashMap;
+//! A change reads what all changes before it left, and lays down writes that count
+//! only if it succeeds. It does not see its own writes: conditions are about the
+//! state before the change. Which of two writes of a key came later decides.
 
 use odeon_runtime::store::Result;
 use sled::IVec;
 
-use super::unavailable;
+use super::progress::Progress;
+use super::{Glance, unavailable};
 
-/// Writes of a batch, by key; `None` removes.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    writes: HashMap<IVec, Option<IVec>>,
-    bytes: usize,
-}
-
-impl Pending {
-    pub(super) fn is_empty(&self) -> bool {
-        self.writes.is_empty()
-    }
-
-    /// Bytes laid down, those that were replaced included.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.writes.keys().map(AsRef::as_ref)
-    }
-
-    pub(super) fn into_batch(self) -> sled::Batch {
-        let mut batch = sled::Batch::default();
-        for (key, value) in self.writes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        batch
-    }
-}
+/// A key and its new value; `None` removes it.
+pub(super) type Write = (IVec, Option<IVec>);
 
 /// What a change reads and where it lays down its writes.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     tree: &'a sled::Tree,
-    before: &'a Pending,
-    writes: Vec<(IVec, Option<IVec>)>,
+    progress: &'a Progress,
+    writes: Vec<Write>,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(tree: &'a sled::Tree, before: &'a Pending) -> Self {
-        Self { tree, before, writes: Vec::new() }
+    pub(super) fn new(tree: &'a sled::Tree, progress: &'a Progress) -> Self {
+        Self { tree, progress, writes: Vec::new() }
     }
 
     /// The value of a key before this change.
@@ -63,28 +31,25 @@ impl<'a> View<'a> {
     /// # Errors
     /// `Unavailable` when the engine cannot read.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>> {
-        match self.before.writes.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.tree.get(key).map_err(unavailable),
-        }
+        self.tree.get(key).map_err(unavailable)
     }
 
-    /// Up to `limit` keys from `from` to before `to` that were in the tree before this
-    /// batch and that it has not removed; those that it has added are left out.
+    /// The value of a key at which its caller has glanced, before this change.
+    ///
+    /// # Errors
+    /// As [`View::get`].
+    pub(crate) fn recall(&self, glance: &Glance) -> Result<Option<IVec>> {
+        let is_fresh = glance.batch == Some(self.progress.touched(&glance.key));
+        if is_fresh { Ok(glance.value.clone()) } else { self.get(&glance.key) }
+    }
+
+    /// Up to `limit` keys from `from` to before `to`, before this change.
     ///
     /// # Errors
     /// `Unavailable` when the engine cannot read.
     pub(crate) fn keys(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<IVec>> {
-        self.tree
-            .range(from..to)
-            .keys()
-            .filter(|key| {
-                let removed = |key: &IVec| matches!(self.before.writes.get(key), Some(None));
-                !key.as_ref().is_ok_and(removed)
-            })
-            .take(limit)
-            .collect::<sled::Result<_>>()
-            .map_err(unavailable)
+        let keys = self.tree.range(from..to).keys().take(limit);
+        keys.collect::<sled::Result<_>>().map_err(unavailable)
     }
 
     /// Lays down a value.
@@ -97,16 +62,8 @@ impl<'a> View<'a> {
         self.writes.push((key.into(), None));
     }
 
-    /// The writes, for [`accept`].
-    pub(super) fn into_writes(self) -> Vec<(IVec, Option<IVec>)> {
+    /// What was laid down.
+    pub(super) fn into_writes(self) -> Vec<Write> {
         self.writes
-    }
-}
-
-/// Makes the writes of a change that succeeded part of the batch.
-pub(super) fn accept(pending: &mut Pending, writes: Vec<(IVec, Option<IVec>)>) {
-    for (key, value) in writes {
-        pending.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
-        pending.writes.insert(key, value);
     }
 }

@@ -19,7 +19,7 @@ use odeon_runtime::{ActorRef, Error as EngineError, Headers, Reply};
 
 use crate::actor::{Actor, Held, Make, Method};
 use crate::ctx::Ctx;
-use crate::error::{Cause, Error, Result, TurnError};
+use crate::error::{Cause, Error, TurnError};
 use crate::hold::Hold as _;
 use crate::place::Place;
 use crate::turn;
@@ -28,24 +28,25 @@ use crate::turn;
 pub(crate) type Factory<A> = Arc<dyn Fn(&str) -> A + Send + Sync>;
 
 /// The type `A` for an engine, for [`odeon_runtime::Engine::offer`].
-///
-/// # Errors
-/// [`Error::Name`] when the type's name belongs to the runtime.
-pub fn spec<A: Make>() -> Result<TypeSpec> {
+#[must_use]
+pub fn spec<A: Make>() -> TypeSpec {
     spec_with(A::make)
 }
 
 /// As [`spec`], where instances are made by a function: for actors that are given
 /// something they share, such as a client of another service.
-///
-/// # Errors
-/// As [`spec`].
-pub fn spec_with<A: Actor>(make: impl Fn(&str) -> A + Send + Sync + 'static) -> Result<TypeSpec> {
-    Ok(TypeSpec {
-        actor_type: ActorType::parse_hosted(A::TYPE)?,
+#[must_use]
+pub fn spec_with<A: Actor>(make: impl Fn(&str) -> A + Send + Sync + 'static) -> TypeSpec {
+    TypeSpec {
+        actor_type: type_of::<A>(),
         config: A::settings().to_config(),
         behaviour: Arc::new(Native::<A> { make: Arc::new(make) }),
-    })
+    }
+}
+
+/// The name of the type, parsed.
+pub(crate) fn type_of<A: Actor>() -> ActorType {
+    ActorType::parse_hosted(A::TYPE).expect("`#[actor]` has refused every other name")
 }
 
 /// The behaviour of a type that lives in this process.

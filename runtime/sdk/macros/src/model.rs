@@ -173,6 +173,7 @@ fn type_ident(block: &ItemImpl) -> syn::Result<Ident> {
     }
     if let Type::Path(path) = &*block.self_ty
         && let Some(last) = path.path.segments.last()
+        && last.arguments.is_none()
     {
         return Ok(last.ident.clone());
     }

@@ -68,21 +68,15 @@ impl TestKit {
     }
 
     /// Adds a type of actor.
-    ///
-    /// # Panics
-    /// When the type's name belongs to the runtime.
     #[must_use]
     pub fn actor<A: Make>(self) -> Self {
         self.actor_with(A::make)
     }
 
     /// Adds a type of actor whose instances are made by a function.
-    ///
-    /// # Panics
-    /// As [`TestKit::actor`].
     #[must_use]
     pub fn actor_with<A: Actor>(self, make: impl Fn(&str) -> A + Send + Sync + 'static) -> Self {
-        self.offer(native::spec_with(make).expect("an actor type has a name of its own"))
+        self.offer(native::spec_with(make))
     }
 
     /// Adds a type as an engine wants it, with settings changed at will.

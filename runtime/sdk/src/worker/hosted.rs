@@ -5,9 +5,9 @@
 //! await. A turn's end is put on the wire in `answer.rs`.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use odeon_base::{ActorId, ActorType};
 use odeon_runtime::{ActorRef, Headers};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 use tonic::Code;
 
@@ -24,7 +25,7 @@ use crate::actor::{Actor, Held, Settings};
 use crate::ctx::Ctx;
 use crate::error::TurnError;
 use crate::hold::Hold as _;
-use crate::native::Factory;
+use crate::native::{self, Factory};
 use crate::place::{After, Place, WorkerTurn};
 use crate::remote;
 
@@ -50,7 +51,8 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
-    pub(crate) fn new<A: Actor>(actor_type: ActorType, make: Factory<A>) -> Self {
+    pub(crate) fn new<A: Actor>(make: Factory<A>) -> Self {
+        let actor_type = native::type_of::<A>();
         let open = move || -> Arc<dyn Hosted> {
             Arc::new(Instances::<A> {
                 actor_type: actor_type.clone(),
@@ -80,11 +82,20 @@ pub(crate) trait Hosted: Send + Sync {
     fn end(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
+/// What is in memory of an actor.
+enum Memory<H> {
+    /// Nothing yet.
+    New,
+    /// Its instance.
+    Here(H),
+    /// It has left, and this slot with it: whoever waited takes the next one.
+    Gone,
+}
+
 /// One actor.
 struct Slot<A: Actor> {
     actor: ActorRef,
-    /// `None` before it is made, and after it is gone.
-    held: tokio::sync::Mutex<Option<Held<A>>>,
+    memory: Arc<tokio::sync::Mutex<Memory<Held<A>>>>,
 }
 
 /// All of a type.
@@ -95,29 +106,38 @@ struct Instances<A: Actor> {
     slots: Mutex<HashMap<String, Arc<Slot<A>>>>,
 }
 
+/// The right to use an actor's memory.
+type Guard<A> = OwnedMutexGuard<Memory<Held<A>>>;
+
+/// A turn that did not come to an answer.
+enum Broken {
+    /// By its own doing.
+    Ended(TurnError),
+    /// The type's limit for one turn passed.
+    TooLong,
+    /// It panicked, with these words.
+    Panicked(String),
+}
+
 impl<A: Actor> Hosted for Instances<A> {
     fn turn(self: Arc<Self>, desk: &Arc<Desk>, seat: Seat, question: Question) {
         let shared = Arc::clone(desk);
         desk.work(async move {
             let _seat = seat;
-            let (asked, id) = (question.asked, question.id);
-            let headers = question.headers;
-            let slot = match self.slot(question.actor_id) {
-                Ok(slot) => slot,
+            let Question { asked, id, actor_id, method, body, headers } = question;
+            let (slot, guard) = match self.enter(&actor_id).await {
+                Ok(entered) => entered,
                 Err(words) => return answer::failed(id, Code::InvalidArgument, words),
             };
-            let turn = self.run(&shared, &slot, &headers, &question.method, question.body);
-            match AssertUnwindSafe(turn).catch_unwind().await {
-                Ok(Ok(ended)) => answer::turn(asked, id, ended),
-                Ok(Err(TooLong)) => {
-                    self.forget(&slot).await;
+            match self.run(&shared, &slot, guard, &headers, &method, body).await {
+                Ok(body) => answer::turn(asked, id, Ok(body)),
+                Err(Broken::Ended(error)) => answer::turn(asked, id, Err(error)),
+                Err(Broken::TooLong) => {
                     let words = "the turn took longer than its type's limit";
                     answer::failed(id, Code::DeadlineExceeded, words)
                 }
-                Err(panic) => {
-                    self.forget(&slot).await;
-                    let words = format!("the turn panicked: {}", answer::panic_words(&*panic));
-                    answer::failed(id, Code::Internal, words)
+                Err(Broken::Panicked(words)) => {
+                    answer::failed(id, Code::Internal, format!("the turn panicked: {words}"))
                 }
             }
         });
@@ -125,24 +145,27 @@ impl<A: Actor> Hosted for Instances<A> {
 
     fn deactivate(self: Arc<Self>, desk: &Arc<Desk>, id: String, actor_id: String) {
         desk.work(async move {
-            let slot = self.slots().remove(&actor_id);
+            let slot = self.slots().get(&actor_id).cloned();
             if let Some(slot) = slot {
-                goodbye(&slot).await;
+                self.leave(&slot, None, true).await;
             }
             answer::deactivated(id)
         });
     }
 
     fn end(self: Arc<Self>) -> BoxFuture<'static, ()> {
-        let slots: Vec<_> = self.slots().drain().map(|(_, slot)| slot).collect();
-        stream::iter(slots)
-            .for_each_concurrent(GOODBYES_MAX, |slot| async move { goodbye(&slot).await })
-            .boxed()
+        let slots: Vec<_> = self.slots().values().map(Arc::clone).collect();
+        async move {
+            stream::iter(slots)
+                .for_each_concurrent(GOODBYES_MAX, |slot| {
+                    let all = Arc::clone(&self);
+                    async move { all.leave(&slot, None, true).await }
+                })
+                .await;
+        }
+        .boxed()
     }
 }
-
-/// The type's limit for one turn passed.
-struct TooLong;
 
 impl<A: Actor> Instances<A> {
     fn slots(&self) -> MutexGuard<'_, HashMap<String, Arc<Slot<A>>>> {
@@ -150,18 +173,30 @@ impl<A: Actor> Instances<A> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn slot(&self, id: String) -> Result<Arc<Slot<A>>, String> {
+    fn slot(&self, id: &str) -> Result<Arc<Slot<A>>, String> {
         let mut slots = self.slots();
-        if let Some(slot) = slots.get(&id) {
+        if let Some(slot) = slots.get(id) {
             return Ok(Arc::clone(slot));
         }
         let actor = ActorRef {
             actor_type: self.actor_type.clone(),
-            id: ActorId::parse(&id).map_err(|error| error.to_string())?,
+            id: ActorId::parse(id).map_err(|error| error.to_string())?,
         };
-        let slot = Arc::new(Slot { actor, held: tokio::sync::Mutex::new(None) });
-        slots.insert(id, Arc::clone(&slot));
+        let memory = Arc::new(tokio::sync::Mutex::new(Memory::New));
+        let slot = Arc::new(Slot { actor, memory });
+        slots.insert(id.to_owned(), Arc::clone(&slot));
         Ok(slot)
+    }
+
+    /// Waits for the actor's memory.
+    async fn enter(&self, id: &str) -> Result<(Arc<Slot<A>>, Guard<A>), String> {
+        loop {
+            let slot = self.slot(id)?;
+            let guard = Arc::clone(&slot.memory).lock_owned().await;
+            if !matches!(*guard, Memory::Gone) {
+                return Ok((slot, guard));
+            }
+        }
     }
 
     /// One turn: makes the instance if need be, runs the method, and does what the
@@ -169,50 +204,47 @@ impl<A: Actor> Instances<A> {
     async fn run(
         &self,
         desk: &Desk,
-        slot: &Arc<Slot<A>>,
+        slot: &Slot<A>,
+        mut guard: Guard<A>,
         headers: &Headers,
         method: &str,
         body: Bytes,
-    ) -> Result<Result<Bytes, TurnError>, TooLong> {
+    ) -> Result<Bytes, Broken> {
+        let limit = self.settings.turn_max;
         let caller = remote::caller(headers, Instant::now());
         let turn = WorkerTurn::new(&desk.host, &slot.actor, caller, desk.wall.now());
-        let work = self.with_instance(slot, &turn, headers, method, body);
-        let ended = match self.settings.turn_max {
-            Some(limit) => timeout(limit, work).await.map_err(|_| TooLong)?,
-            None => work.await,
-        };
-        match turn.after() {
-            After::Stay => {}
-            After::Deactivate => {
-                self.remove(slot);
-                goodbye(slot).await;
+        if matches!(*guard, Memory::New) {
+            match within(limit, self.activate(&turn)).await {
+                Ok(held) => *guard = Memory::Here(held),
+                Err(broken) => {
+                    self.leave(slot, Some(guard), false).await;
+                    return Err(broken);
+                }
             }
-            After::Forget => self.forget(slot).await,
         }
-        Ok(ended)
-    }
-
-    async fn with_instance(
-        &self,
-        slot: &Slot<A>,
-        turn: &WorkerTurn<'_>,
-        headers: &Headers,
-        method: &str,
-        body: Bytes,
-    ) -> Result<Bytes, TurnError> {
-        let mut place = slot.held.lock().await;
-        let held = match &mut *place {
-            Some(held) => held,
-            empty => empty.insert(self.activate(turn).await?),
+        let Memory::Here(held) = &mut *guard else {
+            return Err(Broken::Panicked("an actor without memory".to_owned()));
         };
-        let mut ctx = Ctx::new(Place::Worker(turn), Some(headers));
-        match A::Hold::share(held) {
+        let mut ctx = Ctx::new(Place::Worker(&turn), Some(headers));
+        let (ended, guard) = match A::Hold::share(held) {
             Some(mut held) => {
-                drop(place);
-                A::dispatch(&mut held, &mut ctx, method, body).await
+                // Turns of the same chain may come in meanwhile.
+                drop(guard);
+                (within(limit, A::dispatch(&mut held, &mut ctx, method, body)).await, None)
             }
-            None => A::dispatch(held, &mut ctx, method, body).await,
+            None => {
+                let ended = within(limit, A::dispatch(held, &mut ctx, method, body)).await;
+                (ended, Some(guard))
+            }
+        };
+        match (&ended, turn.after()) {
+            (Err(Broken::TooLong | Broken::Panicked(_)), _) | (_, After::Forget) => {
+                self.leave(slot, guard, false).await;
+            }
+            (_, After::Deactivate) => self.leave(slot, guard, true).await,
+            (_, After::Stay) => {}
         }
+        ended
     }
 
     async fn activate(&self, turn: &WorkerTurn<'_>) -> Result<Held<A>, TurnError> {
@@ -223,27 +255,40 @@ impl<A: Actor> Instances<A> {
         Ok(A::Hold::hold(actor))
     }
 
-    /// Takes this very slot out of the map; a newer one of the same id stays.
-    fn remove(&self, slot: &Arc<Slot<A>>) {
-        if let Entry::Occupied(entry) = self.slots().entry(slot.actor.id.as_str().to_owned())
-            && Arc::ptr_eq(entry.get(), slot)
-        {
-            entry.remove();
+    /// Takes an actor out of memory, with a goodbye or without; waits for its turn
+    /// unless the caller's `guard` is the turn's own.
+    async fn leave(&self, slot: &Slot<A>, guard: Option<Guard<A>>, is_goodbye: bool) {
+        let mut guard = match guard {
+            Some(guard) => guard,
+            None => Arc::clone(&slot.memory).lock_owned().await,
+        };
+        let memory = std::mem::replace(&mut *guard, Memory::Gone);
+        if matches!(memory, Memory::Gone) {
+            // The map may hold the next one of this id already.
+            return;
         }
-    }
-
-    /// Drops an instance whose memory may differ from its state.
-    async fn forget(&self, slot: &Arc<Slot<A>>) {
-        self.remove(slot);
-        *slot.held.lock().await = None;
+        if let (Memory::Here(mut held), true) = (memory, is_goodbye)
+            && AssertUnwindSafe(A::deactivate(&mut held)).catch_unwind().await.is_err()
+        {
+            tracing::error!(kind = A::TYPE, id = %slot.actor.id, "the goodbye of an actor panicked");
+        }
+        // Only now may the next one be made: the two must not overlap.
+        self.slots().remove(slot.actor.id.as_str());
     }
 }
 
-async fn goodbye<A: Actor>(slot: &Slot<A>) {
-    let held = slot.held.lock().await.take();
-    if let Some(mut held) = held
-        && AssertUnwindSafe(A::deactivate(&mut held)).catch_unwind().await.is_err()
-    {
-        tracing::error!(actor = %slot.actor.id, kind = A::TYPE, "the goodbye of an actor panicked");
+/// Runs a part of a turn within the type's limit; a panic ends this turn alone.
+async fn within<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, TurnError>>,
+) -> Result<T, Broken> {
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let ended = match limit {
+        Some(limit) => timeout(limit, work).await.map_err(|_| Broken::TooLong)?,
+        None => work.await,
+    };
+    match ended {
+        Ok(ended) => ended.map_err(Broken::Ended),
+        Err(panic) => Err(Broken::Panicked(answer::panic_words(&*panic).to_owned())),
     }
 }

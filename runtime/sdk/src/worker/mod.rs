@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
 use odeon_base::clock::SystemClock;
-use odeon_base::{ActorType, Entropy, Tasks, WallClock};
+use odeon_base::{Entropy, Tasks, WallClock};
 use tonic::Code;
 
 use self::hosted::Offered;
@@ -52,7 +52,7 @@ const RUNNING_MAX: usize = 10_000;
 pub struct Worker {
     address: String,
     token: Option<String>,
-    types: Vec<Result<Offered>>,
+    types: Vec<Offered>,
     grace: Duration,
     running_max: usize,
     wall: Arc<dyn WallClock>,
@@ -61,7 +61,7 @@ pub struct Worker {
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let types = self.types.iter().flatten().map(|offered| offered.name);
+        let types = self.types.iter().map(|offered| offered.name);
         f.debug_struct("Worker")
             .field("address", &self.address)
             .field("types", &types.collect::<Vec<_>>())
@@ -94,8 +94,7 @@ impl Worker {
         mut self,
         make: impl Fn(&str) -> A + Send + Sync + 'static,
     ) -> Self {
-        let name = ActorType::parse_hosted(A::TYPE).map_err(Error::from);
-        self.types.push(name.map(|name| Offered::new::<A>(name, Arc::new(make))));
+        self.types.push(Offered::new::<A>(Arc::new(make)));
         self
     }
 
@@ -139,8 +138,7 @@ impl Worker {
     /// they wait, instances without a goodbye.
     ///
     /// # Errors
-    /// [`Error::Setup`] and [`Error::Name`] for what cannot be used, before anything is
-    /// begun; [`Error::Call`] when the host refuses this worker for good.
+    /// [`Error::Setup`] for what cannot be used, before anything is begun; [`Error::Call`] when the host refuses this worker for good.
     ///
     /// # Cancel safety
     /// When dropped, the stream is closed at once and turns that run go on unheard; use
@@ -161,7 +159,7 @@ impl Worker {
         let setup = Setup {
             host: remote(&self.address)?,
             calls: remote(&self.address)?,
-            types: self.types.into_iter().collect::<Result<_>>()?,
+            types: self.types,
             wall: self.wall,
             tasks: Tasks::new("worker"),
             running_max: self.running_max,

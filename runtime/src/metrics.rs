@@ -34,6 +34,8 @@ struct Stripe {
     cut: AtomicU64,
     micros: AtomicU64,
     buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
+    wait_micros: AtomicU64,
+    wait_buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
 }
 
 /// Durations by bucket.
@@ -95,19 +97,11 @@ pub(crate) struct Gauges {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     stripes: [Stripe; STRIPES],
-    waits: Waits,
     pub(crate) refused: AtomicU64,
     pub(crate) activations: AtomicU64,
     pub(crate) activation_failures: AtomicU64,
     pub(crate) deactivations: AtomicU64,
     pub(crate) deactivation_failures: AtomicU64,
-}
-
-/// Waits that were longer than nothing; rare enough for one line.
-#[derive(Debug, Default)]
-struct Waits {
-    micros: AtomicU64,
-    buckets: [AtomicU64; BUCKETS_MICROS.len() + 1],
 }
 
 fn bucket_of(micros: u64) -> usize {
@@ -141,8 +135,11 @@ impl Counters {
 
     pub(crate) fn waited(&self, nanos: u64) {
         let micros = nanos / 1_000;
-        self.waits.micros.fetch_add(micros, Ordering::Relaxed);
-        self.waits.buckets[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
+        let stripe = &self.stripes[stripe()];
+        stripe.wait_buckets[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
+        if micros > 0 {
+            stripe.wait_micros.fetch_add(micros, Ordering::Relaxed);
+        }
     }
 
     fn sum(&self, pick: impl Fn(&Stripe) -> &AtomicU64) -> u64 {
@@ -163,8 +160,8 @@ impl Counters {
             self.sum(|stripe| &stripe.cut),
         ];
         let mut wait = Histogram {
-            counts: buckets.map(|at| self.waits.buckets[at].load(Ordering::Relaxed)).collect(),
-            sum: Duration::from_micros(self.waits.micros.load(Ordering::Relaxed)),
+            counts: buckets.map(|at| self.sum(|stripe| &stripe.wait_buckets[at])).collect(),
+            sum: Duration::from_micros(self.sum(|stripe| &stripe.wait_micros)),
         };
         let waited: u64 = wait.counts.iter().sum();
         wait.counts[0] += (ended + now.running).saturating_sub(waited);

@@ -230,7 +230,10 @@ impl Path<'_> {
     }
 
     async fn wait(&self, place: Place<'_>, caller: &Caller) -> Result<Turned, Error> {
-        let Some(_room) = self.core.wait_with(self.bytes) else { return Err(self.full(0)) };
+        let _room = match self.bytes {
+            0 => None,
+            bytes => Some(self.core.wait_with(bytes).ok_or_else(|| self.full(0))?),
+        };
         match caller.deadline {
             None => Ok(place.await),
             Some(deadline) => {

@@ -1,0 +1,177 @@
+//! A basket against its limits, and against a model that is just a list.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::checkout::{Begin, Checkout, End};
+
+fn now() -> Time {
+    Time::from_millis(1_767_225_600_000)
+}
+
+fn put(goods_id: &str, count: u32) -> Put {
+    Put { goods_id: goods_id.into(), count, ..Put::default() }
+}
+
+fn counts(basket: &Basket) -> Vec<(&str, u32)> {
+    basket.items.iter().map(|item| (item.goods_id.as_str(), item.count)).collect()
+}
+
+fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
+    result.err().map(|refusal| refusal.reason)
+}
+
+fn begin(request_id: &str) -> Begin {
+    Begin { request_id: request_id.into() }
+}
+
+#[test]
+fn lines_are_set_added_to_and_removed() {
+    let mut basket = Basket::default();
+    let seen = Put { price_seen_cents: Some(900), name: Some("Soup".into()), ..put("a", 2) };
+    assert_eq!(basket.set_item(&seen, now()).unwrap().total_cents, 1_800);
+    basket.add(&put("a", 1), now()).unwrap();
+    basket.add(&put("b", 1), now()).unwrap();
+    assert_eq!(counts(&basket), [("a", 3), ("b", 1)]);
+    assert_eq!((basket.items[0].price_seen_cents, basket.items[0].name.as_str()), (900, "Soup"));
+    let receipt = basket.set_item(&put("a", 0), now()).unwrap();
+    assert_eq!(receipt, Receipt { version: 4, lines: 1, total_cents: 0 });
+}
+
+#[test]
+fn limits_refuse_and_change_nothing() {
+    let mut basket = Basket::default();
+    for n in 0..LINES_MAX {
+        basket.add(&put(&format!("g{n}"), 1), now()).unwrap();
+    }
+    basket.set_item(&put("g0", 99), now()).unwrap();
+    let before = basket.clone();
+    let stale = Put { version: Some(1), ..put("g1", 2) };
+    let dear = Put { price_seen_cents: Some(PRICE_CENTS_MAX + 1), ..put("g1", 2) };
+    for (expected, result) in [
+        (Reason::Invalid, basket.add(&put("g0", 1), now())),
+        (Reason::Invalid, basket.add(&put("g1", 0), now())),
+        (Reason::Invalid, basket.set_item(&put("g1", 100), now())),
+        (Reason::Invalid, basket.set_item(&put("g1", 1_000_000_000), now())),
+        (Reason::Invalid, basket.add(&put("g51", 1), now())),
+        (Reason::Invalid, basket.set_item(&put("a||b", 1), now())),
+        (Reason::Invalid, basket.set_item(&dear, now())),
+        (Reason::Conflict, basket.set_item(&stale, now())),
+        (Reason::Conflict, basket.clear(&Clear { version: Some(1), ..Clear::default() }, now())),
+    ] {
+        assert_eq!(reason(result.clone()), Some(expected), "{result:?}");
+    }
+    assert_eq!(basket, before);
+}
+
+#[test]
+fn a_guests_lines_come_in_as_far_as_there_is_room() {
+    let mut basket = Basket::default();
+    for n in 0..LINES_MAX - 1 {
+        basket.add(&put(&format!("g{n}"), 60), now()).unwrap();
+    }
+    let item = |goods_id: &str, count| Item { goods_id: goods_id.into(), count, ..Item::default() };
+    let items = vec![item("g0", 60), item("new", 1), item("no room", 1)];
+    let command = Merge { cmd_id: "c".into(), items };
+    assert_eq!(reason(basket.merge(&command, now())), Some(Reason::Invalid), "a blank in an id");
+    let items = vec![item("g0", 60), item("new", 1), item("no-room", 1)];
+    basket.merge(&Merge { cmd_id: "c".into(), items }, now()).unwrap();
+    assert_eq!((basket.items.len(), basket.items[0].count), (LINES_MAX, 99));
+    assert!(basket.line("new").is_some() && basket.line("no-room").is_none());
+}
+
+#[test]
+fn a_checkout_takes_what_was_in_the_basket_when_it_began() {
+    let (mut basket, mut slot) = (Basket::default(), None);
+    assert_eq!(
+        reason(basket.begin_checkout(&mut slot, "ann", &begin("r1"), now())),
+        Some(Reason::Invalid),
+        "an empty basket"
+    );
+    basket.add(&put("a", 2), now()).unwrap();
+    basket.add(&put("b", 1), now()).unwrap();
+    let begun = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now()).unwrap();
+    basket.add(&put("a", 3), now()).unwrap();
+    basket.set_item(&put("b", 0), now()).unwrap();
+    basket.add(&put("c", 1), now()).unwrap();
+    let again = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now());
+    assert_eq!(again, Ok(begun.clone()));
+    let other = basket.begin_checkout(&mut slot, "ann", &begin("r2"), now());
+    assert_eq!(reason(other), Some(Reason::Conflict));
+    let end = |order_id: &str| End { order_id: order_id.into() };
+    let wrong = basket.complete_checkout(&mut slot, &end("other"), now());
+    assert_eq!((reason(wrong), slot.is_some()), (Some(Reason::WrongState), true));
+    basket.complete_checkout(&mut slot, &end(&begun.order_id), now()).unwrap();
+    assert_eq!((counts(&basket), slot), (vec![("a", 3), ("c", 1)], None));
+}
+
+#[test]
+fn an_aborted_checkout_leaves_the_basket_alone() {
+    let mut basket = Basket::default();
+    basket.add(&put("a", 2), now()).unwrap();
+    let mut slot: Option<Checkout> = None;
+    let begun = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now()).unwrap();
+    let before = basket.clone();
+    basket.abort_checkout(&mut slot, &End { order_id: begun.order_id }).unwrap();
+    assert_eq!((basket, slot), (before, None));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Set(u8, u32),
+    Add(u8, u32),
+    Clear,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..60, 0_u32..110).prop_map(|(goods, count)| Step::Set(goods, count)),
+        4 => (0_u8..60, 0_u32..60).prop_map(|(goods, count)| Step::Add(goods, count)),
+        1 => Just(Step::Clear),
+    ]
+}
+
+/// What a step makes of a plain list; `None` if it breaks a limit.
+fn modelled(model: &[(String, u32)], step: &Step) -> Option<Vec<(String, u32)>> {
+    let mut model = model.to_vec();
+    let (goods, count, add) = match step {
+        Step::Set(goods, count) => (goods, *count, false),
+        Step::Add(goods, count) => (goods, *count, true),
+        Step::Clear => return Some(Vec::new()),
+    };
+    let id = format!("g{goods}");
+    let line = model.iter_mut().find(|line| line.0 == id);
+    match (line, add, count) {
+        (_, true, 0) => return None,
+        (_, false, 0) => model.retain(|line| line.0 != id),
+        (Some(line), true, count) => line.1 += count,
+        (Some(line), false, count) => line.1 = count,
+        (None, _, count) => model.push((id, count)),
+    }
+    (model.len() <= 50 && model.iter().all(|line| line.1 <= 99)).then_some(model)
+}
+
+proptest! {
+    #[test]
+    fn a_basket_is_its_model(steps in prop::collection::vec(step(), 1..120)) {
+        let mut basket = Basket::default();
+        let mut model: Vec<(String, u32)> = Vec::new();
+        for step in steps {
+            let before = basket.clone();
+            let done = match &step {
+                Step::Set(goods, count) => basket.set_item(&put(&format!("g{goods}"), *count), now()),
+                Step::Add(goods, count) => basket.add(&put(&format!("g{goods}"), *count), now()),
+                Step::Clear => basket.clear(&Clear::default(), now()),
+            };
+            let expected = modelled(&model, &step);
+            prop_assert_eq!(done.is_ok(), expected.is_some());
+            if done.is_err() {
+                prop_assert_eq!(&basket, &before);
+            }
+            model = expected.unwrap_or(model);
+            let owned = basket.items.iter().map(|item| (item.goods_id.clone(), item.count));
+            prop_assert_eq!(owned.collect::<Vec<_>>(), model.clone());
+            prop_assert_eq!(basket.version, before.version + u64::from(done.is_ok()));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Rules for input that no state is needed to judge.
+//!
+//! Each returns the refusal that names the field, what was sent and what is
+//! expected.
+
+use crate::domain::answer::Refusal;
+
+/// Longest id, in characters.
+pub const ID_CHARS_MAX: usize = 64;
+/// Longest free text, such as an address, in characters.
+pub const TEXT_CHARS_MAX: usize = 1_000;
+/// Most units in one line of a basket, a reservation or an order.
+pub const COUNT_MAX: u32 = 99;
+/// Most lines in a basket or an order.
+pub const LINES_MAX: usize = 50;
+/// Highest price of one unit, in cents; a full order stays far below what JSON can count.
+pub const PRICE_CENTS_MAX: u64 = 100_000_000;
+
+/// An id: 1 to 64 characters that can be part of a state key.
+///
+/// # Errors
+/// `invalid`.
+pub fn id(field: &str, value: &str) -> Result<(), Refusal> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    if value.is_empty() || value.len() > ID_CHARS_MAX || !value.chars().all(fits) {
+        return Err(Refusal::invalid(format!(
+            "{field} must be 1 to {ID_CHARS_MAX} letters, digits or any of - _ . :"
+        )));
+    }
+    Ok(())
+}
+
+/// A text of limited length; may be empty.
+///
+/// # Errors
+/// `invalid`.
+pub fn text(field: &str, value: &str, chars_max: usize) -> Result<(), Refusal> {
+    match value.chars().count() {
+        0.. if value.chars().any(char::is_control) => {
+            Err(Refusal::invalid(format!("{field} must not contain control characters")))
+        }
+        chars if chars > chars_max => Err(Refusal::invalid(format!(
+            "{field} must be at most {chars_max} characters, not {chars}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A text of limited length that says something.
+///
+/// # Errors
+/// `invalid`.
+pub fn name(field: &str, value: &str, chars_max: usize) -> Result<(), Refusal> {
+    if value.trim().is_empty() {
+        return Err(Refusal::invalid(format!("{field} must not be empty")));
+    }
+    text(field, value, chars_max)
+}
+
+/// A number of units of one kind of goods.
+///
+/// # Errors
+/// `invalid`.
+pub fn count(value: u32) -> Result<(), Refusal> {
+    if (1..=COUNT_MAX).contains(&value) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!("count must be 1 to {COUNT_MAX}, not {value}")))
+}
+
+/// A price of one unit.
+///
+/// # Errors
+/// `invalid`.
+pub fn price(value: u64) -> Result<(), Refusal> {
+    if (1..=PRICE_CENTS_MAX).contains(&value) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!("priceCents must be 1 to {PRICE_CENTS_MAX}, not {value}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_where_they_are_said_to_be() {
+        let long = "x".repeat(65);
+        for (sound, value) in [(true, "a-b_c.d:1"), (false, ""), (false, "a||b"), (false, &long)] {
+            assert_eq!(id("orderId", value).is_ok(), sound, "{value}");
+        }
+        for (sound, value) in [(false, 0), (true, 1), (true, 99), (false, 100)] {
+            assert_eq!(count(value).is_ok(), sound, "{value}");
+        }
+        for (sound, value) in [(false, 0), (true, 1), (false, PRICE_CENTS_MAX + 1)] {
+            assert_eq!(price(value).is_ok(), sound, "{value}");
+        }
+        for (sound, value) in
+            [(true, "Reis"), (true, "米饭汤面"), (false, "米饭汤面包"), (false, " ")]
+        {
+            assert_eq!(name("name", value, 4).is_ok(), sound, "{value}");
+        }
+        assert!(text("note", "two\nlines", 20).is_err());
+    }
+}

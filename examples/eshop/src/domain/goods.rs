@@ -1,0 +1,346 @@
+//! One kind of goods: what it is, what it costs, how many there are.
+//!
+//! Nobody else writes stock (defect D1 of shops that let two do it). What is held
+//! for whom is in `reservation.rs`; this file has the description and the count.
+//! Invariant: `held <= on_hand <= 100_000`, after every command.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::answer::{Reason, Refusal};
+use crate::domain::checks::{self, COUNT_MAX, TEXT_CHARS_MAX};
+
+/// Most units of one kind of goods.
+pub const ON_HAND_MAX: u32 = 100_000;
+/// Longest name of goods, in characters.
+pub const NAME_CHARS_MAX: usize = 20;
+
+/// One kind of goods.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Goods {
+    /// What it is; `None` until it has been created.
+    pub meta: Option<Meta>,
+    /// How many there are.
+    pub stock: Stock,
+}
+
+/// What the goods are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta {
+    /// The id of the goods.
+    pub goods_id: String,
+    /// The id of their category.
+    pub category_id: String,
+    /// What they are called.
+    pub name: String,
+    /// Where their picture is.
+    pub image: String,
+    /// What there is to say about them.
+    pub description: String,
+    /// The price of one, in cents.
+    pub price_cents: u64,
+    /// Whether they are for sale.
+    pub shelf: bool,
+    /// Whether they have been deleted; the id is not used again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stock {
+    /// Units in the house.
+    pub on_hand: u32,
+    /// Of these, promised to orders.
+    pub held: u32,
+    /// Units sold and not returned, ever.
+    pub sold_total: u64,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+/// Creates goods.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Create {
+    /// The command's id.
+    pub cmd_id: String,
+    /// The id of the category.
+    pub category_id: String,
+    /// The name.
+    pub name: String,
+    /// Where the picture is.
+    #[serde(default)]
+    pub image: String,
+    /// What there is to say.
+    #[serde(default)]
+    pub description: String,
+    /// The price of one, in cents.
+    pub price_cents: u64,
+    /// Units in the house.
+    pub stock: u32,
+    /// Whether they are for sale at once.
+    #[serde(default)]
+    pub shelf: bool,
+}
+
+/// Changes what is said about goods; what is left out stays.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateMeta {
+    /// The command's id.
+    pub cmd_id: String,
+    /// The id of the category.
+    pub category_id: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// Where the picture is.
+    pub image: Option<String>,
+    /// What there is to say.
+    pub description: Option<String>,
+    /// The price of one, in cents. Reservations keep the price they were made at.
+    pub price_cents: Option<u64>,
+}
+
+/// Puts goods on the shelf or takes them off.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetShelf {
+    /// The command's id.
+    pub cmd_id: String,
+    /// Whether they are for sale.
+    pub shelf: bool,
+}
+
+/// Says how many units are in the house.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetStock {
+    /// The command's id.
+    pub cmd_id: String,
+    /// The new number.
+    pub on_hand: u32,
+}
+
+/// Deletes goods.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Delete {
+    /// The command's id.
+    pub cmd_id: String,
+}
+
+/// Asks for the price.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Quote {
+    /// Who asks.
+    pub buyer_id: String,
+}
+
+/// What changed: the answer of commands about the description.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changed {
+    /// The id of the goods.
+    pub goods_id: String,
+    /// The version of the description now.
+    pub version: u64,
+}
+
+/// How many there are, as the outside sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StockView {
+    /// Units that an order can still have.
+    pub available: u32,
+    /// The rest.
+    #[serde(flatten)]
+    pub stock: Stock,
+}
+
+/// The goods, as the outside sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// What they are.
+    #[serde(flatten)]
+    pub meta: Meta,
+    /// How many there are.
+    pub stock: StockView,
+}
+
+/// The price and how many one order may have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quoted {
+    /// The id of the goods.
+    pub goods_id: String,
+    /// The price of one, in cents.
+    pub price_cents: u64,
+    /// Units that an order can still have.
+    pub available: u32,
+    /// Most units in one order now; 0 when they are not for sale.
+    pub count_max: u32,
+}
+
+impl Stock {
+    /// Units that are not promised to anybody.
+    #[must_use]
+    pub fn available(&self) -> u32 {
+        self.on_hand - self.held
+    }
+
+    /// How many there are, as the outside sees it.
+    #[must_use]
+    pub fn view(&self) -> StockView {
+        StockView { available: self.available(), stock: self.clone() }
+    }
+}
+
+impl Goods {
+    /// Creates them.
+    ///
+    /// # Errors
+    /// `invalid`; `duplicate` when the id is or was in use.
+    pub fn create(&mut self, goods_id: &str, command: &Create) -> Result<Changed, Refusal> {
+        checks::id("goodsId", goods_id)?;
+        on_hand(command.stock)?;
+        if self.meta.is_some() {
+            return Err(Refusal::new(Reason::Duplicate, format!("goods {goods_id} exist already")));
+        }
+        let meta = Meta {
+            goods_id: goods_id.to_owned(),
+            category_id: command.category_id.clone(),
+            name: command.name.clone(),
+            image: command.image.clone(),
+            description: command.description.clone(),
+            price_cents: command.price_cents,
+            shelf: command.shelf,
+            deleted: false,
+            version: 0,
+        };
+        let changed = self.put(meta)?;
+        self.stock = Stock { on_hand: command.stock, version: 1, ..Stock::default() };
+        Ok(changed)
+    }
+
+    /// Changes what is said about them.
+    ///
+    /// # Errors
+    /// `invalid`, `not_found`.
+    pub fn update_meta(&mut self, command: &UpdateMeta) -> Result<Changed, Refusal> {
+        let mut meta = self.meta()?.clone();
+        let texts = [
+            (&mut meta.category_id, &command.category_id),
+            (&mut meta.name, &command.name),
+            (&mut meta.image, &command.image),
+            (&mut meta.description, &command.description),
+        ];
+        for (field, new) in texts {
+            if let Some(new) = new {
+                field.clone_from(new);
+            }
+        }
+        meta.price_cents = command.price_cents.unwrap_or(meta.price_cents);
+        self.put(meta)
+    }
+
+    /// Puts them on the shelf or takes them off; what is held stays held.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub fn set_shelf(&mut self, command: &SetShelf) -> Result<Changed, Refusal> {
+        let meta = self.meta()?.clone();
+        self.put(Meta { shelf: command.shelf, ..meta })
+    }
+
+    /// Says how many are in the house.
+    ///
+    /// # Errors
+    /// `invalid`, `not_found`; `conflict` when more than that are promised to orders.
+    pub fn set_stock(&mut self, command: &SetStock) -> Result<StockView, Refusal> {
+        self.meta()?;
+        on_hand(command.on_hand)?;
+        let held = self.stock.held;
+        if command.on_hand < held {
+            let message = format!("{held} are promised to orders");
+            return Err(Refusal::new(Reason::Conflict, message));
+        }
+        self.stock.on_hand = command.on_hand;
+        self.stock.version += 1;
+        Ok(self.stock.view())
+    }
+
+    /// Deletes them.
+    ///
+    /// # Errors
+    /// `not_found`; `conflict` while they are for sale or promised to orders.
+    pub fn delete(&mut self) -> Result<Changed, Refusal> {
+        let meta = self.meta()?.clone();
+        if meta.shelf || self.stock.held > 0 {
+            let message = "take the goods off the shelf and wait until none are held";
+            return Err(Refusal::new(Reason::Conflict, message));
+        }
+        self.put(Meta { deleted: true, ..meta })
+    }
+
+    /// The price, and how many one order may have.
+    ///
+    /// # Errors
+    /// `invalid`, `not_found`.
+    pub fn quote(&self, command: &Quote) -> Result<Quoted, Refusal> {
+        checks::id("buyerId", &command.buyer_id)?;
+        let meta = self.meta()?;
+        let available = self.stock.available();
+        Ok(Quoted {
+            goods_id: meta.goods_id.clone(),
+            price_cents: meta.price_cents,
+            available,
+            count_max: if meta.shelf { available.min(COUNT_MAX) } else { 0 },
+        })
+    }
+
+    /// The goods, as the outside sees them.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub fn view(&self) -> Result<View, Refusal> {
+        Ok(View { meta: self.meta()?.clone(), stock: self.stock.view() })
+    }
+
+    /// The versions of description and stock, to see which of them has changed.
+    #[must_use]
+    pub fn versions(&self) -> (u64, u64) {
+        (self.meta.as_ref().map_or(0, |meta| meta.version), self.stock.version)
+    }
+
+    /// What they are.
+    ///
+    /// # Errors
+    /// `not_found` before they are created and after they are deleted.
+    pub fn meta(&self) -> Result<&Meta, Refusal> {
+        let meta = self.meta.as_ref().filter(|meta| !meta.deleted);
+        meta.ok_or_else(|| Refusal::new(Reason::NotFound, "there are no such goods"))
+    }
+
+    fn put(&mut self, meta: Meta) -> Result<Changed, Refusal> {
+        checks::id("categoryId", &meta.category_id)?;
+        checks::name("name", &meta.name, NAME_CHARS_MAX)?;
+        checks::text("image", &meta.image, TEXT_CHARS_MAX)?;
+        checks::text("description", &meta.description, TEXT_CHARS_MAX)?;
+        checks::price(meta.price_cents)?;
+        let meta = self.meta.insert(Meta { version: meta.version + 1, ..meta });
+        Ok(Changed { goods_id: meta.goods_id.clone(), version: meta.version })
+    }
+}
+
+fn on_hand(value: u32) -> Result<(), Refusal> {
+    if value <= ON_HAND_MAX {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!("stock must be at most {ON_HAND_MAX}, not {value}")))
+}

@@ -1,0 +1,216 @@
+//! How an order begins, and how it ends before its time.
+//!
+//! Nothing -> Unpaid | Refused, and Unpaid -> Cancelled, Paid -> Refunding. The
+//! order is created by its own id, so creating it again finds it.
+
+use crate::domain::answer::{Reason, Refusal};
+use crate::domain::checks::{self, LINES_MAX, PRICE_CENTS_MAX, TEXT_CHARS_MAX};
+use crate::domain::ids;
+use crate::domain::order::payment::PaymentState;
+use crate::domain::order::{
+    Cancel, Consignee, Create, Head, Line, LogEntry, Order, PAY_WITHIN, PERSON_CHARS_MAX, Phase,
+    Placed, Reject, Standing,
+};
+use crate::domain::time::Time;
+
+impl Order {
+    /// Nothing -> Unpaid.
+    ///
+    /// # Errors
+    /// `invalid`; `conflict` when the order is there with other lines or of another
+    /// buyer; `wrong_state` when it was refused.
+    pub fn create(
+        slot: &mut Option<Self>,
+        order_id: &str,
+        command: &Create,
+        now: Time,
+    ) -> Result<Placed, Refusal> {
+        if let Some(order) = slot {
+            return order.placed_before(command);
+        }
+        check_ids(order_id, &command.user_id, &command.user_name)?;
+        check_lines(&command.items)?;
+        check_consignee(&command.consignee)?;
+        let pay_before = command.pay_before.unwrap_or_else(|| now.after(PAY_WITHIN));
+        if pay_before <= now {
+            return Err(Refusal::invalid("payBefore must be in the future"));
+        }
+        let mut order = Self::new(order_id, &command.user_id, &command.user_name, now);
+        order.head.pay_before = pay_before;
+        order.head.total_cents = total_cents(&command.items);
+        order.items.clone_from(&command.items);
+        order.consignee = Some(command.consignee.clone());
+        order.enter(Phase::Unpaid);
+        order.note(&command.user_name, "placed", "", now);
+        Ok(slot.insert(order).placed())
+    }
+
+    /// Nothing -> Refused: what did not come about leaves a trace, too.
+    ///
+    /// # Errors
+    /// `invalid`; `wrong_state` when the order was placed.
+    pub fn reject(
+        slot: &mut Option<Self>,
+        order_id: &str,
+        command: &Reject,
+        now: Time,
+    ) -> Result<Standing, Refusal> {
+        match slot {
+            Some(order) if order.head.phase == Phase::Refused => Ok(order.standing()),
+            Some(order) => Err(order.wrong_state()),
+            None => {
+                check_ids(order_id, &command.user_id, &command.user_name)?;
+                checks::name("reason", &command.reason, TEXT_CHARS_MAX)?;
+                let mut order = Self::new(order_id, &command.user_id, &command.user_name, now);
+                order.enter(Phase::Refused);
+                order.note("system", "refused", &command.reason, now);
+                Ok(slot.insert(order).standing())
+            }
+        }
+    }
+
+    /// Unpaid -> Cancelled, Paid -> Refunding.
+    ///
+    /// # Errors
+    /// `invalid`; `wrong_state` in all other phases.
+    pub fn cancel(&mut self, command: &Cancel, now: Time) -> Result<Standing, Refusal> {
+        checks::name("by", &command.by, PERSON_CHARS_MAX)?;
+        checks::name("reason", &command.reason, TEXT_CHARS_MAX)?;
+        match self.head.phase {
+            Phase::Unpaid => self.enter(Phase::Cancelled),
+            Phase::Paid => {
+                for payment in &mut self.payments {
+                    if payment.state == PaymentState::Succeeded {
+                        payment.state = PaymentState::Refunding;
+                    }
+                }
+                self.enter(Phase::Refunding);
+            }
+            Phase::Paying
+            | Phase::Shipped
+            | Phase::Finished
+            | Phase::Cancelled
+            | Phase::Refunding
+            | Phase::RefundingLate
+            | Phase::Refunded
+            | Phase::Refused => return Err(self.wrong_state()),
+        }
+        self.note(&command.by, "cancelled", &command.reason, now);
+        Ok(self.standing())
+    }
+
+    fn new(order_id: &str, user_id: &str, user_name: &str, now: Time) -> Self {
+        let head = Head {
+            order_id: order_id.to_owned(),
+            order_no: ids::order_no(order_id, now),
+            user_id: user_id.to_owned(),
+            user_name: user_name.to_owned(),
+            total_cents: 0,
+            phase: Phase::Refused,
+            create_time: now,
+            pay_before: now,
+            overdue: 0,
+            version: 0,
+        };
+        Self {
+            head,
+            items: Vec::new(),
+            consignee: None,
+            payments: Vec::new(),
+            logistics: None,
+            log: Vec::new(),
+        }
+    }
+
+    fn placed(&self) -> Placed {
+        Placed {
+            order_id: self.head.order_id.clone(),
+            order_no: self.head.order_no.clone(),
+            total_cents: self.head.total_cents,
+            pay_before: self.head.pay_before,
+        }
+    }
+
+    fn placed_before(&self, command: &Create) -> Result<Placed, Refusal> {
+        if self.head.phase == Phase::Refused {
+            return Err(self.wrong_state());
+        }
+        if self.head.user_id != command.user_id || self.items != command.items {
+            let message = "the order was placed with other lines or by another buyer";
+            return Err(Refusal::new(Reason::Conflict, message));
+        }
+        Ok(self.placed())
+    }
+
+    /// A step.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.head.phase = phase;
+        self.head.version += 1;
+    }
+
+    /// The entry that belongs to a step: who did what to which order when, and why or how.
+    pub(super) fn note(&mut self, by: &str, did: &str, detail: &str, now: Time) {
+        let mut sentence = format!("{by} {did} order {} at {now}", self.head.order_no);
+        if !detail.is_empty() {
+            sentence.push_str(": ");
+            sentence.push_str(detail);
+        }
+        self.log.push(LogEntry { trade_date: now, trade_log_value: sentence });
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            order_id: self.head.order_id.clone(),
+            phase: self.head.phase,
+            version: self.head.version,
+        }
+    }
+
+    pub(super) fn wrong_state(&self) -> Refusal {
+        Refusal::new(Reason::WrongState, format!("the order is {}", self.head.phase.name()))
+    }
+}
+
+/// What lines cost, in cents.
+#[must_use]
+pub fn total_cents(items: &[Line]) -> u64 {
+    items.iter().map(|line| line.price_cents * u64::from(line.count)).sum()
+}
+
+fn check_ids(order_id: &str, user_id: &str, user_name: &str) -> Result<(), Refusal> {
+    checks::id("orderId", order_id)?;
+    checks::id("userId", user_id)?;
+    checks::name("userName", user_name, PERSON_CHARS_MAX)
+}
+
+fn check_lines(items: &[Line]) -> Result<(), Refusal> {
+    if items.is_empty() || items.len() > LINES_MAX {
+        let lines = items.len();
+        return Err(Refusal::invalid(format!("an order has 1 to {LINES_MAX} lines, not {lines}")));
+    }
+    for (at, line) in items.iter().enumerate() {
+        checks::id("goodsId", &line.goods_id)?;
+        checks::count(line.count)?;
+        checks::price(line.price_cents)?;
+        checks::name("goodsName", &line.goods_name, TEXT_CHARS_MAX)?;
+        checks::text("goodsImage", &line.goods_image, TEXT_CHARS_MAX)?;
+        checks::text("categoryName", &line.category_name, TEXT_CHARS_MAX)?;
+        if line.original_price_cents > PRICE_CENTS_MAX {
+            let message = format!("originalPriceCents must be at most {PRICE_CENTS_MAX}");
+            return Err(Refusal::invalid(message));
+        }
+        if items[..at].iter().any(|other| other.goods_id == line.goods_id) {
+            let message = format!("goods {} are in two lines", line.goods_id);
+            return Err(Refusal::invalid(message));
+        }
+    }
+    Ok(())
+}
+
+fn check_consignee(consignee: &Consignee) -> Result<(), Refusal> {
+    checks::name("consignee.name", &consignee.name, PERSON_CHARS_MAX)?;
+    checks::name("consignee.address", &consignee.address, TEXT_CHARS_MAX)?;
+    checks::name("consignee.tel", &consignee.tel, PERSON_CHARS_MAX)
+}

@@ -323,6 +323,8 @@ impl Mailbox {
                 self.begin_close(why, &mut effects);
                 return effects;
             }
+        } else {
+            self.join(rules, &mut effects);
         }
         self.grant(rules, &mut effects);
         effects

@@ -9,7 +9,7 @@ use odeon_sdk::{Client, Error, Result};
 
 use crate::GoodsActor;
 use crate::domain::answer::Reason;
-use crate::domain::goods::Create;
+use crate::domain::goods::commands::Create;
 
 /// Units of each kind that the shop opens with.
 pub const STOCK: u32 = 100;

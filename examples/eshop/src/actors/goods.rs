@@ -5,13 +5,17 @@
 //! are as many as orders, and a turn needs one.
 
 use odeon_sdk::{Ctx, Result, actor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::domain::answer::{Answer, Reason, Refusal};
-use crate::domain::goods::{
-    Changed, Create, Delete, Goods, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
+use crate::domain::goods::Goods;
+use crate::domain::goods::commands::{
+    Changed, Create, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
 };
 use crate::domain::outcomes::Outcomes;
-use crate::domain::reservation::{Extend, OfOrder, Reservation, Reserve, Reserved};
+use crate::domain::reservation::Reservation;
+use crate::domain::reservation::commands::{Extend, OfOrder, Reserve, Reserved};
 
 /// One kind of goods and the only one who writes its stock.
 #[derive(Debug, Default)]
@@ -114,7 +118,7 @@ impl GoodsActor {
 
 impl GoodsActor {
     /// Runs a command unless it has run before.
-    fn once<T: serde::Serialize + serde::de::DeserializeOwned>(
+    fn once<T: Serialize + DeserializeOwned>(
         &mut self,
         ctx: &mut Ctx<'_>,
         method: &str,

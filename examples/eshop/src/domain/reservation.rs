@@ -5,10 +5,13 @@
 //! changes nothing and is answered as before, whatever has happened since.
 //! Invariant: `held` is the sum of the counts of all reservations in state `held`.
 
+pub mod commands;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::commands::{Extend, Reserve, Reserved};
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
 use crate::domain::goods::{Goods, ON_HAND_MAX};
@@ -47,54 +50,6 @@ pub enum State {
     Released,
     /// Sold and brought back.
     Returned,
-}
-
-/// Promises units to an order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Reserve {
-    /// The order.
-    pub order_id: String,
-    /// Who orders.
-    pub buyer_id: String,
-    /// How many, 1 to 99.
-    pub count: u32,
-    /// Refuse if the price of one is another.
-    pub expect_price_cents: Option<u64>,
-    /// Until when. Default: 7 minutes from now.
-    pub expires_at: Option<Time>,
-}
-
-/// Names the order whose reservation is meant.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OfOrder {
-    /// The order.
-    pub order_id: String,
-}
-
-/// Holds the units of an order for longer.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Extend {
-    /// The order.
-    pub order_id: String,
-    /// Until when.
-    pub until: Time,
-}
-
-/// What a command did to a reservation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reserved {
-    /// The order.
-    pub order_id: String,
-    /// How many units.
-    pub count: u32,
-    /// The price of one, in cents.
-    pub unit_price_cents: u64,
-    /// What the command has made of them.
-    pub state: State,
 }
 
 impl Reservation {

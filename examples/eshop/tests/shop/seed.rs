@@ -1,0 +1,41 @@
+//! Opening the shop, more than once.
+
+use std::collections::BTreeSet;
+
+use odeon_eshop::GoodsActor;
+use odeon_eshop::domain::goods::commands::{SetShelf, SetStock, UpdateMeta};
+use odeon_eshop::seed::{GOODS, STOCK, seed};
+
+use crate::shop;
+
+#[tokio::test(start_paused = true)]
+async fn the_shelf_is_filled_once() {
+    let mut kit = shop().await;
+    seed(&kit.client()).await.unwrap();
+    for (id, _, name, price_cents, _) in GOODS {
+        let goods = kit.client().actor::<GoodsActor>(id).unwrap().get().await.unwrap().0.unwrap();
+        assert_eq!((goods.meta.name.as_str(), goods.meta.price_cents), (name, price_cents));
+        assert_eq!((goods.meta.shelf, goods.stock.available), (true, STOCK));
+    }
+
+    let soup = kit.client().actor::<GoodsActor>(GOODS[0].0).unwrap();
+    let cmd_id = || "c1".to_owned();
+    let price = UpdateMeta { cmd_id: cmd_id(), price_cents: Some(1), ..UpdateMeta::default() };
+    soup.update_meta(price).await.unwrap().0.unwrap();
+    soup.set_stock(SetStock { cmd_id: cmd_id(), on_hand: 7 }).await.unwrap().0.unwrap();
+    soup.set_shelf(SetShelf { cmd_id: cmd_id(), shelf: false }).await.unwrap().0.unwrap();
+    let before = soup.get().await.unwrap();
+    kit.restart().await;
+    seed(&kit.client()).await.unwrap();
+    let soup = kit.client().actor::<GoodsActor>(GOODS[0].0).unwrap();
+    assert_eq!(soup.get().await.unwrap(), before, "what the shop has changed stays");
+}
+
+#[test]
+fn the_goods_are_as_many_and_as_dear_as_they_should_be() {
+    let ids: BTreeSet<_> = GOODS.iter().map(|goods| goods.0).collect();
+    assert_eq!(ids.len(), 13);
+    let in_category = |category| GOODS.iter().filter(|goods| goods.1 == category).count();
+    assert_eq!(["hot", "cold", "snacks", "porridge"].map(in_category), [3, 2, 4, 4]);
+    assert!(GOODS.iter().all(|goods| (400..=1_700).contains(&goods.3)));
+}

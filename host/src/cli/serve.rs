@@ -1,17 +1,185 @@
 //! `odeon standalone`, `odeon host` and daprd: run one host until it is told to stop.
+//!
+//! Signals and requests to stop over the wire meet here and take one path. Codes:
+//! 0 after a clean stop, also one that came during the start; 1 when the host could
+//! not start, did not stop in time, or was told twice; 64 for wrong settings.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::config::{Environment, Given, Role};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{FAILED, OK, USAGE, say};
+use crate::api::Shutdown;
+use crate::assemble::{self, Error, Host};
+use crate::config::{Config, Environment, Given, Role};
+use crate::up::probe;
+use crate::{logs, shutdown};
+
+/// How long `--wait` waits, and how often it asks. Source: daprd.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
+const WAIT_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs a host; the code to end with.
 #[must_use]
-pub fn serve(_role: Role, _given: &Given, _environment: &Environment) -> ExitCode {
-    ExitCode::from(super::FAILED)
+pub fn serve(role: Role, given: &Given, environment: &Environment) -> ExitCode {
+    let config = match Config::read(role, given, environment) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            say::error(mistakes);
+            return ExitCode::from(if role == Role::Daprd { FAILED } else { USAGE });
+        }
+    };
+    start_logs(role, &config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say::error(format_args!("odeon: cannot start: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    let code = runtime.block_on(run(role, config, environment));
+    // What is left has been named; nobody waits for it.
+    runtime.shutdown_background();
+    ExitCode::from(code)
 }
 
-/// Waits until the host on a port can be used, at most 60 s; ends well in every case, as daprd's does.
+async fn run(role: Role, config: Config, environment: &Environment) -> u8 {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            say::error(format_args!("odeon: cannot listen to signals: {error}"));
+            return FAILED;
+        }
+    };
+    let started = tokio::select! {
+        biased;
+        name = signals.next() => {
+            tracing::info!("Received signal '{name}'; beginning shutdown");
+            return OK;
+        }
+        started = assemble::start(config, environment, Vec::new()) => started,
+    };
+    let host = match started {
+        Ok(host) => host,
+        Err(error) => return refuse(role, &error),
+    };
+    let asked = host.shutdown().clone();
+    let how = tokio::select! {
+        biased;
+        name = signals.next() => {
+            tracing::info!("Received signal '{name}'; beginning shutdown");
+            Shutdown::Graceful
+        }
+        how = asked.requested() => how,
+    };
+    if how == Shutdown::Force {
+        return end_at_once().await;
+    }
+    tokio::select! {
+        biased;
+        _ = signals.next() => {
+            tracing::warn!("Received a second signal; exiting immediately");
+            FAILED
+        }
+        () = asked.forced() => end_at_once().await,
+        code = stop(host) => code,
+    }
+}
+
+async fn stop(host: Host) -> u8 {
+    match host.stop().await {
+        Ok(()) => {
+            tracing::info!("Daprd shutdown gracefully");
+            OK
+        }
+        Err(overrun) => {
+            tracing::error!(
+                fatal = true,
+                "Graceful shutdown timeout exceeded, forcing shutdown: {overrun}"
+            );
+            FAILED
+        }
+    }
+}
+
+async fn end_at_once() -> u8 {
+    tracing::warn!("Force shutdown requested, exiting immediately without graceful shutdown");
+    tokio::time::sleep(shutdown::FORCED_STOP_DELAY).await;
+    FAILED
+}
+
+/// Says why the host did not start: to tools in daprd's lines, to people in one.
+fn refuse(role: Role, error: &Error) -> u8 {
+    if role != Role::Daprd {
+        say::error(format_args!("odeon: {error}"));
+        return if error.is_mistake() { USAGE } else { FAILED };
+    }
+    for line in error.daprd_lines() {
+        tracing::error!("{line}");
+    }
+    tracing::error!(fatal = true, "Fatal error from runtime: {error}");
+    FAILED
+}
+
+fn start_logs(role: Role, config: &Config) {
+    let style = config.logs.style.unwrap_or_else(|| match role {
+        Role::Daprd => logs::Style::Text,
+        Role::Standalone | Role::Host => logs::style_for_terminal(),
+    });
+    let instance = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let format = logs::Format::new(style, config.app_id.as_str(), &instance)
+        .with_colour(std::io::stdout().is_terminal());
+    logs::start(config.logs.level, format);
+}
+
+/// The signals that ask a host to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            // A terminal that went away asks for the same; daprd would read its files again.
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminated",
+            _ = self.hangup.recv() => "hangup",
+        }
+    }
+}
+
+/// Waits until the host on a port can be used, at most 60 s; ends well in every
+/// case, as daprd's does.
 #[must_use]
-pub fn wait(_port: &str) -> ExitCode {
-    ExitCode::from(super::OK)
+pub fn wait(port: &str) -> ExitCode {
+    let Ok(port) = port.parse::<u16>() else {
+        say::error(format_args!("--dapr-http-port: '{port}' is not a port"));
+        return ExitCode::from(OK);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return ExitCode::from(OK) };
+    let became_usable = runtime.block_on(async {
+        let asking = async {
+            let mut interval = tokio::time::interval(WAIT_EVERY);
+            while !probe::is_outbound(port).await {
+                interval.tick().await;
+            }
+        };
+        tokio::time::timeout(WAIT_LIMIT, asking).await.is_ok()
+    });
+    let outcome = if became_usable { "can be used" } else { "cannot be used yet" };
+    say::error(format_args!("the host on port {port} {outcome}"));
+    ExitCode::from(OK)
 }

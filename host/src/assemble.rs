@@ -1,0 +1,334 @@
+//! Puts a host together: the only file that names the concrete type of every part.
+//!
+//! The order is that of daprd's start: ports are taken, the data folder is opened,
+//! components are opened, placement and engine start, the doors open, an
+//! application may use the host (outbound health), the lease is granted, the host
+//! is healthy. Swap a part here and nowhere else. Taking it apart is `shutdown`'s.
+
+mod components;
+mod error;
+mod listen;
+mod placement;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use odeon_base::clock::SystemClock;
+use odeon_base::{Entropy, HostName, TaskKind, Tasks};
+use odeon_blocks::embedded::{self, EmbeddedDb};
+use odeon_blocks::state::Prefixes;
+use odeon_blocks::state::actor::StateActor;
+use odeon_blocks::state::handle::StateHandle;
+use odeon_placement::Embedded;
+use odeon_runtime::seams::PlacementLink;
+use odeon_runtime::store::StateStore;
+use odeon_runtime::{Engine, Seams, TypeConfig, TypeSpec};
+use tokio::time::Instant;
+
+use crate::api::{self, Api, Health, Identity, Limits, Origins, Owners, ShutdownHandle, Tokens};
+use crate::channel::{AppChannel, Hub};
+use crate::config::{Config, Environment, effective};
+use crate::http::Protocol;
+use crate::shutdown::Running;
+use crate::{grpc, http, metrics};
+
+use components::{Opened, Opener};
+use listen::Bound;
+use placement::{DataLedger, Inside, Nowhere};
+
+pub use error::Error;
+pub use listen::Addresses;
+
+/// What health waits for, by the name that it shows.
+const LEASE: &str = "lease";
+
+/// A host that runs.
+#[derive(Debug)]
+pub struct Host {
+    addresses: Addresses,
+    engine: Engine,
+    health: Health,
+    shutdown: ShutdownHandle,
+    running: Running,
+}
+
+impl Host {
+    /// Where it can be reached.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Its engine, to call actors without a wire.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where a request to stop arrives, from whatever side; acting on it is the owner's.
+    #[must_use]
+    pub fn shutdown(&self) -> &ShutdownHandle {
+        &self.shutdown
+    }
+
+    /// Waits until it may run actors and says that it is healthy; at once when it
+    /// was started without placement.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at will.
+    pub async fn ready(&self) {
+        if self.health.awaited().contains(&LEASE) {
+            self.engine.ready().await;
+        }
+    }
+
+    /// Drains and stops, in order; see [`crate::shutdown`].
+    ///
+    /// # Errors
+    /// [`crate::shutdown::Overrun`] names what had not ended in time. It has been
+    /// left behind all the same.
+    pub async fn stop(self) -> Result<(), crate::shutdown::Overrun> {
+        self.running.stop().await
+    }
+}
+
+/// Puts a host together and starts it. `types` are actors that live in this process.
+///
+/// # Errors
+/// [`Error`], in one line that says what to do. Nothing is left running.
+///
+/// # Cancel safety
+/// When dropped, what was begun is dropped too; the data folder is free again soon after.
+pub async fn start(
+    config: Config,
+    environment: &Environment,
+    types: Vec<TypeSpec>,
+) -> Result<Host, Error> {
+    let began = Instant::now();
+    announce(&config);
+    let bound = Bound::bind(&config).await?;
+    let entropy = Entropy::from_os().map_err(|error| machine("randomness", error))?;
+    let clock = Arc::new(SystemClock);
+    let opener =
+        Opener { config: &config, environment, clock: Arc::clone(&clock) as _, entropy: &entropy };
+    let db = open_data(&config).await?;
+    let opened = opener.open_all().await?;
+    warn_without_store(&config, &opened);
+
+    let core = Tasks::new("core");
+    let (link, owners) = start_placement(&config, db.clone(), &core).await?;
+    let engine = start_engine(&config, &bound.addresses, link, &entropy, &core)?;
+    offer_components(&engine, &config, &opened).await?;
+
+    let doors = Tasks::new("doors");
+    let health = Health::awaiting(if config.placement { &[LEASE] } else { &[] });
+    let shutdown = ShutdownHandle::default();
+    let api = Api::new(api::Parts {
+        tokens: tokens(&config),
+        limits: limits(&config),
+        origins: Origins::parse(&config.allowed_origins),
+        health: health.clone(),
+        owners,
+        shutdown: shutdown.clone(),
+        components: opened.listed,
+        has_placement: config.placement,
+        ..api::Parts::new(
+            engine.clone(),
+            Identity::new(config.app_id.clone(), config.namespace.clone()),
+        )
+    });
+    let addresses = bound.addresses.clone();
+    open_doors(bound, &api, &doors)?;
+    health.set_outbound(true);
+
+    let has_own_types = !types.is_empty();
+    if has_own_types {
+        health.hosting_known();
+    }
+    let watch = BecomeHealthy { engine: engine.clone(), health: health.clone(), began };
+    core.spawn(TaskKind::Watcher, watch.run(core.stopping().clone()));
+    if has_own_types {
+        engine.offer(types).await.map_err(Error::Offer)?;
+    }
+    let running = Running {
+        engine: engine.clone(),
+        health: health.clone(),
+        doors,
+        core,
+        stores: opened.stores.into_values().collect(),
+        db,
+        limit: config.shutdown_limit,
+    };
+    Ok(Host { addresses, engine, health, shutdown, running })
+}
+
+/// The first lines of the log: who this is, and what it was told.
+fn announce(config: &Config) {
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!("Starting Dapr Runtime -- version {version} -- commit unknown");
+    tracing::info!("Log level set to: {}", config.logs.level.name());
+    tracing::info!("standalone mode configured");
+    tracing::info!("app id: {}", config.app_id);
+    tracing::info!("configuration: {}", effective::describe(config));
+    if !config.placement_addresses.is_empty() {
+        tracing::warn!(
+            "placement is embedded in this release: the address {} is not used, and this host \
+             forms a cluster of its own",
+            config.placement_addresses.join(",")
+        );
+    }
+    if !config.placement {
+        tracing::info!("Actor runtime disabled: no placement address was given");
+    }
+}
+
+/// Placement's record needs the data folder; without placement nothing does but components.
+async fn open_data(config: &Config) -> Result<Option<EmbeddedDb>, Error> {
+    if !config.placement {
+        return Ok(None);
+    }
+    let db = EmbeddedDb::open_async(embedded::Config::new(&config.data_dir)).await;
+    db.map(Some).map_err(Error::Data)
+}
+
+async fn start_placement(
+    config: &Config,
+    db: Option<EmbeddedDb>,
+    tasks: &Tasks,
+) -> Result<(Arc<dyn PlacementLink>, Option<Arc<dyn Owners>>), Error> {
+    let Some(db) = db.filter(|_| config.placement) else { return Ok((Arc::new(Nowhere), None)) };
+    let settings = odeon_placement::Config {
+        // The lock of the data folder, which is held, proves it: its only host is this process.
+        former_hosts_gone: true,
+        ..odeon_placement::Config::default()
+    };
+    let ledger = Arc::new(DataLedger(db));
+    let handle = Embedded::start(settings, ledger, Arc::new(SystemClock), tasks).await;
+    let inside = Arc::new(Inside(handle.map_err(Error::Placement)?));
+    Ok((Arc::clone(&inside) as _, Some(inside)))
+}
+
+fn start_engine(
+    config: &Config,
+    addresses: &Addresses,
+    placement: Arc<dyn PlacementLink>,
+    entropy: &Entropy,
+    tasks: &Tasks,
+) -> Result<Engine, Error> {
+    // The ring knows a host by its address; hosts do not call each other yet.
+    let address = addresses.grpc.first().map(ToString::to_string).unwrap_or_default();
+    let name = HostName::parse(&address).map_err(|error| machine("an address", error))?;
+    let settings = odeon_runtime::Config {
+        namespace: config.namespace.clone(),
+        ..odeon_runtime::Config::new(config.app_id.clone(), name)
+    };
+    let seams = Seams {
+        placement,
+        lease: Arc::new(SystemClock),
+        wall: Arc::new(SystemClock),
+        entropy: entropy.child(),
+        tasks: tasks.child("engine"),
+    };
+    Ok(Engine::start(settings, seams))
+}
+
+/// Puts the system actors in front of the components, and gives actors their store.
+async fn offer_components(engine: &Engine, config: &Config, opened: &Opened) -> Result<(), Error> {
+    let prefixes = Prefixes {
+        plain: config.app_id.as_str().into(),
+        actors: Arc::clone(&engine.config().state_prefix),
+    };
+    let stores: BTreeMap<String, Arc<dyn StateStore>> = opened.stores.clone();
+    let spec = StateActor::spec(stores, prefixes).map_err(Error::Offer)?;
+    engine.offer(vec![spec]).await.map_err(Error::Offer)?;
+    let Some(name) = &opened.for_actors else { return Ok(()) };
+    if let Some(store) = opened.stores.get(name) {
+        let handle = StateHandle::new(engine, name, Arc::clone(store));
+        let handle = handle.map_err(|error| Error::Offer(error.into()))?;
+        engine.use_store(Arc::new(handle));
+    }
+    Ok(())
+}
+
+fn open_doors(bound: Bound, api: &Api, tasks: &Tasks) -> Result<(), Error> {
+    let limits = api.limits();
+    let hub = Hub::new(
+        api.engine().clone(),
+        tasks.clone(),
+        api.health().clone(),
+        TypeConfig::default(),
+        AppChannel::NotHttp,
+        limits.stream_queue,
+    );
+    let sources = metrics::Sources {
+        app: api.identity().app.clone(),
+        engine: api.engine().clone(),
+        hub: Some(hub.clone()),
+        clock: Arc::new(SystemClock),
+    };
+    let grpc = grpc::Door::new(api.clone(), hub).map_err(|error| machine("descriptors", error))?;
+    listen::serve(bound.grpc, Protocol::Grpc(limits.header_bytes), &grpc, tasks);
+    for address in &bound.addresses.grpc {
+        tracing::info!("API gRPC server is running on port {}", address.port());
+    }
+    let http = http::Door::new(api.clone());
+    listen::serve(bound.http, Protocol::Http(limits.header_bytes), &http, tasks);
+    for address in &bound.addresses.http {
+        tracing::info!("HTTP server is running on port {}", address.port());
+    }
+    let page = metrics::Page::new(metrics::registry(sources));
+    listen::serve(bound.metrics, Protocol::Http(limits.header_bytes), &page, tasks);
+    for address in &bound.addresses.metrics {
+        tracing::info!("metrics server is running on port {}", address.port());
+    }
+    Ok(())
+}
+
+fn warn_without_store(config: &Config, opened: &Opened) {
+    if config.placement && opened.for_actors.is_none() {
+        tracing::warn!(
+            "actors: state store is not configured - actor state and workflow operations will be \
+             unavailable until an actor state store component is loaded"
+        );
+    }
+}
+
+fn tokens(config: &Config) -> Tokens {
+    let text = |secret: &Option<crate::config::Secret>| {
+        secret.as_ref().map(|secret| Arc::from(secret.reveal()))
+    };
+    Tokens { api: text(&config.api_token), app: text(&config.app_token) }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        body_bytes: config.body_bytes_max,
+        header_bytes: config.header_bytes_max,
+        ..Limits::default()
+    }
+}
+
+fn machine(what: &'static str, error: impl std::fmt::Display) -> Error {
+    Error::Machine { what, reason: error.to_string() }
+}
+
+/// Waits for the lease and says that the host is healthy.
+struct BecomeHealthy {
+    engine: Engine,
+    health: Health,
+    began: Instant,
+}
+
+impl BecomeHealthy {
+    async fn run(self, stopping: tokio_util::sync::CancellationToken) {
+        if self.health.awaited().contains(&LEASE) {
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return,
+                () = self.engine.ready() => self.health.up(LEASE),
+            }
+        }
+        let elapsed = self.began.elapsed().as_millis();
+        tracing::info!("dapr initialized. Status: Running. Init Elapsed {elapsed}ms");
+    }
+}

@@ -1,0 +1,141 @@
+//! Components: found in files, opened by type, and which of them keeps actors' state.
+//!
+//! Log lines are daprd's, since tools wait for them. What a component does is not
+//! known here; that some categories are not there yet, is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use odeon_base::{Entropy, WallClock};
+use odeon_blocks::state::{self, Context};
+use odeon_runtime::store::StateStore;
+
+use super::Error;
+use crate::api;
+use crate::config::components::{self, Component, Surroundings};
+use crate::config::{Config, Environment, Role};
+
+/// The store of a standalone host that has no component files.
+const DEFAULT_NAME: &str = "statestore";
+const DEFAULT_TYPE: &str = "state.sled";
+/// By this setting a component asks to keep actors' state.
+const FOR_ACTORS: &str = "actorStateStore";
+
+/// All components that are open.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    /// Stores by name.
+    pub(super) stores: BTreeMap<String, Arc<dyn StateStore>>,
+    /// The name of the one that keeps actors' state.
+    pub(super) for_actors: Option<String>,
+    /// As metadata lists them.
+    pub(super) listed: Vec<api::Component>,
+}
+
+/// What opening a component takes besides its file.
+#[derive(Debug)]
+pub(super) struct Opener<'a> {
+    pub(super) config: &'a Config,
+    pub(super) environment: &'a Environment,
+    pub(super) clock: Arc<dyn WallClock>,
+    pub(super) entropy: &'a Entropy,
+}
+
+impl Opener<'_> {
+    /// Opens all components of this host, in the order of their files.
+    ///
+    /// # Errors
+    /// Mistakes in files, or the first component that cannot be opened and is not
+    /// to be ignored; those opened before are closed by being dropped.
+    pub(super) async fn open_all(&self) -> Result<Opened, Error> {
+        let around = Surroundings {
+            app_id: self.config.app_id.as_str(),
+            environment: self.environment,
+            entropy: self.entropy,
+        };
+        let mut wanted = components::load(&self.config.resources, around)?;
+        if self.config.resources.is_empty() && self.config.role == Role::Standalone {
+            wanted.push(default_store());
+        }
+        let mut opened = Opened::default();
+        for component in wanted {
+            let ignore = component.ignore_errors;
+            match self.open(component, &mut opened).await {
+                Ok(()) => {}
+                Err(error) if ignore => {
+                    tracing::warn!("Ignoring error processing component: {error}");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        tracing::info!("All outstanding components processed");
+        Ok(opened)
+    }
+
+    async fn open(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
+        let context = Context {
+            name: component.name.clone(),
+            data: self.config.data_dir.clone(),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::new(self.entropy.child()),
+        };
+        let made =
+            state::open(&component.type_name, &component.version, &component.settings, context);
+        let store = match made.await {
+            Ok(made) => made.store,
+            Err(source) => {
+                return Err(Error::Component { component: Box::new(component), source });
+            }
+        };
+        let label = component.label();
+        let can = store.capabilities();
+        if is_for_actors(&component) {
+            let unfit = |reason| Error::Unfit {
+                place: component.place.clone(),
+                label: label.clone(),
+                reason,
+            };
+            if let Some(first) = &opened.for_actors {
+                return Err(unfit(format!(
+                    "cannot keep actors' state: {first} is already the actor state store, only one actor state store is allowed"
+                )));
+            }
+            if !can.holds_actors() {
+                let reason = "cannot keep actors' state: it has no ETags, transactions or fences";
+                return Err(unfit(reason.to_owned()));
+            }
+            opened.for_actors = Some(component.name.clone());
+            tracing::info!("Using '{}' as actor state store", component.name);
+        }
+        tracing::info!("Component loaded: {label}");
+        let version = if component.version.is_empty() { "v1" } else { &component.version };
+        let listed = api::Component::state(&component.name, &component.type_name, version, can);
+        opened.listed.push(listed);
+        opened.stores.insert(component.name, store);
+        Ok(())
+    }
+}
+
+fn default_store() -> Component {
+    Component {
+        name: DEFAULT_NAME.to_owned(),
+        type_name: DEFAULT_TYPE.to_owned(),
+        version: "v1".to_owned(),
+        ignore_errors: false,
+        settings: vec![(FOR_ACTORS.to_owned(), "true".to_owned())],
+        place: "default component".to_owned(),
+    }
+}
+
+fn is_for_actors(component: &Component) -> bool {
+    let is_on = |value: &str| {
+        matches!(
+            value.trim().to_ascii_lowercase().as_str(),
+            "true" | "yes" | "y" | "on" | "t" | "1"
+        )
+    };
+    component
+        .settings
+        .iter()
+        .any(|(name, value)| name.eq_ignore_ascii_case(FOR_ACTORS) && is_on(value))
+}

@@ -1,0 +1,102 @@
+//! Taking a host apart, in the one order that loses nothing.
+//!
+//! Health says no; placement makes tables without us; running turns end within
+//! their time, state is kept, the application is told; only then is ownership
+//! released. The doors close after that, because an application that finishes a
+//! turn still needs its state; then components, the last word to placement, the
+//! data folder, and whatever task is left. All of it within one limit; what does
+//! not end in time is named.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::Tasks;
+use odeon_blocks::embedded::EmbeddedDb;
+use odeon_runtime::Engine;
+use odeon_runtime::store::StateStore;
+use tokio::time::Instant;
+
+use crate::api::Health;
+
+/// How long a host that was told to stop at once waits for that answer to leave.
+pub const FORCED_STOP_DELAY: Duration = Duration::from_millis(100);
+
+/// What each step gets at least, when those before it have used up the limit.
+const STEP_MIN: Duration = Duration::from_millis(250);
+
+/// What health waits for from now on.
+const STOPPING: &str = "stopping";
+
+/// The parts of a host that runs, as far as stopping it concerns them.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) engine: Engine,
+    pub(crate) health: Health,
+    /// Listeners, connections and streams of workers.
+    pub(crate) doors: Tasks,
+    /// Engine and placement.
+    pub(crate) core: Tasks,
+    pub(crate) stores: Vec<Arc<dyn StateStore>>,
+    pub(crate) db: Option<EmbeddedDb>,
+    pub(crate) limit: Duration,
+}
+
+/// What had not ended in time, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overrun {
+    /// The limit.
+    pub limit: Duration,
+    /// One line for each that was left.
+    pub left: Vec<String>,
+}
+
+impl fmt::Display for Overrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not stopped within {:?}: {}", self.limit, self.left.join("; "))
+    }
+}
+
+impl std::error::Error for Overrun {}
+
+impl Running {
+    /// Stops in order.
+    ///
+    /// # Errors
+    /// [`Overrun`] with what had not ended in time; all steps were made nevertheless.
+    pub(crate) async fn stop(self) -> Result<(), Overrun> {
+        tracing::info!("Dapr is shutting down");
+        self.health.down(STOPPING);
+        let until = Instant::now() + self.limit;
+        let rest = || until.saturating_duration_since(Instant::now()).max(STEP_MIN);
+        let mut left = Vec::new();
+
+        if let Err(busy) = self.engine.leave(rest()).await {
+            left.push(format!("actors: {busy}"));
+        }
+        self.health.set_outbound(false);
+        if let Err(running) = self.doors.stop(rest()).await {
+            left.push(format!("front doors: {running}"));
+        }
+        for store in &self.stores {
+            match tokio::time::timeout(rest(), store.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => left.push(format!("a component did not close: {error}")),
+                Err(_) => left.push("a component did not close".to_owned()),
+            }
+        }
+        self.engine.farewell(rest()).await;
+        if let Err(running) = self.core.stop(rest()).await {
+            left.push(format!("engine and placement: {running}"));
+        }
+        if let Some(db) = &self.db {
+            match tokio::time::timeout(rest(), db.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => left.push(format!("the data folder did not close: {error}")),
+                Err(_) => left.push("the data folder did not close".to_owned()),
+            }
+        }
+        tracing::info!("Dapr runtime stopped");
+        if left.is_empty() { Ok(()) } else { Err(Overrun { limit: self.limit, left }) }
+    }
+}

@@ -40,6 +40,13 @@ pub struct Config {
     /// Default: no. `standalone` says yes: its only host is this very process, so the
     /// roster is cleared at the start and nobody is waited for.
     pub former_hosts_gone: bool,
+    /// The term to begin with when the ledger is empty.
+    ///
+    /// Default: 1. Whoever knows the time should give the seconds of the calendar: then a
+    /// placement whose ledger was lost begins above all terms it ever had, and no table can
+    /// bear the name of another. (A store's `FenceAhead` shows a higher term, never an equal
+    /// one.)
+    pub first_term: u64,
     /// Messages that wait on a connection in each direction; a host that lets this many
     /// gather is disconnected, and reports again when it reads again.
     ///
@@ -65,6 +72,7 @@ impl Default for Config {
             expiry_window: Duration::from_millis(50),
             chain_max: 8,
             former_hosts_gone: false,
+            first_term: 1,
             queue: 1024,
             backlog: 64,
             save_retry: Duration::from_millis(500),
@@ -101,6 +109,9 @@ impl Config {
         if self.chain_max < 2 {
             return wrong("chain_max", "at least 2");
         }
+        if self.first_term == 0 {
+            return wrong("first_term", "at least 1");
+        }
         if self.queue == 0 {
             return wrong("queue", "at least 1");
         }
@@ -125,6 +136,7 @@ mod tests {
             (Config { lease: Duration::ZERO, ..good.clone() }, "lease"),
             (Config { window: Duration::from_secs(1), ..good.clone() }, "window"),
             (Config { chain_max: 1, ..good.clone() }, "chain_max"),
+            (Config { first_term: 0, ..good.clone() }, "first_term"),
             (Config { queue: 0, ..good.clone() }, "queue"),
             (Config { backlog: 0, ..good }, "backlog"),
         ] {

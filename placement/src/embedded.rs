@@ -1,8 +1,8 @@
 //! The shell for one process: runs the core with one ledger and in-process streams.
 //!
 //! One task waits for streams, the ledger and the clock, asks the core and does what
-//! it says. It decides nothing; `core` does. Hosts on other machines come through a
-//! listener that uses the same [`Handle::connect`].
+//! it says. It decides nothing; `core` does. What others see of it is in `handle`; a
+//! listener for hosts on other machines would use the same [`Handle::connect`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,65 +13,22 @@ use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{self, BoxStream, SelectAll};
 use tokio::sync::{mpsc, watch};
 
-use odeon_base::{ActorId, LeaseClock, TaskKind, Tasks};
-use odeon_ring::{ToHost, ToPlacement, TypeKey};
+use odeon_base::{LeaseClock, TaskKind, Tasks};
+use odeon_ring::{ToHost, ToPlacement};
 
 use crate::config::Config;
-use crate::core::{Action, Connection, Core, Event, HostPhase, Owner, Role, Snapshot};
+use crate::core::{Action, Connection, Core, Event};
 use crate::error::Error;
+use crate::handle::{Arrival, Handle, Published};
 use crate::ledger::{Ledger, LedgerError};
 use crate::record::{Record, Roster};
 
 /// What a stream brings; nothing more when it has ended.
 type Inbound = BoxStream<'static, (Connection, Option<ToPlacement>)>;
 
-/// A host's two ends of a stream.
-type Pair = (mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>);
-
 /// Placement in one process.
 #[derive(Debug)]
 pub struct Embedded;
-
-/// Speaks to a running placement. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    published: watch::Receiver<Published>,
-    arrivals: mpsc::Sender<Arrival>,
-    queue: usize,
-}
-
-/// How placement is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// Whether it decides.
-    pub role: Role,
-    /// The leader's number.
-    pub term: u64,
-    /// Incarnations with a lease.
-    pub hosts: usize,
-    /// Incarnations that wait to be admitted.
-    pub joining: usize,
-    /// Types that have tables.
-    pub types: usize,
-    /// Types that are being handed over.
-    pub moving: usize,
-    /// Whether the ledger refused the latest record, so that nobody new is admitted.
-    pub is_ledger_failing: bool,
-    /// Whether the task that decides still runs.
-    pub is_running: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Published {
-    snapshot: Arc<Snapshot>,
-    is_ledger_failing: bool,
-}
-
-#[derive(Debug)]
-struct Arrival {
-    incoming: mpsc::Receiver<ToPlacement>,
-    outgoing: mpsc::Sender<ToHost>,
-}
 
 impl Embedded {
     /// Raises the term, durably, and starts the one task that decides.
@@ -89,7 +46,7 @@ impl Embedded {
         tasks: &Tasks,
     ) -> Result<Handle, Error> {
         config.check()?;
-        let (term, roster) = Self::take_term(&*ledger).await?;
+        let (term, roster) = Self::take_term(&*ledger, config.first_term).await?;
         tracing::info!(term, roster = roster.as_ref().map(Roster::len), "placement takes its term");
         let core = Core::new(config.clone());
         let (publish, published) = watch::channel(Published {
@@ -120,71 +77,22 @@ impl Embedded {
                 () = shell.run(Event::Elected { term, roster }, arriving) => {}
             }
         });
-        Ok(Handle { published, arrivals, queue })
+        Ok(Handle::new(published, arrivals, queue))
     }
 
     /// The term is on disk before anything is granted under it.
-    async fn take_term(ledger: &dyn Ledger) -> Result<(u64, Option<Roster>), Error> {
-        let Record { term, roster } = ledger.load().await?.unwrap_or_default();
-        let term = term.checked_add(1).ok_or(Error::TermExhausted { term })?;
+    async fn take_term(
+        ledger: &dyn Ledger,
+        first_term: u64,
+    ) -> Result<(u64, Option<Roster>), Error> {
+        let (term, roster) = match ledger.load().await? {
+            None => (first_term, None),
+            Some(Record { term, roster }) => {
+                (term.checked_add(1).ok_or(Error::TermExhausted { term })?, roster)
+            }
+        };
         ledger.save(Record { term, roster: roster.clone() }).await?;
         Ok((term, roster))
-    }
-}
-
-impl Handle {
-    /// Opens a stream within the process: where a host sends, and where it hears.
-    ///
-    /// A stream that cannot be taken in is closed from the start, as one that broke at
-    /// once. A host that reads slower than placement writes is disconnected likewise;
-    /// it connects again and reports.
-    #[must_use]
-    pub fn connect(&self) -> Pair {
-        let (to_placement, incoming) = mpsc::channel(self.queue);
-        let (outgoing, from_placement) = mpsc::channel(self.queue);
-        // Refused with a full backlog or after the end: both its ends are dropped here.
-        let _ = self.arrivals.try_send(Arrival { incoming, outgoing });
-        (to_placement, from_placement)
-    }
-
-    /// Who owns an actor, by the newest published table; `None` while nobody offers the type.
-    #[must_use]
-    pub fn owner(&self, key: &TypeKey, id: &ActorId) -> Option<Owner> {
-        self.tables().owner(key, id)
-    }
-
-    /// All that placement publishes: hosts, tables and marks.
-    #[must_use]
-    pub fn tables(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.published.borrow().snapshot)
-    }
-
-    /// How placement is.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let Published { snapshot, is_ledger_failing } = self.published.borrow().clone();
-        let joining = snapshot.hosts.values().filter(|host| host.phase == HostPhase::Joining);
-        let joining = joining.count();
-        Status {
-            role: snapshot.role,
-            term: snapshot.term,
-            hosts: snapshot.hosts.len() - joining,
-            joining,
-            types: snapshot.types.len(),
-            moving: snapshot.moving(),
-            is_ledger_failing,
-            is_running: !self.arrivals.is_closed(),
-        }
-    }
-
-    /// Waits until what is published satisfies `is_met`; `None` if placement ends before.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost when this is dropped.
-    pub async fn wait_for(&self, is_met: impl Fn(&Snapshot) -> bool) -> Option<Arc<Snapshot>> {
-        let mut published = self.published.clone();
-        let met = published.wait_for(|published| is_met(&published.snapshot)).await.ok()?;
-        Some(Arc::clone(&met.snapshot))
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use odeon_base::clock::TokioClock;
-use odeon_base::{ActorType, AppId, HostName, Incarnation, Namespace};
-use odeon_ring::{Gate, Join, Member, Policy, TypeOffer};
+use odeon_base::{ActorId, ActorType, AppId, HostName, Incarnation, Namespace};
+use odeon_ring::{Gate, Join, Member, Policy, TypeKey, TypeOffer};
 
 use super::*;
+use crate::core::Role;
 use crate::ledger::{LedgerError, MemoryLedger};
 
 fn key() -> TypeKey {
@@ -137,7 +138,7 @@ async fn a_failing_ledger_admits_nobody_and_renews_the_others() {
     ledger.is_failing.store(true, Ordering::SeqCst);
     let (to_other, mut from_other) = handle.connect();
     to_other.send(join(8)).await.unwrap();
-    handle.published.clone().wait_for(|published| published.is_ledger_failing).await.unwrap();
+    handle.wait_for_status(|status| status.is_ledger_failing).await.unwrap();
     to.send(ToPlacement::Renew { incarnation: Incarnation(7), seq: 3 }).await.unwrap();
     while !matches!(from.recv().await.unwrap(), ToHost::Lease { seq: 3, .. }) {}
     assert!(from_other.try_recv().is_err());

@@ -102,9 +102,12 @@ pub struct TypeReport {
 /// From a host to placement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToPlacement {
-    /// Wants to be taken in.
+    /// Wants to be taken in; from one who is in already, all that it offers, said once more.
     Join(Join),
     /// First on a stream of a host that had a lease before.
+    ///
+    /// Its `Join` of the same incarnation follows, and its `Leave` if it is on its way out:
+    /// a leader that lost its memory knows the host by nothing else, to others it is no news.
     Report {
         /// Who reports.
         incarnation: Incarnation,

@@ -235,14 +235,15 @@ impl Line {
 }
 
 /// The newest table that every incarnation in older ones has released, or is gone.
+///
+/// Taken a step at a time: once a table is committed, those who stood only before it are
+/// owed nothing and owe nothing, so they are not asked for later tables.
 fn released_by_all(chain: &Chain) -> Epoch {
-    let tables = chain.tables();
-    let mut base = tables[0].epoch();
-    let mut before: BTreeSet<Incarnation> = BTreeSet::new();
-    for pair in tables.windows(2) {
-        before.extend(pair[0].members().iter().map(|member| member.incarnation));
+    let mut base = chain.base().epoch();
+    for pair in chain.tables().windows(2) {
         let epoch = pair[1].epoch();
-        if !before.iter().all(|incarnation| chain.has_released(*incarnation, epoch)) {
+        let mut before = pair[0].members().iter();
+        if !before.all(|member| chain.has_released(member.incarnation, epoch)) {
             break;
         }
         base = epoch;

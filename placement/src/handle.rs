@@ -1,0 +1,139 @@
+//! How the rest of the process speaks to placement: streams in, published tables out.
+//!
+//! Queries are answered from what was published last and never wait for the task that
+//! decides. What that task does is in `embedded`; what it decides is in `core`.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use odeon_base::ActorId;
+use odeon_ring::{ToHost, ToPlacement, TypeKey};
+
+use crate::core::{HostPhase, Owner, Role, Snapshot};
+
+/// A host's two ends of a stream.
+type Pair = (mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>);
+
+/// Speaks to a running placement. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    published: watch::Receiver<Published>,
+    arrivals: mpsc::Sender<Arrival>,
+    queue: usize,
+}
+
+/// How placement is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Whether it decides.
+    pub role: Role,
+    /// The leader's number.
+    pub term: u64,
+    /// Incarnations with a lease.
+    pub hosts: usize,
+    /// Incarnations that wait to be admitted.
+    pub joining: usize,
+    /// Types that have tables.
+    pub types: usize,
+    /// Types that are being handed over.
+    pub moving: usize,
+    /// Whether the ledger refused the latest record, so that nobody new is admitted.
+    pub is_ledger_failing: bool,
+    /// Whether the task that decides still runs.
+    pub is_running: bool,
+}
+
+/// What the task shows to the outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) is_ledger_failing: bool,
+}
+
+/// Placement's two ends of a stream that a host opened.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) incoming: mpsc::Receiver<ToPlacement>,
+    pub(crate) outgoing: mpsc::Sender<ToHost>,
+}
+
+impl Handle {
+    /// A handle on a task that publishes here and takes streams from there, each with
+    /// room for `queue` messages either way.
+    pub(crate) fn new(
+        published: watch::Receiver<Published>,
+        arrivals: mpsc::Sender<Arrival>,
+        queue: usize,
+    ) -> Self {
+        Self { published, arrivals, queue }
+    }
+
+    /// Opens a stream within the process: where a host sends, and where it hears.
+    ///
+    /// A stream that cannot be taken in is closed from the start, as one that broke at
+    /// once. A host that reads slower than placement writes is disconnected likewise;
+    /// it connects again and reports.
+    #[must_use]
+    pub fn connect(&self) -> Pair {
+        let (to_placement, incoming) = mpsc::channel(self.queue);
+        let (outgoing, from_placement) = mpsc::channel(self.queue);
+        // Refused with a full backlog or after the end: both its ends are dropped here.
+        let _ = self.arrivals.try_send(Arrival { incoming, outgoing });
+        (to_placement, from_placement)
+    }
+
+    /// Who owns an actor, by the newest published table; `None` while nobody offers the type.
+    #[must_use]
+    pub fn owner(&self, key: &TypeKey, id: &ActorId) -> Option<Owner> {
+        self.tables().owner(key, id)
+    }
+
+    /// All that placement publishes: hosts, tables and marks.
+    #[must_use]
+    pub fn tables(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.published.borrow().snapshot)
+    }
+
+    /// How placement is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status_of(&self.published.borrow())
+    }
+
+    fn status_of(&self, published: &Published) -> Status {
+        let Published { snapshot, is_ledger_failing } = published;
+        let joining = snapshot.hosts.values().filter(|host| host.phase == HostPhase::Joining);
+        let joining = joining.count();
+        Status {
+            role: snapshot.role,
+            term: snapshot.term,
+            hosts: snapshot.hosts.len() - joining,
+            joining,
+            types: snapshot.types.len(),
+            moving: snapshot.moving(),
+            is_ledger_failing: *is_ledger_failing,
+            is_running: !self.arrivals.is_closed(),
+        }
+    }
+
+    /// Waits until placement is as wanted; `None` if it ends before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when this is dropped.
+    pub async fn wait_for_status(&self, is_met: impl Fn(&Status) -> bool) -> Option<Status> {
+        let mut published = self.published.clone();
+        let met = published.wait_for(|published| is_met(&self.status_of(published))).await.ok()?;
+        Some(self.status_of(&met))
+    }
+
+    /// Waits until what is published satisfies `is_met`; `None` if placement ends before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when this is dropped.
+    pub async fn wait_for(&self, is_met: impl Fn(&Snapshot) -> bool) -> Option<Arc<Snapshot>> {
+        let mut published = self.published.clone();
+        let met = published.wait_for(|published| is_met(&published.snapshot)).await.ok()?;
+        Some(Arc::clone(&met.snapshot))
+    }
+}

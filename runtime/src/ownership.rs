@@ -47,7 +47,7 @@ enum Life {
     Joining { incarnation: Incarnation, sent: Duration },
     /// Holds one.
     Live(Live),
-    /// Said farewell; nothing follows.
+    /// Has left for good; nothing follows.
     Gone,
 }
 
@@ -62,6 +62,12 @@ struct Live {
     /// Renewals that have no answer yet.
     pending: BTreeMap<u64, Duration>,
     is_leaving: bool,
+}
+
+impl Live {
+    fn has_lapsed(&self, now: Duration) -> bool {
+        now.saturating_sub(self.from) >= self.lease.mul_f64(CUT)
+    }
 }
 
 /// What is known of one type.
@@ -134,14 +140,22 @@ impl Ownership {
         match &self.life {
             // Out | Joining -> Joining: the Join before may never have arrived.
             Life::Out | Life::Joining { .. } => vec![self.join(now, fresh)],
+            Life::Live(live) if live.has_lapsed(now) => self.tick(now, fresh),
             Life::Live(live) => {
                 let incarnation = live.incarnation;
+                // What was said while nobody listened is said again.
+                let wish = if live.is_leaving {
+                    ToPlacement::Leave { incarnation }
+                } else {
+                    ToPlacement::Offer { incarnation, types: self.placed_offers() }
+                };
                 let mut actions = vec![Action::Send(ToPlacement::Report {
                     incarnation,
                     lapsed: false,
                     types: self.reports(),
                 })];
                 actions.extend(self.renew(now));
+                actions.push(Action::Send(wish));
                 actions
             }
             Life::Gone => Vec::new(),
@@ -162,25 +176,27 @@ impl Ownership {
             ToHost::Lease { term, incarnation, seq, duration, drain_limit } => {
                 self.leased(term, incarnation, seq, duration, drain_limit, now)
             }
-            ToHost::Prepare { key, epoch, update, hash } if epoch.term >= self.term => {
+            ToHost::Prepare { key, .. } | ToHost::Commit { key, .. }
+                if key.namespace != self.identity.namespace =>
+            {
+                Vec::new()
+            }
+            // A term below the one that granted the lease: an old leader's late word.
+            ToHost::Prepare { epoch, .. } if epoch.term < self.term => Vec::new(),
+            ToHost::Prepare { key, epoch, update, hash } => {
                 self.prepared(&key, epoch, &update, hash)
             }
-            ToHost::Commit { key, marks, base } if base.term >= self.term || self.knows(&key) => {
+            // Marks are facts, whoever passes them on.
+            ToHost::Commit { key, marks, base } => {
                 let Some(known) = self.known.get_mut(&key.actor_type) else { return Vec::new() };
                 known.chain.commit(&marks, base);
                 vec![Action::Publish(key.actor_type)]
             }
-            // A term below the one that granted the lease: an old leader's late word.
-            ToHost::Prepare { .. } | ToHost::Commit { .. } => Vec::new(),
             ToHost::Expired { incarnation } if self.incarnation() == Some(incarnation) => {
                 self.lapse()
             }
             ToHost::Expired { .. } | ToHost::NotLeader { .. } => Vec::new(),
         }
-    }
-
-    fn knows(&self, key: &TypeKey) -> bool {
-        self.known.contains_key(&key.actor_type)
     }
 
     /// Time passed; `fresh` is a new random number, for when a new life begins.
@@ -198,9 +214,9 @@ impl Ownership {
             };
         };
         // Live, stopped -> out: at 0.9 L.
-        if now.saturating_sub(live.from) >= live.lease.mul_f64(CUT) {
+        if live.has_lapsed(now) {
             let mut actions = self.lapse();
-            if self.is_connected {
+            if self.is_connected && matches!(self.life, Life::Out) {
                 actions.push(self.join(now, fresh));
             }
             return actions;
@@ -219,6 +235,8 @@ impl Ownership {
                 let renewal = live.last_sent + live.lease / RENEWALS;
                 cut.min(renewal).saturating_sub(now)
             }
+            // Out, connected -> joining: at once.
+            Life::Out if self.is_connected => Duration::ZERO,
             Life::Out | Life::Joining { .. } | Life::Gone => Duration::from_secs(1),
         }
     }
@@ -279,17 +297,23 @@ impl Ownership {
                 }
                 actions
             }
-            Life::Out | Life::Joining { .. } | Life::Gone => vec![Action::Left],
+            // Out, joining -> gone: a lease that is granted now would find nobody.
+            Life::Out | Life::Joining { .. } => {
+                let mut actions = self.farewell();
+                actions.push(Action::Left);
+                actions
+            }
+            Life::Gone => vec![Action::Left],
         }
     }
 
-    /// Live -> Gone: it runs nothing and never will.
+    /// Any -> gone: it runs nothing and never will.
     pub(crate) fn farewell(&mut self) -> Vec<Action> {
         let actions = match &self.life {
-            Life::Live(live) => {
-                vec![Action::Send(ToPlacement::Farewell { incarnation: live.incarnation })]
+            Life::Live(Live { incarnation, .. }) | Life::Joining { incarnation, .. } => {
+                vec![Action::Send(ToPlacement::Farewell { incarnation: *incarnation })]
             }
-            Life::Out | Life::Joining { .. } | Life::Gone => Vec::new(),
+            Life::Out | Life::Gone => Vec::new(),
         };
         self.life = Life::Gone;
         actions
@@ -372,6 +396,10 @@ impl Ownership {
             }
             // Live, stopped -> Live: counted from that renewal's sending, never backwards.
             Life::Live(live) if live.incarnation == incarnation => {
+                if live.has_lapsed(now) {
+                    // A late grant revives nothing: its turns have lost their right already.
+                    return self.lapse();
+                }
                 let Some(sent) = live.pending.remove(&seq) else { return Vec::new() };
                 live.pending.retain(|earlier, _| *earlier > seq);
                 live.lease = lease;
@@ -382,7 +410,7 @@ impl Ownership {
             Life::Out | Life::Joining { .. } | Life::Live(_) | Life::Gone => return Vec::new(),
         };
         self.term = term;
-        if now.saturating_sub(from) >= lease.mul_f64(CUT) {
+        if matches!(&self.life, Life::Live(live) if live.has_lapsed(now)) {
             let mut late = self.lapse();
             late.splice(0..0, actions);
             return late;
@@ -419,34 +447,35 @@ impl Ownership {
         }
     }
 
+    /// Live -> out | gone. One that was leaving has nothing left to release.
     fn lapse(&mut self) -> Vec<Action> {
+        let was_leaving = matches!(&self.life, Life::Live(live) if live.is_leaving);
         self.previous = self.incarnation().or(self.previous);
-        self.life = Life::Out;
+        self.life = if was_leaving { Life::Gone } else { Life::Out };
         let mut actions = vec![Action::Lapse];
         actions.extend(self.known.keys().cloned().map(Action::Publish));
+        actions.extend(was_leaving.then_some(Action::Left));
         actions
     }
 
     fn prepared(&mut self, key: &TypeKey, epoch: Epoch, update: &Update, hash: u64) -> Vec<Action> {
         let actor_type = key.actor_type.clone();
-        let rings = &self.rings;
-        let known = self.known.entry(actor_type.clone()).or_insert_with(|| Known {
-            chain: Chain::new(rings),
+        let mut known = self.known.remove(&actor_type).unwrap_or_else(|| Known {
+            chain: Chain::new(&self.rings),
             released: None,
             drained: BTreeSet::new(),
         });
         let had: BTreeSet<Epoch> = known.chain.tables().iter().map(|table| table.epoch()).collect();
-        if known.chain.prepare(epoch, update, hash).is_err() {
-            return vec![Action::Send(ToPlacement::Resync { key: key.clone() })];
-        }
         let mut actions = vec![Action::Publish(actor_type.clone())];
-        if self.incarnation().is_some() {
-            let tables = self.known.get(&actor_type).map(|known| known.chain.tables());
-            for table in tables.unwrap_or_default() {
-                if !had.contains(&table.epoch()) {
-                    actions.push(Action::Drain(actor_type.clone(), table.epoch()));
-                }
-            }
+        if known.chain.prepare(epoch, update, hash).is_err() {
+            actions = vec![Action::Send(ToPlacement::Resync { key: key.clone() })];
+        } else if self.incarnation().is_some() {
+            let fresh = known.chain.tables().iter().filter(|table| !had.contains(&table.epoch()));
+            actions.extend(fresh.map(|table| Action::Drain(actor_type.clone(), table.epoch())));
+        }
+        // What was never prepared is not known, and not reported either.
+        if known.chain.newest().epoch() > Epoch::default() {
+            self.known.insert(actor_type, known);
         }
         actions
     }
@@ -470,3 +499,7 @@ impl Ownership {
         TypeKey { namespace: self.identity.namespace.clone(), actor_type: actor_type.clone() }
     }
 }
+
+#[cfg(test)]
+#[path = "ownership_tests.rs"]
+mod tests;

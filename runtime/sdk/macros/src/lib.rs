@@ -1,7 +1,7 @@
 //! The attribute that turns an impl block into an actor.
 //!
-//! It reads the block ([`model`], [`method`], [`options`]), says what is wrong
-//! with it in words and at the right place, and writes the glue ([`emit`]): a
+//! It reads the block (`model`, `method`, `options`), says what is wrong
+//! with it in words and at the right place, and writes the glue (`emit`): a
 //! struct per method, the dispatch by name, the typed client. It knows nothing
 //! of turns, state or the wire; the glue calls `odeon_sdk::macro_support` for
 //! all of that, which is the place to read on.

@@ -15,6 +15,7 @@ use odeon_runtime::Headers;
 use prost::Message as _;
 use proto::subscribe_actor_events_response_alpha1::ResponseType;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
@@ -23,7 +24,6 @@ use super::desk::Desk;
 use super::hosted::{Hosted, Offered, Question};
 use crate::error::Cause;
 use crate::remote::{self, Remote, Turns};
-use crate::wire;
 
 /// Answers on their way to the host; at the limit turns wait with theirs.
 const ANSWERS_MAX: usize = 1_024;
@@ -178,7 +178,7 @@ impl Session {
     }
 
     fn turn(&self, actor_type: &str, question: Question) {
-        let is_late = self.is_stopping && question.headers.get(wire::ACTOR_CHAIN).is_none();
+        let is_late = self.is_stopping && !is_inner(&question.headers);
         let (code, words) = match (self.types.get(actor_type), self.desk.seat()) {
             _ if is_late => (Code::Unavailable, "the worker is stopping".to_owned()),
             (None, _) => {
@@ -238,6 +238,12 @@ impl Session {
         let _ = tokio::time::timeout(CLOSE_MAX, closed).await;
         End::Stopped
     }
+}
+
+/// Whether another actor's turn waits for this call: the chain names more than the
+/// actor that is called.
+fn is_inner(headers: &Headers) -> bool {
+    remote::caller(headers, Instant::now()).chain.hops().len() > 1
 }
 
 /// What a reminder or timer was registered with: JSON, wrapped once more when it was

@@ -213,7 +213,9 @@ async fn it_stops_after_its_turns_and_refuses_new_ones_meanwhile() {
     // Until the worker has heard the stop it still takes turns.
     let refused = in_time(async {
         loop {
-            if let Err(refused) = line.turn("c3", "value", "").await {
+            let own = HashMap::from([("odeon-actor-chain".to_owned(), "03".to_owned())]);
+            line.ask_with("c3", "value", "", own).await;
+            if let (_, Err(refused)) = line.answer().await {
                 return refused;
             }
         }
@@ -221,7 +223,8 @@ async fn it_stops_after_its_turns_and_refuses_new_ones_meanwhile() {
     .await;
     assert_eq!(refused, (14, "the worker is stopping".to_owned()));
     // A turn that runs may wait for this call: it is let in.
-    let chain = HashMap::from([("odeon-actor-chain".to_owned(), "0000000000000001".to_owned())]);
+    let chain = "0000000000000001,0000000000000002".to_owned();
+    let chain = HashMap::from([("odeon-actor-chain".to_owned(), chain)]);
     let inner = line.ask_with("c1", "value", "", chain).await;
     assert_eq!(line.answer().await, (inner, Ok("2".to_owned())));
     scene.signs.open.notify_one();

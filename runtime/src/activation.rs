@@ -36,7 +36,7 @@ pub(crate) struct Hosting {
     pub(crate) view: Arc<ArcSwap<View>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) directory: Directory<Activation>,
-    pub(crate) turns: Option<Semaphore>,
+    pub(crate) turns: Option<Arc<Semaphore>>,
     /// Told when a running turn is cut.
     pub(crate) cuts: Notify,
     /// Told when an activation is over.
@@ -75,14 +75,26 @@ pub(crate) enum Cut {
     Fenced = 5,
 }
 
+/// How an activation stands to the actor's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It has not asked for it.
+    NotYet,
+    /// The store has recorded its fence.
+    Held,
+    /// A write of its own may land at any time, or its turn took too long: it neither
+    /// reads nor writes any more.
+    Lost,
+}
+
 /// What an activation keeps under its lock.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) mailbox: Mailbox,
     pub(crate) instance: Instance,
     pub(crate) fence: Fence,
-    /// The store has recorded `fence` for this actor.
-    pub(crate) is_claimed: bool,
+    /// How this activation stands to the actor's state.
+    pub(crate) claim: Claim,
     /// End of the last turn, on the lease clock in nanoseconds (DEA-1).
     pub(crate) last_used: u64,
     /// What was read and written, for types that keep it (ST-1). Absent is kept too.
@@ -100,10 +112,11 @@ impl Inner {
         }
     }
 
-    /// The memory comes back; a share is dropped.
-    pub(crate) fn give_back(&mut self, instance: Instance) {
-        if matches!(instance, Instance::Owned(_)) {
-            self.instance = instance;
+    /// The memory comes back. A share stays with the caller, and so does what nobody
+    /// will need again: users' code is not dropped under the lock.
+    pub(crate) fn give_back(&mut self, instance: &mut Instance) {
+        if matches!(instance, Instance::Owned(_)) && self.mailbox.phase() != Phase::Gone {
+            self.instance = std::mem::take(instance);
         }
     }
 }
@@ -129,7 +142,7 @@ impl Activation {
             mailbox: Mailbox::new(),
             instance: Instance::Remote,
             fence,
-            is_claimed: false,
+            claim: Claim::NotYet,
             last_used: hosting.core.lease.now(),
             cache: None,
         };
@@ -185,9 +198,24 @@ impl Activation {
             .compare_exchange(Cut::Not as u8, why as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if first {
-            self.event(|mailbox, _| mailbox.cut());
+            let (effects, memory) = self.with(|inner| {
+                let memory = (std::mem::take(&mut inner.instance), inner.cache.take());
+                (inner.mailbox.cut(), memory)
+            });
+            self.apply(effects);
             self.hosting.cuts.notify_waiters();
+            // Whoever still holds the activation does not hold its memory.
+            drop(memory);
         }
+    }
+
+    /// Takes the state away from this activation, for the rest of its life.
+    pub(crate) fn disown(&self) {
+        let cache = self.with(|inner| {
+            inner.claim = Claim::Lost;
+            inner.cache.take()
+        });
+        drop(cache);
     }
 
     /// A call arrives; when its turn begins at once, the memory comes with it.

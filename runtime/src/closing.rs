@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use odeon_base::TaskKind;
+use tokio::task::JoinHandle;
 
-use crate::activation::{Activation, Cut};
+use crate::activation::{Activation, Claim, Cut};
 use crate::mailbox::Why;
 use crate::seams::Instance;
 use crate::view::Route;
@@ -20,27 +21,41 @@ use crate::view::Route;
 /// How long an application may take to say goodbye (DEA-3).
 const GOODBYE_MAX: Duration = Duration::from_secs(10);
 
-/// Asks an activation to end: now if nothing runs, else after the running turn.
-pub(crate) fn close(activation: &Arc<Activation>, why: Why) {
-    if let Some(why) = activation.event(|mailbox, _| mailbox.close(why)) {
-        spawn(activation, why);
-    }
+/// Asks an activation to end: now if nothing runs, else after the running turn. What
+/// comes back is a goodbye that has begun; it goes on whether or not it is waited for.
+pub(crate) fn close(activation: &Arc<Activation>, why: Why) -> Option<JoinHandle<()>> {
+    let why = activation.event(|mailbox, _| mailbox.close(why))?;
+    spawn(activation, why)
 }
 
 /// Runs the goodbye that the mailbox asked for, as a task of the host.
-pub(crate) fn spawn(activation: &Arc<Activation>, why: Why) {
+pub(crate) fn spawn(activation: &Arc<Activation>, why: Why) -> Option<JoinHandle<()>> {
     if tokio::runtime::Handle::try_current().is_err() {
         // The runtime is being torn down around us: nobody is left to say goodbye to.
         activation.cut(Cut::Withdrawn);
-        return;
+        return None;
     }
     let tasks = &activation.hosting.core.tasks;
-    tasks.spawn(TaskKind::Drain, run(Arc::clone(activation), why));
+    Some(tasks.spawn(TaskKind::Drain, run(Arc::clone(activation), why)))
 }
 
 async fn run(activation: Arc<Activation>, why: Why) {
     let instance = activation.with(|inner| std::mem::take(&mut inner.instance));
-    goodbye(&activation, instance, why).await;
+    // Code of users, down to how their memory is dropped: whatever it does, life goes on.
+    let goodbye = AssertUnwindSafe(goodbye(&activation, instance, why)).catch_unwind();
+    let failure = match tokio::time::timeout(GOODBYE_MAX, goodbye).await {
+        Ok(Ok(())) => None,
+        Ok(Err(_)) => Some("panicked"),
+        Err(_) => Some("took longer than 10 s"),
+    };
+    if let Some(failure) = failure {
+        activation.hosting.counters.deactivation_failures.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            actor_type = %activation.actor.actor_type,
+            actor_id = %activation.actor.id,
+            "deactivation {failure}; the activation is gone all the same"
+        );
+    }
     let hosting = &activation.hosting;
     hosting.counters.deactivations.fetch_add(1, Ordering::Relaxed);
     let route =
@@ -53,30 +68,17 @@ async fn run(activation: Arc<Activation>, why: Why) {
         if let Some(fence) = next {
             inner.fence = fence;
         }
-        inner.is_claimed = false;
+        inner.claim = Claim::NotYet;
         inner.cache = None;
         inner.mailbox.closed(next.is_some(), &hosting.rules)
     });
     activation.apply(effects);
 }
 
-async fn goodbye(activation: &Arc<Activation>, instance: Instance, why: Why) {
+async fn goodbye(activation: &Activation, instance: Instance, why: Why) {
     if why == Why::Forget && !matches!(instance, Instance::Remote) {
         // What it holds was never committed: a goodbye could only write it.
         return;
     }
-    let hosting = &activation.hosting;
-    let goodbye = hosting.spec.behaviour.deactivate(&activation.actor, instance);
-    let caught = AssertUnwindSafe(goodbye).catch_unwind();
-    let failure = match tokio::time::timeout(GOODBYE_MAX, caught).await {
-        Ok(Ok(())) => return,
-        Ok(Err(_)) => "panicked",
-        Err(_) => "took longer than 10 s",
-    };
-    hosting.counters.deactivation_failures.fetch_add(1, Ordering::Relaxed);
-    tracing::warn!(
-        actor_type = %activation.actor.actor_type,
-        actor_id = %activation.actor.id,
-        "deactivation {failure}; the activation is gone all the same"
-    );
+    activation.hosting.spec.behaviour.deactivate(&activation.actor, instance).await;
 }

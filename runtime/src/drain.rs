@@ -4,6 +4,7 @@
 //! running turns may end within the type's drain time, then they are cut.
 
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -20,11 +21,18 @@ pub(crate) async fn behind_shut_gates(hosting: &Arc<Hosting>) {
     let limit = hosting.core.lease.drain_limit();
     let patience =
         if config.drain_rebalanced { config.drain_timeout.min(limit) } else { Duration::ZERO };
-    let is_behind = |activation: &Arc<Activation>| {
-        let view = hosting.view.load();
-        !matches!(view.route(config.placement, activation.actor.id.hash(), false), Route::Here(_))
-    };
     empty(hosting, is_behind, patience, Why::Moved).await;
+}
+
+/// Whether anything of a type is active behind a shut gate.
+pub(crate) fn is_any_behind(hosting: &Hosting) -> bool {
+    !there(hosting, is_behind).is_empty()
+}
+
+fn is_behind(activation: &Activation) -> bool {
+    let hosting = &activation.hosting;
+    let (view, hash) = (hosting.view.load(), activation.actor.id.hash());
+    !matches!(view.route(hosting.spec.config.placement, hash, false), Route::Here(_))
 }
 
 /// Ends all activations of a type.
@@ -34,14 +42,21 @@ pub(crate) async fn all(hosting: &Arc<Hosting>, patience: Duration, why: Why) {
 
 /// Drops all activations of a type at once, without a goodbye.
 pub(crate) fn cut_all(hosting: &Hosting, why: Cut) {
-    for activation in hosting.directory.collect(|_| true) {
+    for activation in there(hosting, |_| true) {
         activation.cut(why);
     }
 }
 
+/// Those in the directory. Whoever shuts something shuts it before he looks here, and
+/// whoever comes in looks again after: the fences keep both from missing the other.
+fn there(hosting: &Hosting, concerns: impl Fn(&Activation) -> bool) -> Vec<Arc<Activation>> {
+    fence(Ordering::SeqCst);
+    hosting.directory.collect(|activation| concerns(activation))
+}
+
 async fn empty(
     hosting: &Arc<Hosting>,
-    concerns: impl Fn(&Arc<Activation>) -> bool,
+    concerns: impl Fn(&Activation) -> bool,
     patience: Duration,
     why: Why,
 ) {
@@ -51,21 +66,27 @@ async fn empty(
         // Listen before looking, so that no end is missed in between.
         let mut gone = std::pin::pin!(hosting.gone.notified());
         gone.as_mut().enable();
-        let there = hosting.directory.collect(&concerns);
+        let there = there(hosting, &concerns);
         if there.is_empty() {
             return;
         }
         if Instant::now() >= until {
             there.iter().for_each(|activation| activation.cut(Cut::Drain));
+            tokio::task::yield_now().await;
             continue;
         }
-        futures::stream::iter(&there)
-            .for_each_concurrent(
-                at_once,
-                |activation| async move { closing::close(activation, why) },
-            )
-            .await;
-        // A call of a running turn may bring a new activation behind the gate.
-        let _ = tokio::time::timeout_at(until, gone).await;
+        let closing =
+            futures::stream::iter(there).for_each_concurrent(at_once, |activation| async move {
+                if let Some(goodbye) = closing::close(&activation, why) {
+                    // It goes on by itself; this only bounds how many do at once (DEA-8).
+                    let _ = goodbye.await;
+                }
+            });
+        let _ = tokio::time::timeout_at(until, async {
+            closing.await;
+            // A call of a running turn may bring a new activation behind the gate.
+            gone.await;
+        })
+        .await;
     }
 }

@@ -5,7 +5,7 @@
 //! for how it runs.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::config::{Config, TurnPolicy, TypeSpec};
 use crate::core::Core;
 use crate::drain;
 use crate::error::Error;
-use crate::execute::{self, Body, Detachable, Encoded, Native, NativeShared};
+use crate::execute::{self, Admitted, Body, Detachable, Encoded, Native, NativeShared};
 use crate::idle::Idle;
 use crate::invocation::{ActorRef, Invocation, Reply};
 use crate::lease::Lease;
@@ -155,7 +155,9 @@ impl Engine {
             notices,
             to_self: commands,
             connected,
+            unsent: VecDeque::new(),
             left: None,
+            said: None,
         };
         tasks.spawn(TaskKind::Membership, membership.run());
         let idle = Arc::clone(&inner.idle);
@@ -408,32 +410,72 @@ impl Engine {
     ) -> Result<B::Output, Error> {
         let core = &*self.inner.core;
         let path = Path { core, entry, idle: &self.inner.idle, actor, bytes };
-        let mut attempt = 0;
-        let (admitted, started) = loop {
-            let (admitted, started) = path.admit(&mut caller).await?;
-            if !admitted.activate {
-                break (admitted, started);
-            }
-            let made = Detachable::new(&core.tasks, execute::activate(admitted, caller.clone()));
-            match within(caller.deadline, made).await {
-                Some(Ok(admitted)) => break (admitted, started),
-                Some(Err(error)) => {
-                    let may_repeat = !matches!(error, Error::Activation { .. });
-                    if !(may_repeat
-                        && error.is_safe_to_retry()
-                        && attempt < core.config.attempts_max)
-                    {
-                        return Err(error);
-                    }
-                    tokio::time::sleep(router::retry_wait(core, attempt)).await;
-                    attempt += 1;
-                }
-                None => return Err(too_late(actor, Execution::None)),
-            }
+        let (admitted, started) = match path.admit(&mut caller).await {
+            Ok((admitted, started)) if admitted.is_ready() => (admitted, started),
+            // Rare, and kept out of the memory that every call takes.
+            other => Box::pin(self.prepare(&path, &mut caller, other)).await?,
         };
         let deadline = caller.deadline;
         let running = Detachable::new(&core.tasks, execute::turn(admitted, caller, started, body));
         within(deadline, running).await.unwrap_or_else(|| Err(too_late(actor, Execution::Maybe)))
+    }
+
+    /// Brings a call that has to wait for more than its place to the start of its turn;
+    /// nothing has begun meanwhile, so what is refused is sent again (RT-3).
+    async fn prepare(
+        &self,
+        path: &Path<'_>,
+        caller: &mut Caller,
+        first: Result<(Admitted, u64), Error>,
+    ) -> Result<(Admitted, u64), Error> {
+        let core = &*self.inner.core;
+        let (mut next, mut attempt) = (first, 0);
+        loop {
+            let prepared = match next {
+                Ok((admitted, started)) => {
+                    self.memory_and_limit(path, caller, admitted, started).await
+                }
+                Err(error) => Err(error),
+            };
+            match prepared {
+                // The gate may have shut, or the lease may stand still, since it was let in.
+                Ok((admitted, started)) => {
+                    if admitted.is_current(path, caller) {
+                        return Ok((admitted, started));
+                    }
+                }
+                Err(error @ (Error::Fenced { .. } | Error::AppLost { .. }))
+                    if error.is_safe_to_retry() && attempt < core.config.attempts_max =>
+                {
+                    tokio::time::sleep(router::retry_wait(core, attempt)).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+            next = path.admit(caller).await;
+        }
+    }
+
+    /// Makes the memory if need be, and waits for the limit of the whole type (TURN-8).
+    async fn memory_and_limit(
+        &self,
+        path: &Path<'_>,
+        caller: &Caller,
+        mut admitted: Admitted,
+        started: u64,
+    ) -> Result<(Admitted, u64), Error> {
+        let tasks = &self.inner.core.tasks;
+        let too_late = || too_late(path.actor, Execution::None);
+        if admitted.activate {
+            let made = Detachable::new(tasks, execute::activate(admitted, caller.clone()));
+            admitted = within(caller.deadline, made).await.unwrap_or_else(|| Err(too_late()))?;
+        }
+        // A turn that runs may wait for a call of its own chain.
+        if let Some(turns) = admitted.limit().filter(|_| caller.chain.hops().is_empty()) {
+            let permit = within(caller.deadline, turns.acquire_owned()).await;
+            admitted.permit = permit.ok_or_else(too_late)?.ok();
+        }
+        Ok((admitted, started))
     }
 
     /// Reads a key of an actor's state, whether or not the actor is active.
@@ -582,6 +624,10 @@ impl Engine {
     pub async fn farewell(&self, limit: Duration) {
         for policy in [Policy::Local, Policy::Holder] {
             for hosting in self.hostings(policy) {
+                // Calls that still come would keep bringing them back to life.
+                if let Some(entry) = self.inner.types.get(hosting.spec.actor_type.as_str()) {
+                    entry.withdraw(self.inner.core.lease.now());
+                }
                 drain::all(&hosting, limit, Why::Asked).await;
             }
         }

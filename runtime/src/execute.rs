@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use odeon_base::backoff::Backoff;
 use odeon_base::{Execution, TaskKind, Tasks};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::activation::{Activation, Cut};
 use crate::closing;
@@ -24,6 +25,7 @@ use crate::invocation::Reply;
 use crate::lease::nanos;
 use crate::mailbox::Why;
 use crate::metrics::Outcome;
+use crate::router::Path;
 use crate::seams::{Call, Instance, SharedWork, Work};
 use crate::sync::lock;
 use crate::turn::{Caller, Turn};
@@ -139,11 +141,32 @@ pub(crate) struct Admitted {
     instance: Instance,
     /// The memory has to be made first.
     pub(crate) activate: bool,
+    /// Its share in the limit of the whole type (TURN-8).
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Admitted {
     pub(crate) fn new(activation: Arc<Activation>, instance: Instance, activate: bool) -> Self {
-        Self { activation: Some(activation), instance, activate }
+        Self { activation: Some(activation), instance, activate, permit: None }
+    }
+
+    /// Whether the turn may begin with nothing more to wait for.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.activate && self.limit().is_none()
+    }
+
+    /// How many turns of the whole type may run, unless it has its share already.
+    pub(crate) fn limit(&self) -> Option<Arc<Semaphore>> {
+        let hosting = &self.activation.as_ref()?.hosting;
+        hosting.turns.clone().filter(|_| self.permit.is_none())
+    }
+
+    /// Whether the turn may still begin, after a wait.
+    pub(crate) fn is_current(&self, path: &Path<'_>, caller: &Caller) -> bool {
+        let now = path.core.lease.now();
+        self.activation.as_ref().is_some_and(|activation| {
+            activation.cut_reason() == Cut::Not && path.is_current(activation, caller, now)
+        })
     }
 }
 
@@ -159,9 +182,9 @@ impl Drop for Admitted {
 }
 
 /// Ends the turn: the memory goes back, or is forgotten; the next call is let in.
-fn end(activation: &Arc<Activation>, instance: Instance, now: u64, forget: Option<Why>) {
+fn end(activation: &Arc<Activation>, mut instance: Instance, now: u64, forget: Option<Why>) {
     let effects = activation.with(|inner| {
-        inner.give_back(instance);
+        inner.give_back(&mut instance);
         if let Some(why) = forget {
             inner.mailbox.note(why);
         }
@@ -204,7 +227,12 @@ pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<A
         }
         Ok(Ok(Err(error))) => error,
         Ok(Err(panic)) => panicked(&activation, &*panic),
-        Err(cut) => cut_error(&activation, cut),
+        Err(Cut::TooLong) => cut_error(&activation, Cut::TooLong, Execution::None),
+        // Something else than the actor is to blame: the call finds its way again.
+        Err(cut) => {
+            admitted.activation = None;
+            return Err(cut_error(&activation, cut, Execution::None));
+        }
     };
     admitted.activation = None;
     Err(not_made(&activation, error))
@@ -223,17 +251,11 @@ pub(crate) async fn turn<B: Body>(
     };
     let mut unfinished = Unfinished(Some(&activation));
     let mut instance = std::mem::take(&mut admitted.instance);
+    let _permit = admitted.permit.take();
     let hosting = &*activation.hosting;
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
     let ended = {
-        let work = async {
-            // The limit of the whole type (TURN-8); never closed, so it cannot fail.
-            let _permit = match &hosting.turns {
-                Some(turns) => turns.acquire().await.ok(),
-                None => None,
-            };
-            body.run(&mut instance, &turn, &activation).await
-        };
+        let work = async { body.run(&mut instance, &turn, &activation).await };
         until_cut(&activation, pin!(AssertUnwindSafe(work).catch_unwind())).await
     };
     let now = hosting.core.lease.now();
@@ -262,18 +284,15 @@ async fn make(activation: &Arc<Activation>, turn: &Turn) -> Result<Instance, Err
 /// The memory could not be made: nothing stays behind, who waits is told (ACT-3).
 fn not_made(activation: &Arc<Activation>, error: Error) -> Error {
     let actor = &activation.actor;
+    let (actor_type, id) = (actor.actor_type.clone(), actor.id.clone());
     let error = match error {
-        // Refused before anything began: the router sends the call again.
-        error @ (Error::Fenced { .. } | Error::LeaseLost { .. } | Error::Activation { .. }) => {
-            error
-        }
+        // Refused before anything began: the call is sent again.
+        Error::Fenced { .. } => Error::Fenced { actor_type, id, execution: Execution::None },
+        Error::LeaseLost { .. } => Error::LeaseLost { execution: Execution::None },
+        error @ Error::Activation { .. } => error,
         other => {
             blame(activation);
-            Error::Activation {
-                actor_type: actor.actor_type.clone(),
-                id: actor.id.clone(),
-                reason: other.to_string(),
-            }
+            Error::Activation { actor_type, id, reason: other.to_string() }
         }
     };
     activation.hosting.counters.activation_failures.fetch_add(1, Ordering::Relaxed);
@@ -354,25 +373,26 @@ fn judge<T>(
 ) -> (Result<T, Error>, Outcome) {
     let hosting = &activation.hosting;
     let cut = match &ended {
-        Err(Cut::TooLong) => {
-            activation.cut(Cut::TooLong);
-            Cut::TooLong
-        }
         Err(why) => *why,
         Ok(_) => activation.cut_reason(),
     };
+    if cut == Cut::TooLong {
+        // It may not write any more; the application is told goodbye before the actor
+        // lives again (TURN-5).
+        activation.disown();
+    }
     if cut != Cut::Not {
-        return (Err(cut_error(activation, cut)), Outcome::Cut);
+        return (Err(cut_error(activation, cut, Execution::Maybe)), Outcome::Cut);
     }
     if hosting.is_leased() && !hosting.core.lease.may_answer(now) {
         activation.cut(Cut::Lease);
-        return (Err(cut_error(activation, Cut::Lease)), Outcome::Cut);
+        return (Err(cut_error(activation, Cut::Lease, Execution::Maybe)), Outcome::Cut);
     }
     match ended {
         Ok(Ok(Ok(value))) => (Ok(value), Outcome::Done),
         Ok(Ok(Err(error))) => (Err(error), Outcome::Failed),
         Ok(Err(panic)) => (Err(panicked(activation, &*panic)), Outcome::Panicked),
-        Err(why) => (Err(cut_error(activation, why)), Outcome::Cut),
+        Err(why) => (Err(cut_error(activation, why, Execution::Maybe)), Outcome::Cut),
     }
 }
 
@@ -393,23 +413,23 @@ fn panicked(activation: &Activation, payload: &(dyn std::any::Any + Send)) -> Er
     }
 }
 
-fn cut_error(activation: &Activation, cut: Cut) -> Error {
+fn cut_error(activation: &Activation, cut: Cut, execution: Execution) -> Error {
     let actor_type = activation.actor.actor_type.clone();
     let id = activation.actor.id.clone();
     match cut {
-        Cut::Not | Cut::Lease => Error::LeaseLost { execution: Execution::Maybe },
-        Cut::Fenced => Error::Fenced { actor_type, id, execution: Execution::Maybe },
+        Cut::Not | Cut::Lease => Error::LeaseLost { execution },
+        Cut::Fenced => Error::Fenced { actor_type, id, execution },
         Cut::TooLong => {
             let limit = activation.hosting.spec.config.turn_max.unwrap_or(Duration::ZERO);
             Error::TurnTooLong { actor_type, id, limit }
         }
         Cut::Drain => Error::AppLost {
             reason: format!("actor '{actor_type}||{id}' moved before its turn ended"),
-            execution: Execution::Maybe,
+            execution,
         },
         Cut::Withdrawn => Error::AppLost {
             reason: "actor host disconnected before responding".to_owned(),
-            execution: Execution::Maybe,
+            execution,
         },
     }
 }

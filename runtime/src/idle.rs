@@ -18,6 +18,9 @@ use crate::lease::{Lease, nanos};
 use crate::mailbox::Why;
 use crate::sync::{Mutex, lock};
 
+/// Fewer entries than this are not worth a look.
+const SWEEP_MIN: usize = 1_024;
+
 #[derive(Debug)]
 struct Entry {
     due: u64,
@@ -44,10 +47,17 @@ impl Ord for Entry {
     }
 }
 
+#[derive(Debug, Default)]
+struct Heap {
+    entries: BinaryHeap<Reverse<Entry>>,
+    /// How many entries there may be before those of ended activations are looked for.
+    sweep_at: usize,
+}
+
 /// The activations by when they may have been idle for long enough.
 #[derive(Debug, Default)]
 pub(crate) struct Idle {
-    heap: Mutex<BinaryHeap<Reverse<Entry>>>,
+    heap: Mutex<Heap>,
     sooner: Notify,
 }
 
@@ -61,8 +71,14 @@ impl Idle {
 
     fn push(&self, due: u64, activation: Weak<Activation>) {
         let mut heap = lock(&self.heap);
-        let is_first = heap.peek().is_none_or(|first| due < first.0.due);
-        heap.push(Reverse(Entry { due, activation }));
+        if heap.entries.len() >= heap.sweep_at {
+            // An entry keeps the memory of its activation, which may have ended an hour
+            // before its time; at most half of them do.
+            heap.entries.retain(|entry| entry.0.activation.strong_count() > 0);
+            heap.sweep_at = (heap.entries.len() * 2).max(SWEEP_MIN);
+        }
+        let is_first = heap.entries.peek().is_none_or(|first| due < first.0.due);
+        heap.entries.push(Reverse(Entry { due, activation }));
         drop(heap);
         if is_first {
             self.sooner.notify_one();
@@ -86,7 +102,7 @@ impl Idle {
     fn sweep(&self, now: u64) -> Duration {
         loop {
             let mut heap = lock(&self.heap);
-            let due = match heap.peek() {
+            let due = match heap.entries.peek() {
                 None => return Duration::from_secs(3600),
                 Some(first) => first.0.due,
             };
@@ -94,7 +110,7 @@ impl Idle {
                 // A millisecond more: the timer may fire a trifle before the clock agrees.
                 return Duration::from_nanos(due - now) + Duration::from_millis(1);
             }
-            let entry = heap.pop();
+            let entry = heap.entries.pop();
             drop(heap);
             let Some(activation) = entry.and_then(|entry| entry.0.activation.upgrade()) else {
                 continue;

@@ -4,7 +4,7 @@
 //! core, and performs the actions in their order: the right to run turns is taken
 //! away before anything else is done about a lapse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,10 @@ use crate::types::Types;
 /// How long to wait before the next try to reach placement.
 const RECONNECT: Backoff =
     Backoff { first: Duration::from_millis(100), max: Duration::from_secs(2) };
+
+/// Messages that may wait for a stream; with more it is given up, and a new one begins
+/// with a report of everything.
+const UNSENT_MAX: usize = 4_096;
 
 /// Word from the engine.
 #[derive(Debug)]
@@ -49,26 +53,34 @@ pub(crate) struct Membership {
     pub(crate) notices: mpsc::Receiver<Notice>,
     pub(crate) to_self: mpsc::Sender<Command>,
     pub(crate) connected: tokio::sync::watch::Sender<bool>,
+    /// What placement is to be told, in order.
+    pub(crate) unsent: VecDeque<ToPlacement>,
+    /// Who waits for everything to be released.
     pub(crate) left: Option<oneshot::Sender<()>>,
+    /// Who waits for the farewell to be on its way.
+    pub(crate) said: Option<oneshot::Sender<()>>,
 }
 
 impl Membership {
     /// Runs until told to stop.
     pub(crate) async fn run(mut self) {
         let stop = self.core.tasks.stopping().clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.keep() => {}
+        }
+    }
+
+    async fn keep(&mut self) {
+        let link = Arc::clone(&self.link);
         let mut attempt = 0;
         loop {
-            let stream = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                stream = self.link.connect() => stream,
-            };
-            match stream {
+            // The lease goes on, and ends in its time, however long connecting takes.
+            match self.meanwhile(link.connect()).await {
                 Ok(stream) => {
                     attempt = 0;
-                    if self.serve(stream, &stop).await.is_break() {
-                        return;
-                    }
+                    self.serve(stream).await;
                     tracing::warn!(
                         "lost the connection to the placement service; the lease runs on"
                     );
@@ -77,98 +89,116 @@ impl Membership {
                     tracing::warn!("cannot reach the placement service: {reason}");
                 }
             }
-            self.ownership.disconnected();
-            self.connected.send_replace(false);
+            self.disconnected();
             let wait = RECONNECT.wait(attempt, self.core.entropy.fraction());
             attempt += 1;
-            if self.idle(wait, &stop).await.is_break() {
-                return;
+            self.meanwhile(tokio::time::sleep(wait)).await;
+        }
+    }
+
+    /// With placement, until the stream breaks.
+    async fn serve(&mut self, mut stream: PlacementStream) {
+        let fresh = self.fresh();
+        let actions = self.ownership.connected(self.now(), fresh);
+        self.connected.send_replace(true);
+        self.perform(actions);
+        // Time comes first: nothing that is heard late may hide that the lease has ended.
+        // What is to be said waits here while placement does not listen, so that a full
+        // stream holds up nothing else.
+        while self.unsent.len() <= UNSENT_MAX {
+            let wait = self.ownership.next_tick(self.now());
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(wait) => self.tick(),
+                room = stream.to.reserve(), if !self.unsent.is_empty() => {
+                    let Ok(room) = room else { return };
+                    if let Some(message) = self.unsent.pop_front() {
+                        room.send(message);
+                    }
+                    self.farewell_is_said();
+                }
+                message = stream.from.recv() => {
+                    let Some(message) = message else { return };
+                    let actions = self.ownership.received(message, self.now());
+                    self.perform(actions);
+                }
+                Some(command) = self.commands.recv() => self.command(command),
+                Some(notice) = self.notices.recv() => self.notice(notice),
             }
         }
     }
 
-    async fn serve(
-        &mut self,
-        mut stream: PlacementStream,
-        stop: &tokio_util::sync::CancellationToken,
-    ) -> std::ops::ControlFlow<()> {
-        use std::ops::ControlFlow::{Break, Continue};
-        let fresh = self.fresh();
-        let now = self.now();
-        let actions = self.ownership.connected(now, fresh);
-        self.connected.send_replace(true);
-        self.perform(actions, Some(&stream.to)).await;
+    /// Without placement, until `future` is ready: commands and time go on.
+    async fn meanwhile<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
         loop {
             let wait = self.ownership.next_tick(self.now());
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Break(()),
-                message = stream.from.recv() => {
-                    let Some(message) = message else { return Continue(()) };
-                    let actions = self.ownership.received(message, self.now());
-                    self.perform(actions, Some(&stream.to)).await;
-                }
-                Some(command) = self.commands.recv() => self.command(command, Some(&stream.to)).await,
-                Some(Notice::FenceAhead(term)) = self.notices.recv() => {
-                    let actions = self.ownership.fence_ahead(term);
-                    self.perform(actions, Some(&stream.to)).await;
-                }
-                () = tokio::time::sleep(wait) => self.tick(Some(&stream.to)).await,
+                () = tokio::time::sleep(wait) => self.tick(),
+                ready = &mut future => return ready,
+                Some(command) = self.commands.recv() => self.command(command),
             }
         }
     }
 
-    /// Without placement: the lease runs on and ends in its time.
-    async fn idle(
-        &mut self,
-        wait: Duration,
-        stop: &tokio_util::sync::CancellationToken,
-    ) -> std::ops::ControlFlow<()> {
-        let until = tokio::time::Instant::now() + wait;
-        loop {
-            let tick = self.ownership.next_tick(self.now());
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return std::ops::ControlFlow::Break(()),
-                () = tokio::time::sleep_until(until) => return std::ops::ControlFlow::Continue(()),
-                Some(command) = self.commands.recv() => self.command(command, None).await,
-                () = tokio::time::sleep(tick) => self.tick(None).await,
-            }
-        }
+    fn disconnected(&mut self) {
+        self.ownership.disconnected();
+        self.unsent.clear();
+        self.farewell_is_said();
+        self.connected.send_replace(false);
     }
 
-    async fn tick(&mut self, to: Option<&mpsc::Sender<ToPlacement>>) {
+    fn tick(&mut self) {
         let fresh = self.fresh();
         let actions = self.ownership.tick(self.now(), fresh);
-        self.perform(actions, to).await;
+        self.perform(actions);
     }
 
-    async fn command(&mut self, command: Command, to: Option<&mpsc::Sender<ToPlacement>>) {
+    fn notice(&mut self, notice: Notice) {
+        let Notice::FenceAhead(term) = notice;
+        let actions = self.ownership.fence_ahead(term);
+        self.perform(actions);
+    }
+
+    fn command(&mut self, command: Command) {
         let actions = match command {
             Command::Offer(offers) => self.ownership.offer(offers),
-            Command::Drained(actor_type, epoch) => self.ownership.drained(&actor_type, epoch),
+            Command::Drained(actor_type, epoch) => {
+                if !self.is_empty_behind(&actor_type, epoch) {
+                    return self.drain(actor_type, epoch);
+                }
+                self.ownership.drained(&actor_type, epoch)
+            }
             Command::Leave(left) => {
                 self.left = Some(left);
                 self.ownership.leave()
             }
             Command::Farewell(said) => {
-                let actions = self.ownership.farewell();
+                self.said = Some(said);
                 self.core.lease.end();
-                self.perform(actions, to).await;
-                let _ = said.send(());
-                return;
+                self.ownership.farewell()
             }
         };
-        self.perform(actions, to).await;
+        self.perform(actions);
+        self.farewell_is_said();
     }
 
-    async fn perform(&mut self, actions: Vec<Action>, to: Option<&mpsc::Sender<ToPlacement>>) {
+    /// Tells who waits for it that the farewell has been handed over, or cannot be.
+    fn farewell_is_said(&mut self) {
+        if self.unsent.is_empty()
+            && let Some(said) = self.said.take()
+        {
+            let _ = said.send(());
+        }
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
                 Action::Send(message) => {
-                    if let Some(to) = to {
-                        // A closed stream shows itself on its other end.
-                        let _ = to.send(message).await;
+                    if *self.connected.borrow() {
+                        self.unsent.push_back(message);
                     }
                 }
                 Action::Grant(grant) => self.core.lease.grant(grant),
@@ -186,16 +216,30 @@ impl Membership {
 
     fn lapse(&self) {
         self.core.lease.end();
-        tracing::warn!(
-            "the lease of this host ended; its activations are dropped and it joins anew"
-        );
+        tracing::warn!("the lease of this host ended; its activations are dropped");
         for entry in self.types.all() {
-            if let Some(hosting) = entry.hosting()
-                && hosting.is_leased()
-            {
-                drain::cut_all(&hosting, Cut::Lease);
+            // First nobody is let in any more, then who is in is cut: a call that comes
+            // in between sees the one or is seen by the other.
+            self.publish(&entry.actor_type);
+            for hosting in entry.hostings() {
+                if hosting.is_leased() {
+                    drain::cut_all(&hosting, Cut::Lease);
+                }
             }
         }
+    }
+
+    /// Shuts out the calls of running turns too, and looks whether one has slipped in
+    /// since the drain looked: what is released now may run elsewhere at once (O1).
+    fn is_empty_behind(&self, actor_type: &ActorType, epoch: Epoch) -> bool {
+        let Some(entry) = self.types.get(actor_type.as_str()) else { return true };
+        entry.publish(|view| view.released = view.released.max(Some(epoch)));
+        let is_empty = entry.hostings().iter().all(|hosting| !drain::is_any_behind(hosting));
+        if !is_empty {
+            // Turns that run may wait for calls behind the gate: let these in again.
+            self.publish(actor_type);
+        }
+        is_empty
     }
 
     fn publish(&self, actor_type: &ActorType) {
@@ -214,10 +258,12 @@ impl Membership {
     }
 
     fn drain(&self, actor_type: ActorType, epoch: Epoch) {
-        let hosting = self.types.get(actor_type.as_str()).and_then(|entry| entry.hosting());
+        // One that was replaced may still have turns to end.
+        let hostings =
+            self.types.get(actor_type.as_str()).map(|entry| entry.hostings()).unwrap_or_default();
         let to_self = self.to_self.clone();
         self.core.tasks.spawn(TaskKind::Drain, async move {
-            if let Some(hosting) = hosting {
+            for hosting in hostings {
                 drain::behind_shut_gates(&hosting).await;
             }
             let _ = to_self.send(Command::Drained(actor_type, epoch)).await;

@@ -6,7 +6,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
@@ -70,6 +70,7 @@ impl Path<'_> {
     /// # Cancel safety
     /// Nothing has begun; a place in the queue is given up.
     pub(crate) async fn admit(&self, caller: &mut Caller) -> Result<(Admitted, u64), Error> {
+        self.in_time(caller)?;
         // Most calls find their actor free: that way stays out of the waiting ones' memory.
         match self.step(caller)? {
             Step::Run(admitted, now) => Ok((admitted, now)),
@@ -92,6 +93,7 @@ impl Path<'_> {
             match step {
                 Step::Run(admitted, now) => return Ok((admitted, now)),
                 Step::Queue(activation, ticket, since) => {
+                    parked = None;
                     let place = Place::new(&activation, ticket);
                     let turned = self.wait(place, caller).await?;
                     let now = self.core.lease.now();
@@ -102,6 +104,7 @@ impl Path<'_> {
                         Turned::Failed(error) => return Err(error),
                     };
                     let admitted = Admitted::new(Arc::clone(&activation), instance, activate);
+                    self.in_time(caller)?;
                     if self.is_current(&activation, caller, now) {
                         return Ok((admitted, now));
                     }
@@ -192,7 +195,7 @@ impl Path<'_> {
     }
 
     /// Whether a turn of this activation may still begin, after a wait.
-    fn is_current(&self, activation: &Activation, caller: &Caller, now: u64) -> bool {
+    pub(crate) fn is_current(&self, activation: &Activation, caller: &Caller, now: u64) -> bool {
         let standing = self.entry.standing.load();
         matches!(
             self.look(&standing, caller, now),
@@ -224,6 +227,8 @@ impl Path<'_> {
         };
         let (activation, is_new) = hosting.directory.get_or_insert(&self.actor.id, fresh);
         if is_new {
+            // Beside the fence of who drains: this call looks at the tables once more.
+            fence(Ordering::SeqCst);
             self.idle.watch(&activation);
         }
         Ok(activation)
@@ -266,6 +271,14 @@ impl Path<'_> {
                 Park::Gate => Error::LeaseLost { execution: Execution::None },
                 Park::Host(_) => self.no_host(),
             }),
+        }
+    }
+
+    /// A call whose time is up is never begun (TURN-7).
+    fn in_time(&self, caller: &Caller) -> Result<(), Error> {
+        match caller.deadline {
+            Some(deadline) if deadline <= Instant::now() => Err(self.too_late()),
+            _ => Ok(()),
         }
     }
 

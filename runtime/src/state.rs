@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::{Execution, Fence};
 
-use crate::activation::{Activation, Cut};
+use crate::activation::{Activation, Claim, Cut};
 use crate::closing;
 use crate::error::Error;
 use crate::invocation::ActorRef;
@@ -72,26 +72,36 @@ impl Activation {
                 self.fenced(execution)
             }
             store::Error::Unknown { .. } => {
-                // The write may still land: the next turn must come with a higher fence.
-                closing::close(self, Why::Forget);
+                self.in_doubt();
                 Error::Store(error)
             }
             other => Error::Store(other),
         }
     }
 
+    /// A write may still land: whatever is read or written next must come with a higher
+    /// fence, so this activation does neither any more, and ends after its turn.
+    fn in_doubt(self: &Arc<Self>) {
+        self.disown();
+        let _ = closing::close(self, Why::Forget);
+    }
+
     /// Claims the state unless this activation has; `Activating` counts as not begun.
     async fn claim(self: &Arc<Self>) -> Result<(Arc<dyn StateStore>, Fence), Error> {
         let store = Arc::clone(self.usable_store()?);
-        let (fence, is_claimed) = self.with(|inner| (inner.fence, inner.is_claimed));
-        if !is_claimed {
-            store.claim(self.scope(), fence).await.map_err(|error| self.judge(error))?;
-            self.with(|inner| {
-                // A goodbye may have begun the next life meanwhile.
-                if inner.fence == fence {
-                    inner.is_claimed = true;
-                }
-            });
+        let (fence, claim) = self.with(|inner| (inner.fence, inner.claim));
+        match claim {
+            Claim::Held => {}
+            Claim::Lost => return Err(self.fenced(Execution::Maybe)),
+            Claim::NotYet => {
+                store.claim(self.scope(), fence).await.map_err(|error| self.judge(error))?;
+                self.with(|inner| {
+                    // A goodbye may have begun the next life meanwhile.
+                    if inner.fence == fence && inner.claim == Claim::NotYet {
+                        inner.claim = Claim::Held;
+                    }
+                });
+            }
         }
         Ok((store, fence))
     }
@@ -132,7 +142,7 @@ impl Activation {
     ) {
         if self.hosting.spec.config.cache {
             self.with(|inner| {
-                if inner.fence == fence {
+                if inner.fence == fence && inner.claim == Claim::Held {
                     inner.cache.get_or_insert_default().extend(read);
                 }
             });
@@ -152,7 +162,10 @@ impl Activation {
             changes.iter().map(|change| Arc::clone(change.name())).collect();
         let ops = changes.into_iter().map(|change| op(&scope, change)).collect();
         let transaction = Transaction { fence: Some((scope, fence)), ops };
-        store.transact(transaction).await.map_err(|error| self.judge(error))?;
+        let mut sent = Sent(Some(self));
+        let done = store.transact(transaction).await;
+        sent.0 = None;
+        done.map_err(|error| self.judge(error))?;
         if self.hosting.spec.config.cache {
             // The new ETags are the store's to know: read again when asked.
             self.with(|inner| {
@@ -218,6 +231,17 @@ impl Activation {
         }
         self.remember(fence, all.into_iter());
         Ok(())
+    }
+}
+
+/// A commit on its way; dropped before its answer came, its outcome is unknown.
+struct Sent<'a>(Option<&'a Arc<Activation>>);
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(activation) = self.0 {
+            activation.in_doubt();
+        }
     }
 }
 

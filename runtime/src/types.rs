@@ -4,7 +4,7 @@
 //! type is hosted here comes and goes inside of it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use odeon_base::ActorType;
@@ -17,7 +17,7 @@ use crate::core::Core;
 use crate::directory::Directory;
 use crate::mailbox::Rules;
 use crate::metrics::Counters;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, lock};
 use crate::view::View;
 
 /// Tables and hosting of a type at one moment.
@@ -40,6 +40,8 @@ pub(crate) struct TypeEntry {
     pub(crate) counters: Arc<Counters>,
     /// Told when the view or the hosting changed.
     pub(crate) changed: Notify,
+    /// Every hosting that may still have turns: the one that stands and those it replaced.
+    hostings: Mutex<Vec<Weak<Hosting>>>,
     type_hash: u64,
 }
 
@@ -56,12 +58,18 @@ impl TypeEntry {
             view: Arc::new(ArcSwap::from_pointee(view)),
             counters: Arc::default(),
             changed: Notify::new(),
+            hostings: Mutex::default(),
         }
     }
 
     /// How the type is hosted here, if it is.
     pub(crate) fn hosting(&self) -> Option<Arc<Hosting>> {
         self.standing.load().hosting.clone()
+    }
+
+    /// All hostings with activations left: a replaced one counts until its turns are over.
+    pub(crate) fn hostings(&self) -> Vec<Arc<Hosting>> {
+        lock(&self.hostings).iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Hosts the type here no longer; the hosting comes back, to be emptied.
@@ -85,7 +93,7 @@ impl TypeEntry {
 
     /// Hosts the type here from now on.
     pub(crate) fn host(&self, core: &Arc<Core>, spec: TypeSpec) {
-        let turns = spec.config.turns_max.map(|max| Semaphore::new(max as usize));
+        let turns = spec.config.turns_max.map(|max| Arc::new(Semaphore::new(max as usize)));
         let hosting = Hosting {
             core: Arc::clone(core),
             rules: Rules::new(&spec.config),
@@ -100,6 +108,11 @@ impl TypeEntry {
             spec,
         };
         let hosting = Arc::new(hosting);
+        {
+            let mut hostings = lock(&self.hostings);
+            hostings.retain(|earlier| earlier.strong_count() > 0);
+            hostings.push(Arc::downgrade(&hosting));
+        }
         self.change(|standing| standing.hosting = Some(Arc::clone(&hosting)));
     }
 

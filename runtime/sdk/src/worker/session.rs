@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_base::{Tasks, WallClock};
+use odeon_base::{Execution, Tasks, WallClock};
 use odeon_proto::dapr::runtime::v1 as proto;
 use odeon_runtime::Headers;
 use prost::Message as _;
@@ -94,13 +94,16 @@ async fn welcome(turns: &mut Turns) -> Result<(), Cause> {
         Some(proto::SubscribeActorEventsResponseAlpha1 {
             response_type: Some(ResponseType::InitialResponse(_)),
         }) => Ok(()),
-        Some(_) => Err(remote::cause(&tonic::Status::internal(
-            "the host asked before it had answered the introduction",
-        ))),
-        None => {
-            Err(remote::cause(&tonic::Status::unavailable("the host closed the stream at once")))
+        Some(_) => {
+            Err(never(Code::Internal, "the host asked before it had answered the introduction"))
         }
+        None => Err(never(Code::Unavailable, "the host closed the stream at once")),
     }
+}
+
+/// Why a stream never came to be.
+fn never(code: Code, words: &str) -> Cause {
+    Cause::Host { code, message: words.to_owned(), execution: Execution::None }
 }
 
 struct Session {

@@ -88,7 +88,7 @@ pub(crate) const STEPS: &[Step] = &[
         about: "the model tests again, with more cases",
         work: Work::Cargo {
             words: &["test", "--locked", "--workspace", "--lib", "--no-fail-fast", "--", "model"],
-            environment: &[("PROPTEST_CASES", "2000")],
+            environment: &[("PROPTEST_CASES", "20000")],
             has_tests: true,
             needs: None,
         },

@@ -157,6 +157,7 @@ pub async fn start(
         core,
         stores: opened.stores.into_values().collect(),
         db,
+        has_placement: config.placement,
         limit: config.shutdown_limit,
     };
     Ok(Host { addresses, engine, health, shutdown, running })

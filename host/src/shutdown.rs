@@ -39,6 +39,7 @@ pub(crate) struct Running {
     pub(crate) core: Tasks,
     pub(crate) stores: Vec<Arc<dyn StateStore>>,
     pub(crate) db: Option<EmbeddedDb>,
+    pub(crate) has_placement: bool,
     pub(crate) limit: Duration,
 }
 
@@ -71,7 +72,10 @@ impl Running {
         let rest = || until.saturating_duration_since(Instant::now()).max(STEP_MIN);
         let mut left = Vec::new();
 
-        if let Err(busy) = self.engine.leave(rest()).await {
+        // Without placement no actor was ever active, and nobody would let us go.
+        if self.has_placement
+            && let Err(busy) = self.engine.leave(rest()).await
+        {
             left.push(format!("actors: {busy}"));
         }
         self.health.set_outbound(false);
@@ -85,7 +89,9 @@ impl Running {
                 Err(_) => left.push("a component did not close".to_owned()),
             }
         }
-        self.engine.farewell(rest()).await;
+        if self.has_placement {
+            self.engine.farewell(rest()).await;
+        }
         if let Err(running) = self.core.stop(rest()).await {
             left.push(format!("engine and placement: {running}"));
         }

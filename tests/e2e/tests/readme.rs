@@ -20,7 +20,7 @@ fn commands(text: &str) -> Vec<(String, String)> {
             (true, "```") => inside = false,
             (true, line) => match line.strip_prefix("$ ") {
                 Some(command) => found.push((command.to_owned(), String::new())),
-                None => found.last_mut().unwrap().1.push_str(line),
+                None => found.last_mut().expect("an answer follows a command").1.push_str(line),
             },
             _ => {}
         }

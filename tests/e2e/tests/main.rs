@@ -1,0 +1,12 @@
+//! End to end: the `odeon` program as a person or a supervisor meets it.
+//!
+//! One file a subject; `shop` is what they share: a host with a worker that counts.
+
+mod durable;
+mod mistakes;
+mod python;
+mod readme;
+mod shop;
+mod start;
+mod stop;
+mod up;

@@ -1,0 +1,118 @@
+//! A standalone host under test: the `odeon` program on free ports.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::http::Client;
+use crate::process::Process;
+use crate::wait::until;
+use crate::{binaries, ports};
+
+/// How a host is started.
+#[derive(Debug, Clone)]
+pub struct NodeBuilder {
+    data: PathBuf,
+    http: u16,
+    grpc: u16,
+    metrics: u16,
+    words: Vec<String>,
+}
+
+impl NodeBuilder {
+    /// Its HTTP port, to use the same again.
+    #[must_use]
+    pub fn http_port(mut self, port: u16) -> Self {
+        self.http = port;
+        self
+    }
+
+    /// Its gRPC port, to use the same again.
+    #[must_use]
+    pub fn grpc_port(mut self, port: u16) -> Self {
+        self.grpc = port;
+        self
+    }
+
+    /// Further words of its command line.
+    #[must_use]
+    pub fn words(mut self, words: &[&str]) -> Self {
+        self.words.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
+    /// Starts it and waits until it is healthy.
+    ///
+    /// # Panics
+    /// When it does not become healthy.
+    pub async fn start(self) -> Node {
+        let mut node = self.spawn();
+        node.healthy().await;
+        node
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When the program cannot be built or started.
+    #[must_use]
+    pub fn spawn(self) -> Node {
+        let mut command = Command::new(binaries::odeon());
+        command
+            .arg("standalone")
+            .args(["--data-dir", &self.data.display().to_string()])
+            .args(["--dapr-http-port", &self.http.to_string()])
+            .args(["--dapr-grpc-port", &self.grpc.to_string()])
+            .args(["--metrics-port", &self.metrics.to_string()])
+            .args(&self.words)
+            .current_dir(std::env::temp_dir());
+        let process = Process::start(&mut command);
+        Node { process, http: self.http, grpc: self.grpc, metrics: self.metrics }
+    }
+}
+
+/// A running host.
+#[derive(Debug)]
+pub struct Node {
+    /// Its process.
+    pub process: Process,
+    /// Port of its HTTP API.
+    pub http: u16,
+    /// Port of its gRPC API.
+    pub grpc: u16,
+    /// Port of its metrics.
+    pub metrics: u16,
+}
+
+impl Node {
+    /// A host with its data in a folder, on free ports.
+    #[must_use]
+    pub fn builder(data: impl AsRef<Path>) -> NodeBuilder {
+        NodeBuilder {
+            data: data.as_ref().to_path_buf(),
+            http: ports::free(),
+            grpc: ports::free(),
+            metrics: ports::free(),
+            words: Vec::new(),
+        }
+    }
+
+    /// A client of its HTTP API.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.http)
+    }
+
+    /// Waits until it says that it is healthy.
+    ///
+    /// # Panics
+    /// When it does not, or ends.
+    pub async fn healthy(&mut self) {
+        self.process.line("dapr initialized. Status: Running.").await;
+        let client = self.client();
+        until("the host to be healthy", || async {
+            let answer = client.get("/v1.0/healthz").await.ok()?;
+            (answer.status == 204).then_some(())
+        })
+        .await;
+    }
+}

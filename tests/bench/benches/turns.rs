@@ -4,7 +4,12 @@
 //! polled by the caller, tokio's mpsc with oneshot, kameo and ractor. Three
 //! shapes: 10,000 actors and 64 callers, one actor and one caller, one hot actor
 //! and 64 callers. `cargo bench -p odeon-bench --bench turns`.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +22,9 @@ use odeon_bench::{Rates, human};
 use odeon_ring::change::Update;
 use odeon_ring::{Member, Rings, Table, TableData, ToHost, ToPlacement, TypeKey};
 use odeon_runtime::seams::{Behaviour, Call, Instance, PlacementLink, PlacementStream, Work};
-use odeon_runtime::{ActorRef, Caller, Config, Engine, Error, Reply, Seams, Turn, TypeConfig, TypeSpec};
+use odeon_runtime::{
+    ActorRef, Caller, Config, Engine, Error, Reply, Seams, Turn, TypeConfig, TypeSpec,
+};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -55,14 +62,18 @@ impl PlacementLink for Link {
                             for offer in types {
                                 n += 1;
                                 let epoch = Epoch { term: 1, n };
-                                let data = TableData { epoch, members: vec![member.clone().unwrap()] };
+                                let data =
+                                    TableData { epoch, members: vec![member.clone().unwrap()] };
                                 let hash = Table::from_data(&data, &Rings::default(), None).hash();
                                 let key = TypeKey {
                                     namespace: odeon_base::Namespace::default(),
                                     actor_type: offer.actor_type,
                                 };
                                 let update = Update::Chain { tables: vec![data], marks: [].into() };
-                                outbox.send(ToHost::Prepare { key, epoch, update, hash }).await.unwrap();
+                                outbox
+                                    .send(ToHost::Prepare { key, epoch, update, hash })
+                                    .await
+                                    .unwrap();
                             }
                         }
                         _ => {}
@@ -85,7 +96,12 @@ impl Behaviour for CounterBehaviour {
     fn activate<'a>(&'a self, _: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         Box::pin(async { Ok(Instance::Owned(Box::new(Counter { n: 0 }))) })
     }
-    fn invoke<'a>(&'a self, _: &'a mut Instance, _: &'a Turn, _: Call) -> BoxFuture<'a, Result<Reply, Error>> {
+    fn invoke<'a>(
+        &'a self,
+        _: &'a mut Instance,
+        _: &'a Turn,
+        _: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
         Box::pin(async { Ok(Reply::default()) })
     }
     fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
@@ -139,7 +155,9 @@ where
 
 async fn shape(name: &str, actors: usize, callers: usize) {
     let engine = engine().await;
-    let ids: Vec<_> = (0..actors).map(|n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap()).collect();
+    let ids: Vec<_> = (0..actors)
+        .map(|n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap())
+        .collect();
     let targets: Arc<Vec<_>> = Arc::new(ids.iter().map(|id| engine.target(id)).collect());
     let locks: Arc<Vec<_>> = Arc::new((0..actors).map(|_| Mutex::new(0_u64)).collect());
     let queues: Arc<Vec<mpsc::Sender<(u64, oneshot::Sender<u64>)>>> = Arc::new(
@@ -157,7 +175,11 @@ async fn shape(name: &str, actors: usize, callers: usize) {
             })
             .collect(),
     );
-    let kameos: Arc<Vec<_>> = Arc::new((0..actors).map(|_| <KameoCounter as kameo::actor::Spawn>::spawn(KameoCounter(0))).collect());
+    let kameos: Arc<Vec<_>> = Arc::new(
+        (0..actors)
+            .map(|_| <KameoCounter as kameo::actor::Spawn>::spawn(KameoCounter(0)))
+            .collect(),
+    );
     let mut ractors = Vec::new();
     for _ in 0..actors {
         ractors.push(ractor::Actor::spawn(None, RactorCounter, ()).await.unwrap().0);
@@ -167,23 +189,73 @@ async fn shape(name: &str, actors: usize, callers: usize) {
     for n in 0..=ROUNDS {
         let mut results = Vec::new();
         let (e, t) = (engine.clone(), Arc::clone(&targets));
-        results.push(round(actors, callers, move |at| { let (e, t) = (e.clone(), t.clone()); async move { e.run::<Counter, _>(&t[at], Caller::default(), Add(1)).await.unwrap(); } }).await);
+        results.push(
+            round(actors, callers, move |at| {
+                let (e, t) = (e.clone(), t.clone());
+                async move {
+                    e.run::<Counter, _>(&t[at], Caller::default(), Add(1)).await.unwrap();
+                }
+            })
+            .await,
+        );
         let l = Arc::clone(&locks);
-        results.push(round(actors, callers, move |at| { let l = l.clone(); async move { *l[at].lock().await += 1; } }).await);
+        results.push(
+            round(actors, callers, move |at| {
+                let l = l.clone();
+                async move {
+                    *l[at].lock().await += 1;
+                }
+            })
+            .await,
+        );
         let q = Arc::clone(&queues);
-        results.push(round(actors, callers, move |at| { let q = q.clone(); async move { let (tx, rx) = oneshot::channel(); q[at].send((1, tx)).await.unwrap(); rx.await.unwrap(); } }).await);
+        results.push(
+            round(actors, callers, move |at| {
+                let q = q.clone();
+                async move {
+                    let (tx, rx) = oneshot::channel();
+                    q[at].send((1, tx)).await.unwrap();
+                    rx.await.unwrap();
+                }
+            })
+            .await,
+        );
         let k = Arc::clone(&kameos);
-        results.push(round(actors, callers, move |at| { let k = k.clone(); async move { k[at].ask(KameoAdd(1)).await.unwrap(); } }).await);
+        results.push(
+            round(actors, callers, move |at| {
+                let k = k.clone();
+                async move {
+                    k[at].ask(KameoAdd(1)).await.unwrap();
+                }
+            })
+            .await,
+        );
         let r = Arc::clone(&ractors);
-        results.push(round(actors, callers, move |at| { let r = r.clone(); async move { ractor::call!(r[at], RactorMsg::Add, 1).unwrap(); } }).await);
+        results.push(
+            round(actors, callers, move |at| {
+                let r = r.clone();
+                async move {
+                    ractor::call!(r[at], RactorMsg::Add, 1).unwrap();
+                }
+            })
+            .await,
+        );
         if n > 0 {
-            results.iter().zip(&mut rates).for_each(|((calls, took), rates)| rates.push(*calls, *took));
+            results
+                .iter()
+                .zip(&mut rates)
+                .for_each(|((calls, took), rates)| rates.push(*calls, *took));
         }
     }
     let ours = rates[0].median();
     println!("{name}: odeon {}", human(ours));
-    for (other, rates) in ["turn lock", "mpsc + oneshot", "kameo", "ractor"].iter().zip(&rates[1..]) {
-        println!("  against {other:15} {:>8}  ratio {:.2}", human(rates.median()), ours / rates.median());
+    for (other, rates) in ["turn lock", "mpsc + oneshot", "kameo", "ractor"].iter().zip(&rates[1..])
+    {
+        println!(
+            "  against {other:15} {:>8}  ratio {:.2}",
+            human(rates.median()),
+            ours / rates.median()
+        );
     }
 }
 
@@ -206,10 +278,19 @@ impl ractor::Actor for RactorCounter {
     type Msg = RactorMsg;
     type State = u64;
     type Arguments = ();
-    async fn pre_start(&self, _: ractor::ActorRef<RactorMsg>, (): ()) -> Result<u64, ractor::ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        _: ractor::ActorRef<RactorMsg>,
+        (): (),
+    ) -> Result<u64, ractor::ActorProcessingErr> {
         Ok(0)
     }
-    async fn handle(&self, _: ractor::ActorRef<RactorMsg>, msg: RactorMsg, n: &mut u64) -> Result<(), ractor::ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ractor::ActorRef<RactorMsg>,
+        msg: RactorMsg,
+        n: &mut u64,
+    ) -> Result<(), ractor::ActorProcessingErr> {
         let RactorMsg::Add(by, reply) = msg;
         *n += by;
         let _ = reply.send(*n);
@@ -218,7 +299,8 @@ impl ractor::Actor for RactorCounter {
 }
 
 async fn engine() -> Engine {
-    let config = Config::new(AppId::parse("bench").unwrap(), HostName::parse("127.0.0.1:1").unwrap());
+    let config =
+        Config::new(AppId::parse("bench").unwrap(), HostName::parse("127.0.0.1:1").unwrap());
     let seams = Seams {
         placement: Arc::new(Link),
         lease: Arc::new(SystemClock),
@@ -238,7 +320,8 @@ async fn engine() -> Engine {
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if std::env::args().any(|arg| arg == "--only-ours") {
         // For a profiler: one caller, one actor, ten seconds.
         return runtime.block_on(async {

@@ -19,8 +19,8 @@ use odeon_runtime::store::{
     StateStore, Transaction,
 };
 
+use super::factory::{Factory, Opened};
 use super::keys;
-use super::registry::{Factory, Opened};
 
 /// Most expired rows that one write removes on its way.
 const SWEEP_MAX: usize = 64;

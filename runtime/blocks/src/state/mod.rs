@@ -7,6 +7,7 @@
 //! [`handle`] how it is called from inside; a component never knows who asks. To add one: a file here, its line in the list, its `mod` line below.
 
 pub mod actor;
+pub mod factory;
 pub mod handle;
 pub mod keys;
 pub mod memory;
@@ -16,6 +17,7 @@ pub mod row;
 pub mod sled;
 
 pub use actor::StateActor;
+pub use factory::{Context, Factory, Opened};
 pub use handle::StateHandle;
+pub use registry::{FACTORIES, open};
 pub use request::Prefixes;
-pub use registry::{Context, FACTORIES, Factory, Opened, open};

@@ -22,8 +22,8 @@ use odeon_runtime::store::{
     StateStore, Transaction,
 };
 
+use super::factory::{Context, Factory, Opened};
 use super::keys;
-use super::registry::{Context, Factory, Opened};
 use super::row::{Body, PIECE_BYTES, Row, from_millis, to_millis};
 use crate::OpenError;
 use crate::embedded::{Config, EmbeddedDb, Glance, View, unavailable};

@@ -1,20 +1,23 @@
 //! The shop as a worker: a process without a port that runs the shop's actors for
 //! the host beside it.
 //!
-//! It connects to the host's gRPC port, offers the three actor types, puts the
-//! first goods on the shelf and serves until Ctrl-C or SIGTERM. A host that goes
-//! away is tried again until it is back.
+//! It connects to the host's gRPC port, offers the goods, puts the first of them on
+//! the shelf, offers baskets and orders, and serves until Ctrl-C or SIGTERM. A host
+//! that goes away is tried again until it is back.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Parser;
+use futures::FutureExt as _;
 use odeon_eshop::seed::{GOODS, seed};
 use odeon_eshop::{BasketActor, GoodsActor, OrderActor};
 use odeon_sdk::{Client, Result, Worker};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Between tries to put the first goods on the shelf.
-const SEED_AGAIN: Duration = Duration::from_millis(500);
+const SEED_AGAIN: Duration = Duration::from_millis(100);
 
 /// A shop whose baskets, goods and orders are actors.
 #[derive(Debug, Parser)]
@@ -27,40 +30,59 @@ struct Flags {
     dapr_api_token: Option<String>,
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let flags = Flags::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-
-    let host = format!("http://127.0.0.1:{}", flags.dapr_grpc_port);
-    let mut client = Client::connect(&host)?;
-    let mut worker =
-        Worker::connect(&host).actor::<BasketActor>().actor::<GoodsActor>().actor::<OrderActor>();
-    if let Some(token) = flags.dapr_api_token {
-        client = client.with_api_token(&token)?;
-        worker = worker.api_token(token);
+impl Flags {
+    fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.dapr_grpc_port)
     }
-    tokio::select! {
-        ended = worker.run(told_to_stop()) => ended,
-        never = open(&client) => never,
+
+    fn client(&self) -> Result<Client> {
+        let client = Client::connect(&self.address())?;
+        match &self.dapr_api_token {
+            Some(token) => client.with_api_token(token),
+            None => Ok(client),
+        }
+    }
+
+    fn worker(&self) -> Worker {
+        let worker = Worker::connect(self.address());
+        match &self.dapr_api_token {
+            Some(token) => worker.api_token(token),
+            None => worker,
+        }
     }
 }
 
-/// Opens the shop, however long that takes, and then leaves it open.
-async fn open(client: &Client) -> Result<()> {
+#[tokio::main]
+async fn main() -> Result<()> {
+    let flags = Flags::parse();
+    log();
+    let (client, stop) = (flags.client()?, told_to_stop().shared());
+    let goods = flags.worker().actor::<GoodsActor>().run(stop.clone());
+    let counter = flags.worker().actor::<BasketActor>().actor::<OrderActor>();
+    // Whoever waits until the host lists all three types finds the shelf filled.
+    let counter = async {
+        tokio::select! {
+            () = open(&client) => counter.run(stop.clone()).await,
+            () = stop.clone() => Ok(()),
+        }
+    };
+    tokio::try_join!(goods, counter)?;
+    Ok(())
+}
+
+/// Fills the shelf, however long that takes: the host may not be there yet.
+async fn open(client: &Client) {
     while let Err(error) = seed(client).await {
-        tracing::info!("the shelf is not filled yet: {}; trying again", error.report());
+        tracing::debug!("the shelf is not filled yet: {}; trying again", error.report());
         tokio::time::sleep(SEED_AGAIN).await;
     }
     say(&format!("eshop is open: {} kinds of goods on the shelf", GOODS.len()));
-    std::future::pending().await
 }
 
 /// Completes when the process is to end.
 async fn told_to_stop() {
     let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        match signal(SignalKind::terminate()) {
             Ok(mut signal) => signal.recv().await,
             Err(_) => std::future::pending().await,
         }
@@ -69,6 +91,16 @@ async fn told_to_stop() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate => {}
     }
+}
+
+/// `RUST_LOG=debug` shows more than warnings.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that whoever started this waits for")]

@@ -98,6 +98,14 @@ fn a_body_limit_of_zero_is_none_and_the_new_flag_wins() {
 }
 
 #[test]
+fn the_documentation_names_every_setting() {
+    let page = include_str!("../../docs/cli.md");
+    for setting in settings::SETTINGS {
+        assert!(page.contains(&format!("`--{}`", setting.name)), "--{}", setting.name);
+    }
+}
+
+#[test]
 fn the_effective_configuration_masks_secrets() {
     let environment = Environment::from([("DAPR_API_TOKEN", "s3cret")]);
     let config = Config::read(Role::Standalone, &Given::default(), &environment).unwrap();

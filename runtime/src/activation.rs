@@ -13,6 +13,7 @@ use odeon_base::{ActorId, Fence};
 use odeon_ring::Policy;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::closing;
 use crate::config::TypeSpec;
 use crate::core::Core;
 use crate::directory::{Directory, Keyed};
@@ -95,6 +96,8 @@ pub(crate) struct Inner {
     pub(crate) fence: Fence,
     /// How this activation stands to the actor's state.
     pub(crate) claim: Claim,
+    /// Its memory is in another process, which has to be told of its end.
+    pub(crate) is_remote: bool,
     /// End of the last turn, on the lease clock in nanoseconds (DEA-1).
     pub(crate) last_used: u64,
     /// What was read and written, for types that keep it (ST-1). Absent is kept too.
@@ -143,6 +146,7 @@ impl Activation {
             instance: Instance::Remote,
             fence,
             claim: Claim::NotYet,
+            is_remote: false,
             last_used: hosting.core.lease.now(),
             cache: None,
         };
@@ -200,9 +204,12 @@ impl Activation {
         if first {
             let (effects, memory) = self.with(|inner| {
                 let memory = (std::mem::take(&mut inner.instance), inner.cache.take());
-                (inner.mailbox.cut(), memory)
+                // Where the application itself is gone, nobody is left to be told.
+                (inner.mailbox.cut(inner.is_remote && why != Cut::Withdrawn), memory)
             });
-            self.apply(effects);
+            if let Some(why) = self.apply(effects) {
+                let _ = closing::spawn(self, why);
+            }
             self.hosting.cuts.notify_waiters();
             // Whoever still holds the activation does not hold its memory.
             drop(memory);

@@ -42,6 +42,8 @@ pub(crate) fn spawn(activation: &Arc<Activation>, why: Why) -> Option<JoinHandle
 async fn run(activation: Arc<Activation>, why: Why) {
     let instance = activation.with(|inner| std::mem::take(&mut inner.instance));
     // Code of users, down to how their memory is dropped: whatever it does, life goes on.
+    // Never closed, so it cannot fail.
+    let _one_of_many = activation.hosting.core.goodbyes.acquire().await;
     let goodbye = AssertUnwindSafe(goodbye(&activation, instance, why)).catch_unwind();
     let failure = match tokio::time::timeout(GOODBYE_MAX, goodbye).await {
         Ok(Ok(())) => None,

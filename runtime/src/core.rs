@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use odeon_base::{Entropy, Epoch, Fence, Tasks, WallClock};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::config::Config;
 use crate::lease::Lease;
@@ -35,6 +35,8 @@ pub(crate) struct Core {
     notices: mpsc::Sender<Notice>,
     activations: AtomicU64,
     waiting_bytes: AtomicUsize,
+    /// How many activations may be saying goodbye at once (DEA-8).
+    pub(crate) goodbyes: Semaphore,
 }
 
 impl Core {
@@ -47,6 +49,7 @@ impl Core {
         notices: mpsc::Sender<Notice>,
     ) -> Self {
         Self {
+            goodbyes: Semaphore::new(config.deactivations_max.max(1)),
             config,
             lease,
             wall,

@@ -15,6 +15,9 @@ use crate::closing;
 use crate::mailbox::Why;
 use crate::view::Route;
 
+/// How soon to look for activations that came in after the time to drain was up.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Empties what lives behind shut gates of a type; returns when nothing is active there.
 pub(crate) async fn behind_shut_gates(hosting: &Arc<Hosting>) {
     let config = &hosting.spec.config;
@@ -72,7 +75,9 @@ async fn empty(
         }
         if Instant::now() >= until {
             there.iter().for_each(|activation| activation.cut(Cut::Drain));
-            tokio::task::yield_now().await;
+            // Those whose goodbye is under way tell when it is over; what came in since
+            // does not.
+            let _ = tokio::time::timeout(LOOK_AGAIN, gone).await;
             continue;
         }
         let closing =

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::activation::{Activation, Cut};
 use crate::closing;
 use crate::config::Preload;
-use crate::error::Error;
+use crate::error::{AppFailure, Error};
 use crate::invocation::Reply;
 use crate::lease::nanos;
 use crate::mailbox::Why;
@@ -217,6 +217,7 @@ pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<A
         Ok(Ok(Ok(instance))) => {
             admitted.activate = false;
             admitted.instance = activation.with(|inner| {
+                inner.is_remote = matches!(instance, Instance::Remote);
                 inner.instance = instance;
                 inner.checkout()
             });
@@ -249,6 +250,10 @@ pub(crate) async fn turn<B: Body>(
         // Admission always carries its activation.
         return Err(Error::Closed);
     };
+    let cut = activation.cut_reason();
+    if cut != Cut::Not {
+        return Err(cut_error(&activation, cut, Execution::None));
+    }
     let mut unfinished = Unfinished(Some(&activation));
     let mut instance = std::mem::take(&mut admitted.instance);
     let _permit = admitted.permit.take();
@@ -390,9 +395,41 @@ fn judge<T>(
     }
     match ended {
         Ok(Ok(Ok(value))) => (Ok(value), Outcome::Done),
-        Ok(Ok(Err(error))) => (Err(error), Outcome::Failed),
+        Ok(Ok(Err(error))) => (Err(own(error)), Outcome::Failed),
         Ok(Err(panic)) => (Err(panicked(activation, &*panic)), Outcome::Panicked),
         Err(why) => (Err(cut_error(activation, why, Execution::Maybe)), Outcome::Cut),
+    }
+}
+
+/// A turn's error in its own name: what is said of a call that the turn made, such as
+/// that it never began, must not be taken for a word about the turn itself, or its
+/// caller would send it again.
+fn own(error: Error) -> Error {
+    match error {
+        Error::NoHost { .. }
+        | Error::MailboxFull { .. }
+        | Error::QueueTimeout { .. }
+        | Error::TurnTimeout { .. }
+        | Error::CallCycle { .. }
+        | Error::StackDepth { .. }
+        | Error::Moved { .. }
+        | Error::LeaseLost { execution: Execution::None }
+        | Error::Fenced { execution: Execution::None, .. }
+        | Error::Closed
+        | Error::Activation { .. } => Error::App(AppFailure { message: error.to_string() }),
+        Error::Name(_)
+        | Error::TurnTooLong { .. }
+        | Error::LeaseLost { .. }
+        | Error::Fenced { .. }
+        | Error::App(_)
+        | Error::AppLost { .. }
+        | Error::Panicked { .. }
+        | Error::NotActive
+        | Error::NoStore
+        | Error::Store(_)
+        | Error::TooLarge { .. }
+        | Error::NoMethod { .. }
+        | Error::Arguments(_) => error,
     }
 }
 

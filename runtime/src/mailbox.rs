@@ -305,7 +305,8 @@ impl Mailbox {
     /// A turn ended.
     pub(crate) fn exit(&mut self, rules: &Rules) -> Effects {
         let mut effects = Effects::default();
-        if self.phase == Phase::Gone {
+        if matches!(self.phase, Phase::Closing | Phase::Gone) {
+            // It was cut, and counts no more.
             return effects;
         }
         self.running = self.running.saturating_sub(1);
@@ -372,10 +373,30 @@ impl Mailbox {
     }
 
     /// Any -> Gone, now: turns that run have lost their right to answer.
-    pub(crate) fn cut(&mut self) -> Effects {
+    ///
+    /// Active -> Closing where the application must hear of it first, or it would keep
+    /// what it remembers of this life; a goodbye that has begun is waited for in any case.
+    pub(crate) fn cut(&mut self, needs_goodbye: bool) -> Effects {
         let mut effects = Effects::default();
-        if self.phase != Phase::Gone {
-            self.finish(&mut effects, || Answer::Retry);
+        match self.phase {
+            Phase::Gone => {}
+            Phase::Closing => self.closing = Some(Why::Moved),
+            Phase::Active if needs_goodbye => {
+                self.running = 0;
+                self.flight = None;
+                for waiter in self.queue.iter_mut().flat_map(|queue| &mut queue.waiters) {
+                    // Told to begin, it has not asked yet: now it is too late.
+                    if matches!(waiter.answer, Answer::Run { .. }) {
+                        waiter.answer = Answer::Retry;
+                    }
+                }
+                self.begin_close(Why::Moved, &mut effects);
+                // The next life is another activation's.
+                self.closing = Some(Why::Moved);
+            }
+            Phase::New | Phase::Activating | Phase::Active => {
+                self.finish(&mut effects, || Answer::Retry);
+            }
         }
         effects
     }

@@ -20,7 +20,7 @@ enum Event {
     Close(Why),
     Note(Why),
     Closed { may_reopen: bool },
-    Cut,
+    Cut { needs_goodbye: bool },
     Shrink,
 }
 
@@ -39,7 +39,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => why().prop_map(Event::Close),
         1 => why().prop_map(Event::Note),
         3 => any::<bool>().prop_map(|may_reopen| Event::Closed { may_reopen }),
-        1 => Just(Event::Cut),
+        1 => any::<bool>().prop_map(|needs_goodbye| Event::Cut { needs_goodbye }),
         1 => Just(Event::Shrink),
     ]
 }
@@ -148,6 +148,29 @@ impl Model {
             }
         }
         Next::Remove
+    }
+
+    fn cut(&mut self, needs_goodbye: bool) -> Next {
+        match self.phase {
+            Phase::Gone => Next::Nothing,
+            Phase::Closing => {
+                self.closing = Some(Why::Moved);
+                Next::Nothing
+            }
+            Phase::Active if needs_goodbye => {
+                for call in &mut self.calls {
+                    match call.fate {
+                        Fate::Runs => call.fate = Fate::Over,
+                        Fate::Has(_) => call.fate = Fate::Has(Told::Retry),
+                        Fate::Waits | Fate::Over => {}
+                    }
+                }
+                self.closing = Some(Why::Moved);
+                self.phase = Phase::Closing;
+                Next::Close(Why::Moved)
+            }
+            Phase::New | Phase::Activating | Phase::Active => self.finish(Told::Retry),
+        }
     }
 
     fn close_if_quiet(&mut self) -> Next {
@@ -287,12 +310,9 @@ impl Pair {
                 self.bench.mailbox.note(why);
             }
             Event::Closed { may_reopen } => self.closed(may_reopen),
-            Event::Cut => {
-                let expected = match self.model.phase {
-                    Phase::Gone => Next::Nothing,
-                    _ => self.model.finish(Told::Retry),
-                };
-                assert_eq!(ring(self.bench.mailbox.cut()), expected);
+            Event::Cut { needs_goodbye } => {
+                let expected = self.model.cut(needs_goodbye);
+                assert_eq!(ring(self.bench.mailbox.cut(needs_goodbye)), expected);
             }
             Event::Shrink => self.bench.mailbox.shrink(),
         }

@@ -342,13 +342,31 @@ fn a_cut_mailbox_is_over_at_once_and_for_ever() {
     let mut bench = Bench::active(&TypeConfig::default());
     bench.enter("");
     let Told::Wait(waiter) = bench.enter("") else { unreachable!("it waits") };
-    assert_eq!(ring(bench.mailbox.cut()), Next::Remove);
+    assert_eq!(ring(bench.mailbox.cut(false)), Next::Remove);
     assert_eq!(bench.ask(waiter), Told::Retry);
     assert_eq!(bench.exit(), Next::Nothing);
-    assert_eq!(ring(bench.mailbox.cut()), Next::Nothing);
+    assert_eq!(ring(bench.mailbox.cut(true)), Next::Nothing);
     assert_eq!(ring(bench.mailbox.close(Why::Moved)), Next::Nothing);
     assert_eq!(bench.closed(true), Next::Nothing);
     assert_eq!(bench.enter(""), Told::Retry);
+}
+
+// What the application remembers of this life must not meet the next one.
+#[test]
+fn a_cut_that_needs_a_goodbye_lets_nobody_in_before_it() {
+    let mut bench = Bench::active(&TypeConfig::default());
+    bench.enter("");
+    let Told::Wait(waiter) = bench.enter("") else { unreachable!("it waits") };
+    assert_eq!(ring(bench.mailbox.cut(true)), Next::Close(Why::Moved));
+    assert_eq!(bench.exit(), Next::Nothing, "the turn that was cut ends late");
+    assert_eq!(bench.ask(waiter), Told::Wait(waiter));
+    assert_eq!(bench.closed(true), Next::Remove, "the next life is another activation's");
+    assert_eq!(bench.ask(waiter), Told::Retry);
+
+    let mut bench = Bench::active(&TypeConfig::default());
+    ring(bench.mailbox.close(Why::Idle));
+    assert_eq!(ring(bench.mailbox.cut(false)), Next::Nothing, "a goodbye is under way");
+    assert_eq!(bench.closed(true), Next::Remove);
 }
 
 // ACT-6: a burst leaves no memory behind.

@@ -235,9 +235,13 @@ impl Path<'_> {
     }
 
     async fn wait(&self, place: Place<'_>, caller: &Caller) -> Result<Turned, Error> {
+        let full = || {
+            place.counters().refused.fetch_add(1, Ordering::Relaxed);
+            self.full(0)
+        };
         let _room = match self.bytes {
             0 => None,
-            bytes => Some(self.core.wait_with(bytes).ok_or_else(|| self.full(0))?),
+            bytes => Some(self.core.wait_with(bytes).ok_or_else(full)?),
         };
         match caller.deadline {
             None => Ok(place.await),

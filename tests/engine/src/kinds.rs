@@ -1,0 +1,229 @@
+//! The ways to host an actor, in one list.
+//!
+//! A kind is a behaviour around the one program in `app`. One that hosts actors
+//! further out (a worker's stream, a system actor) is added here, in [`Kind`] and in
+//! [`on_every_kind`], and every test of the suite holds it to the same promises.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use odeon_base::{Execution, TaskKind, Tasks};
+use odeon_runtime::error::Error;
+use odeon_runtime::seams::{Behaviour, Call, Instance};
+use odeon_runtime::turn::{Caller, Turn};
+use odeon_runtime::{ActorRef, Engine, Reply};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::app::{Memory, Place, Probe, perform};
+
+/// A way to host an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An object in this process that one turn at a time owns.
+    Native,
+    /// An object that turns share, as system actors have.
+    Shared,
+    /// An application in another process, behind a channel.
+    Remote,
+}
+
+/// Runs tests, each a function of a kind, on every kind.
+#[macro_export]
+macro_rules! on_every_kind {
+    ($($name:ident),* $(,)?) => {
+        $crate::on_every_kind!(@ native Native $($name)*);
+        $crate::on_every_kind!(@ shared Shared $($name)*);
+        $crate::on_every_kind!(@ remote Remote $($name)*);
+    };
+    (@ $module:ident $kind:ident $($name:ident)*) => {
+        mod $module {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $name() {
+                    super::$name($crate::Kind::$kind).await;
+                }
+            )*
+        }
+    };
+}
+
+impl Kind {
+    /// The behaviour, seen by the probe.
+    #[must_use]
+    pub fn behaviour(self, probe: &Arc<Probe>, tasks: &Tasks) -> Arc<dyn Behaviour> {
+        let probe = Arc::clone(probe);
+        match self {
+            Self::Native => Arc::new(Native { probe }),
+            Self::Shared => Arc::new(Shared { probe }),
+            Self::Remote => Arc::new(Remote::start(probe, tasks)),
+        }
+    }
+}
+
+fn place(turn: &Turn) -> Result<Place<'_>, Error> {
+    let engine = Engine::of(turn).ok_or(Error::Closed)?;
+    Ok(Place { engine, actor: turn.actor().clone(), caller: turn.as_caller(), turn: Some(turn) })
+}
+
+fn hello(probe: &Probe, turn: &Turn) {
+    probe.note(format!("{} hello", turn.actor().id));
+}
+
+fn bye(probe: &Probe, actor: &ActorRef) {
+    probe.note(format!("{} bye", actor.id));
+}
+
+#[derive(Debug)]
+struct Native {
+    probe: Arc<Probe>,
+}
+
+impl Behaviour for Native {
+    fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
+        hello(&self.probe, turn);
+        async { Ok(Instance::Owned(Box::new(Memory::default()))) }.boxed()
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        instance: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        async move {
+            let Instance::Owned(object) = instance else { unreachable!("an object") };
+            let memory: &Memory = object.downcast_ref().expect("a memory");
+            perform(&self.probe, place(turn)?, memory, &call.method, &call.body).await
+        }
+        .boxed()
+    }
+
+    fn deactivate<'a>(&'a self, actor: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
+        bye(&self.probe, actor);
+        async {}.boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    probe: Arc<Probe>,
+}
+
+impl Behaviour for Shared {
+    fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
+        hello(&self.probe, turn);
+        async { Ok(Instance::Shared(Arc::new(Memory::default()))) }.boxed()
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        instance: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        async move {
+            let Instance::Shared(object) = instance else { unreachable!("an object") };
+            let memory: &Memory = object.downcast_ref().expect("a memory");
+            perform(&self.probe, place(turn)?, memory, &call.method, &call.body).await
+        }
+        .boxed()
+    }
+
+    fn deactivate<'a>(&'a self, actor: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
+        bye(&self.probe, actor);
+        async {}.boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+/// One call on its way to the application.
+#[derive(Debug)]
+struct Job {
+    engine: Engine,
+    actor: ActorRef,
+    caller: Caller,
+    call: Call,
+    answer: oneshot::Sender<Result<Reply, Error>>,
+}
+
+/// An application in another process: it keeps its own memory, reaches its state
+/// through the host, and runs on when a turn is cut.
+#[derive(Debug)]
+struct Remote {
+    probe: Arc<Probe>,
+    jobs: mpsc::Sender<Job>,
+    memories: Arc<Mutex<BTreeMap<String, Arc<Memory>>>>,
+}
+
+fn name(actor: &ActorRef) -> String {
+    format!("{}/{}", actor.actor_type, actor.id)
+}
+
+impl Remote {
+    fn start(probe: Arc<Probe>, tasks: &Tasks) -> Self {
+        let (jobs, mut received) = mpsc::channel::<Job>(64);
+        let memories: Arc<Mutex<BTreeMap<String, Arc<Memory>>>> = Arc::default();
+        let app = (Arc::clone(&probe), Arc::clone(&memories), tasks.clone());
+        tasks.spawn(TaskKind::Process, async move {
+            let (probe, memories, tasks) = app;
+            while let Some(job) = received.recv().await {
+                let mut known = memories.lock().unwrap_or_else(PoisonError::into_inner);
+                let memory = Arc::clone(known.entry(name(&job.actor)).or_default());
+                drop(known);
+                tasks.spawn(TaskKind::Process, work(Arc::clone(&probe), memory, job));
+            }
+        });
+        Self { probe, jobs, memories }
+    }
+}
+
+async fn work(probe: Arc<Probe>, memory: Arc<Memory>, job: Job) {
+    let Job { engine, actor, caller, call, answer } = job;
+    let place = Place { engine, actor, caller, turn: None };
+    let done = perform(&probe, place, &memory, &call.method, &call.body).await;
+    // The host may have stopped waiting.
+    let _ = answer.send(done);
+}
+
+impl Behaviour for Remote {
+    fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
+        hello(&self.probe, turn);
+        async { Ok(Instance::Remote) }.boxed()
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        _: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        async move {
+            let Place { engine, actor, caller, .. } = place(turn)?;
+            let (answer, answered) = oneshot::channel();
+            let lost = |execution| Error::AppLost { reason: "the app is gone".into(), execution };
+            let job = Job { engine, actor, caller, call, answer };
+            self.jobs.send(job).await.map_err(|_| lost(Execution::None))?;
+            answered.await.map_err(|_| lost(Execution::Maybe))?
+        }
+        .boxed()
+    }
+
+    fn deactivate<'a>(&'a self, actor: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
+        bye(&self.probe, actor);
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(&name(actor));
+        async {}.boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,222 @@
+//! A few hosts over one store and one placement, in one process on paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::clock::{ManualClock, TokioClock};
+use odeon_base::{ActorType, AppId, Entropy, Execution, HostName, LeaseClock, TaskKind, Tasks};
+use odeon_runtime::config::{Config, TypeConfig, TypeSpec};
+use odeon_runtime::engine::Seams;
+use odeon_runtime::error::Error;
+use odeon_runtime::metrics::TypeMetrics;
+use odeon_runtime::store::ActorScope;
+use odeon_runtime::{ActorRef, Engine, Invocation};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::app::{Probe, text};
+use crate::board::Board;
+use crate::kinds::Kind;
+use crate::store::MemoryStore;
+
+/// The type of all actors here.
+pub const TYPE: &str = "Actor";
+
+/// Hosts, and what they share.
+#[derive(Debug)]
+pub struct World {
+    /// Placement.
+    pub board: Board,
+    /// The one store.
+    pub store: MemoryStore,
+    /// Sees all actors.
+    pub probe: Arc<Probe>,
+    tasks: Tasks,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let (tasks, probe) = (Tasks::new("world"), Arc::default());
+        let board = Board::new(&tasks, &probe);
+        Self { board, store: MemoryStore::default(), probe, tasks }
+    }
+}
+
+impl World {
+    /// An engine that offers nothing yet; its lease clock follows `tokio::time`.
+    #[must_use]
+    pub fn bare_host(&self, name: &str) -> Host {
+        self.host_with(name, Arc::new(TokioClock::start()), |_| {})
+    }
+
+    /// An engine whose lease clock is moved by hand.
+    #[must_use]
+    pub fn host_on(&self, name: &str, clock: &Arc<ManualClock>) -> Host {
+        self.host_with(name, Arc::<ManualClock>::clone(clock), |_| {})
+    }
+
+    /// An engine with settings of its own.
+    pub fn host_with(
+        &self,
+        name: &str,
+        lease: Arc<dyn LeaseClock>,
+        set: impl FnOnce(&mut Config),
+    ) -> Host {
+        let host = HostName::parse(name).expect("a host's name");
+        let mut config = Config::new(AppId::parse("app").expect("an app id"), host);
+        set(&mut config);
+        let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
+        let tasks = self.tasks.child("host");
+        let seams = Seams {
+            placement: self.board.link(name),
+            lease,
+            wall: Arc::new(TokioClock::start()),
+            entropy: Entropy::seeded(seed),
+            tasks: tasks.clone(),
+        };
+        let engine = Engine::start(config, seams);
+        engine.use_store(Arc::new(self.store.clone()));
+        Host { engine, name: name.to_owned(), tasks, probe: Arc::clone(&self.probe) }
+    }
+
+    /// A host of actors of one kind, once calls are routed to it.
+    pub async fn host(&self, name: &str, kind: Kind, config: TypeConfig) -> Host {
+        let host = self.bare_host(name);
+        host.offer(kind, config).await;
+        host
+    }
+
+    /// Whether two turns of an actor have overlapped (TURN-1).
+    pub fn assert_one_at_a_time(&self) {
+        assert_eq!(self.probe.overlaps(), [""; 0]);
+    }
+}
+
+/// One host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its engine.
+    pub engine: Engine,
+    /// Its name.
+    pub name: String,
+    tasks: Tasks,
+    probe: Arc<Probe>,
+}
+
+impl Host {
+    /// Hosts the type here.
+    pub async fn offer(&self, kind: Kind, config: TypeConfig) {
+        self.engine.offer(vec![self.spec(kind, config)]).await.expect("settings that agree");
+    }
+
+    /// The type as this host would offer it.
+    #[must_use]
+    pub fn spec(&self, kind: Kind, config: TypeConfig) -> TypeSpec {
+        let behaviour = kind.behaviour(&self.probe, &self.tasks);
+        TypeSpec { actor_type: actor("any").actor_type, config, behaviour }
+    }
+
+    /// Calls an actor and waits for its answer.
+    pub async fn call(&self, id: &str, method: &str, body: &str) -> Result<String, Error> {
+        self.invoke(invocation(id, method, body)).await
+    }
+
+    /// The same with a time limit.
+    pub async fn call_within(
+        &self,
+        limit: Duration,
+        id: &str,
+        method: &str,
+        body: &str,
+    ) -> Result<String, Error> {
+        let mut invocation = invocation(id, method, body);
+        invocation.deadline = Some(Instant::now() + limit);
+        self.invoke(invocation).await
+    }
+
+    /// Sends a call as it is.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<String, Error> {
+        self.engine.call(invocation).await.map(|reply| text(&reply.body))
+    }
+
+    /// Calls from a task of its own.
+    #[must_use]
+    pub fn start(&self, id: &str, method: &str, body: &str) -> Running {
+        let (host, id) = (self.clone(), id.to_owned());
+        let (method, body) = (method.to_owned(), body.to_owned());
+        let work = async move { host.call(&id, &method, &body).await };
+        self.tasks.spawn(TaskKind::Connection, work)
+    }
+
+    /// What is counted of the type.
+    #[must_use]
+    pub fn metrics(&self) -> TypeMetrics {
+        self.engine.metrics().into_iter().next().expect("the type is known")
+    }
+
+    /// Waits until this many calls stand in mailboxes.
+    pub async fn until_waiting(&self, calls: usize) {
+        eventually("calls wait", || self.metrics().waiting == calls).await;
+    }
+
+    /// Waits until this many turns run.
+    pub async fn until_running(&self, turns: u64) {
+        eventually("turns run", || self.metrics().running == turns).await;
+    }
+
+    /// Stops all tasks of the host at once, as the end of its process would.
+    pub async fn kill(self) {
+        let _ = self.tasks.stop(Duration::ZERO).await;
+    }
+}
+
+/// A call under way.
+pub type Running = JoinHandle<Result<String, Error>>;
+
+/// The actor of this id.
+#[must_use]
+pub fn actor(id: &str) -> ActorRef {
+    ActorRef::parse(TYPE, id).expect("a good name")
+}
+
+/// Where an actor's state lives.
+#[must_use]
+pub fn scope(id: &str) -> ActorScope {
+    ActorScope { prefix: "app".into(), actor_type: TYPE.into(), actor_id: id.into() }
+}
+
+/// The name of the type.
+#[must_use]
+pub fn actor_type() -> ActorType {
+    actor("any").actor_type
+}
+
+/// A call without limits.
+#[must_use]
+pub fn invocation(id: &str, method: &str, body: &str) -> Invocation {
+    Invocation::new(actor(id), method, body.to_owned())
+}
+
+/// Whether the turn of a failed call may have begun.
+#[must_use]
+pub fn execution(result: &Result<String, Error>) -> Option<Execution> {
+    result.as_ref().err().map(Error::execution)
+}
+
+/// Waits, without letting time pass, until something is so.
+pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..20_000 {
+        if is_so() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("never so: {what}");
+}
+
+/// Lets all that can go on without time passing go on.
+pub async fn settle() {
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use odeon_runtime::store::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::closed;
-use super::folder::{Files, panic_text};
+use super::fault::{closed, panic_text};
+use super::folder::Files;
 use super::progress::Progress;
 use super::view::{View, Write};
 use crate::OpenError;
@@ -23,6 +23,8 @@ use crate::OpenError;
 const BATCH_MAX: usize = 1_024;
 /// A batch that has written this many bytes takes no further request.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// How many written keys one round of freeing makes up for.
+const KEYS_PER_FREEING: usize = 32;
 /// Room in the queue, in units of 1 KiB: a request takes one and its size on top.
 const QUEUE_UNITS: u32 = 64 << 10;
 
@@ -100,7 +102,21 @@ struct Worker {
 struct Batch {
     /// Given with its first write.
     number: Option<u64>,
+    keys: usize,
     bytes: usize,
+}
+
+impl Batch {
+    /// Frees the memory of pages that were replaced.
+    ///
+    /// The engine puts off freeing until no reader can see a page, and then does it a
+    /// little each time a thread enters it. A batch of many keys enters once and leaves
+    /// much: a million rows in batches of 500 held 2 GB.
+    fn free(&self) {
+        for _ in 0..self.keys.div_ceil(KEYS_PER_FREEING) {
+            sled::pin().flush();
+        }
+    }
 }
 
 /// Who waits for a batch, and what it will be told if the batch is written.
@@ -133,7 +149,7 @@ impl Worker {
     }
 
     fn run_batch(&mut self, requests: &mut impl Iterator<Item = Request>) {
-        let mut batch = Batch { number: None, bytes: 0 };
+        let mut batch = Batch { number: None, keys: 0, bytes: 0 };
         let mut answers = Answers::new();
         let mut written = Ok(());
         while written.is_ok()
@@ -167,6 +183,7 @@ impl Worker {
             // A caller that has left does not mind.
             let _ = reply.send(answer);
         }
+        batch.free();
     }
 
     fn run_change(&self, change: Change) -> Result<Vec<Write>> {
@@ -185,6 +202,7 @@ impl Worker {
             return Ok(());
         }
         let number = *batch.number.get_or_insert_with(|| self.progress.begin());
+        batch.keys += writes.len();
         for (key, value) in &writes {
             self.progress.touch(number, key);
             batch.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());

@@ -6,7 +6,6 @@
 //! one is begun: a start that fails for ever helps nobody, and nothing is deleted.
 //! What is in the database is not known here.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
@@ -15,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::fault::panic_text;
 use crate::OpenError;
 
 /// The newest format that this release reads, and the one it writes.
@@ -23,6 +22,26 @@ pub const FORMAT: u32 = 1;
 
 /// What stands before the number in the record of the format.
 const FORMAT_WORDS: &str = "odeon data format ";
+
+/// What the pages of the tree may take up in memory, unless told otherwise: 16 MiB.
+pub const CACHE_BYTES: u64 = 16 << 20;
+
+/// How a database is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The data folder; made if it is missing.
+    pub folder: PathBuf,
+    /// Bytes that pages of the tree may take up in memory; default [`CACHE_BYTES`].
+    pub cache_bytes: u64,
+}
+
+impl Config {
+    /// The defaults, for a folder.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), cache_bytes: CACHE_BYTES }
+    }
+}
 
 /// Data that could not be read and was moved out of the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,11 +276,4 @@ fn set_aside(store: &Path, reason: String) -> Result<SetAside, OpenError> {
 
 fn engine_error(folder: &Path, reason: String) -> OpenError {
     OpenError::Engine { folder: folder.to_path_buf(), reason }
-}
-
-/// What a panic said.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the engine panicked: {}", text.unwrap_or("without a message"))
 }

@@ -7,7 +7,8 @@
 use bytes::Bytes;
 use odeon_runtime::store::{Error, Result};
 
-use super::{EmbeddedDb, unavailable};
+use super::db::EmbeddedDb;
+use super::fault::unavailable;
 
 /// First byte of a ledger's keys; state stores use lower ones.
 const LEDGER: u8 = 16;

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use odeon_runtime::store::{Error, Result};
 use tokio::sync::watch;
 
+use super::fault::closed;
+
 /// Number of slots; 32 KiB of memory.
 const SLOTS: usize = 4_096;
 
@@ -108,7 +110,7 @@ impl Progress {
         let state = receiver
             .wait_for(|state| state.safe >= batch || state.failure.is_some())
             .await
-            .map_err(|_| super::closed())?;
+            .map_err(|_| closed())?;
         match &state.failure {
             Some(reason) if state.safe < batch => {
                 Err(Error::Unavailable { reason: reason.to_string() })

@@ -7,11 +7,32 @@
 use odeon_runtime::store::Result;
 use sled::IVec;
 
+use super::fault::unavailable;
 use super::progress::Progress;
-use super::{Glance, unavailable};
 
 /// A key and its new value; `None` removes it.
 pub(super) type Write = (IVec, Option<IVec>);
+
+/// What a caller saw of a key before it asked for a change; the change need not
+/// look again unless the key was touched since.
+#[derive(Debug)]
+pub(crate) struct Glance {
+    key: IVec,
+    value: Option<IVec>,
+    /// Nothing is known of the value if this is missing.
+    batch: Option<u64>,
+}
+
+impl Glance {
+    pub(super) fn new(key: IVec, value: Option<IVec>, batch: Option<u64>) -> Self {
+        Self { key, value, batch }
+    }
+
+    /// The key.
+    pub(crate) fn key(&self) -> &IVec {
+        &self.key
+    }
+}
 
 /// What a change reads and where it lays down its writes.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What a command comes back with: yes and its data, or no and the reason.
 //!
-//! A refusal is an answer, not an error (rule 5.2): errors are for technical
+//! A refusal is an answer, not an error: errors are for technical
 //! trouble, which a runtime may repeat, and repeating a refusal helps nobody.
 
 use serde::de::{DeserializeOwned, Error as _};

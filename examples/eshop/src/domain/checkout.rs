@@ -124,3 +124,6 @@ fn end(slot: &mut Option<Checkout>, order_id: &str) -> Result<Checkout, Refusal>
         Refusal::new(Reason::WrongState, message)
     })
 }
+
+#[cfg(test)]
+mod tests;

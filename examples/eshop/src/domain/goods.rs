@@ -1,6 +1,6 @@
 //! One kind of goods: what it is, what it costs, how many there are.
 //!
-//! Nobody else writes stock (defect D1 of shops that let two do it). What is held
+//! Nobody else writes stock: two writers would overwrite each other. What is held
 //! for whom is in `reservation.rs`, what can be asked in `commands.rs`; this file has the
 //! description and the count.
 //! Invariant: `held <= on_hand <= 100_000`, after every command.

@@ -1,4 +1,4 @@
-//! The answers an actor has given lately, to give again (rule 5.3).
+//! The answers an actor has given lately, to give again.
 //!
 //! A caller that lost an answer sends its command again under the same `cmdId` and
 //! gets the same answer, a refusal included; the command does not run twice.

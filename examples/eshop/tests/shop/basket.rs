@@ -1,4 +1,7 @@
 //! Baskets: limits, repetitions, checkouts, restarts.
+//!
+//! A basket equals its model, beside the domain; here it is asked by many at once
+//! and by callers that repeat themselves.
 
 use futures::future::join_all;
 use odeon_eshop::BasketActor;

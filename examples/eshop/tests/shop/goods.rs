@@ -1,4 +1,7 @@
 //! Goods among many buyers.
+//!
+//! Nothing is sold twice, a release may overtake its reservation, and a repeated
+//! request is answered as the first was.
 
 use futures::future::join_all;
 use odeon_eshop::domain::answer::Reason;
@@ -51,7 +54,7 @@ async fn of_a_thousand_buyers_a_hundred_get_one_of_a_hundred() {
     assert_eq!((sold.len(), refused.len()), (100, 900));
     assert!(refused.iter().all(|no| no.as_ref().unwrap_err().reason == Reason::OutOfStock));
 
-    // L3: 70 pay, 30 do not.
+    // Seventy pay, thirty do not.
     for (n, reserved) in sold.into_iter().enumerate() {
         let order = OfOrder { order_id: reserved.unwrap().order_id };
         let answer = if n < 70 { soup.commit(order).await } else { soup.release(order).await };

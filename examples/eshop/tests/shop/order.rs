@@ -1,4 +1,7 @@
 //! Orders: a whole life, ways to end early, repetitions, restarts.
+//!
+//! Which command is allowed when is a table beside the domain; here an order keeps
+//! its place through restarts, crowds and the passing of time.
 
 use std::time::Duration;
 

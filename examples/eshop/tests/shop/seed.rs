@@ -1,4 +1,6 @@
 //! Opening the shop, more than once.
+//!
+//! What somebody has changed since the first time must stay as they left it.
 
 use std::collections::BTreeSet;
 

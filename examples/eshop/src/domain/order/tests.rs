@@ -1,5 +1,7 @@
-//! The table of chapter 7 as a table, the ways that money can come at the wrong
-//! time, and any commands in any order.
+//! What each phase takes, as a table; the ways that money can come at the wrong
+//! time, and any events in any order.
+//!
+//! An event is a letter here, so that a way through an order's life is a word.
 
 use proptest::prelude::*;
 

@@ -1,5 +1,7 @@
 //! Goods and what is held of them: one table per command, then any commands in any
 //! order, against the conservation law.
+//!
+//! What was brought is on hand or sold, what is held is on hand, whatever happens.
 
 use std::collections::BTreeMap;
 
@@ -197,7 +199,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Rule 6.3 and the conservation law of chapter 19, after each of any commands.
+    /// The invariants and the conservation law, after each of any commands.
     #[test]
     fn nothing_is_oversold_lost_or_made(steps in prop::collection::vec(step(), 1..80)) {
         let mut goods = goods(20);

@@ -1,0 +1,63 @@
+//! Checkouts: what an order takes out of a basket that goes on changing.
+//!
+//! Each begins with two lines or none; what is compared is the basket afterwards,
+//! line by line.
+
+use super::*;
+use crate::domain::basket::Put;
+
+fn now() -> Time {
+    Time::from_millis(1_767_225_600_000)
+}
+
+fn put(goods_id: &str, count: u32) -> Put {
+    Put { goods_id: goods_id.into(), count, ..Put::default() }
+}
+
+fn counts(basket: &Basket) -> Vec<(&str, u32)> {
+    basket.items.iter().map(|item| (item.goods_id.as_str(), item.count)).collect()
+}
+
+fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
+    result.err().map(|refusal| refusal.reason)
+}
+
+fn begin(request_id: &str) -> Begin {
+    Begin { request_id: request_id.into() }
+}
+
+#[test]
+fn a_checkout_takes_what_was_in_the_basket_when_it_began() {
+    let (mut basket, mut slot) = (Basket::default(), None);
+    assert_eq!(
+        reason(basket.begin_checkout(&mut slot, "ann", &begin("r1"), now())),
+        Some(Reason::Invalid),
+        "an empty basket"
+    );
+    basket.add(&put("a", 2), now()).unwrap();
+    basket.add(&put("b", 1), now()).unwrap();
+    let begun = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now()).unwrap();
+    basket.add(&put("a", 3), now()).unwrap();
+    basket.set_item(&put("b", 0), now()).unwrap();
+    basket.add(&put("c", 1), now()).unwrap();
+    let again = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now());
+    assert_eq!(again, Ok(begun.clone()));
+    let other = basket.begin_checkout(&mut slot, "ann", &begin("r2"), now());
+    assert_eq!(reason(other), Some(Reason::Conflict));
+    let end = |order_id: &str| End { order_id: order_id.into() };
+    let wrong = basket.complete_checkout(&mut slot, &end("other"), now());
+    assert_eq!((reason(wrong), slot.is_some()), (Some(Reason::WrongState), true));
+    basket.complete_checkout(&mut slot, &end(&begun.order_id), now()).unwrap();
+    assert_eq!((counts(&basket), slot), (vec![("a", 3), ("c", 1)], None));
+}
+
+#[test]
+fn an_aborted_checkout_leaves_the_basket_alone() {
+    let mut basket = Basket::default();
+    basket.add(&put("a", 2), now()).unwrap();
+    let mut slot: Option<Checkout> = None;
+    let begun = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now()).unwrap();
+    let before = basket.clone();
+    basket.abort_checkout(&mut slot, &End { order_id: begun.order_id }).unwrap();
+    assert_eq!((basket, slot), (before, None));
+}

@@ -6,7 +6,13 @@
 //! actors; 32 connections (calls a second) and one connection (p50). All servers
 //! are processes of their own. Build the host first:
 //! `cargo build --release -p odeon-host && cargo bench -p odeon-bench --bench http`.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types, reason = "a benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark"
+)]
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -183,14 +189,25 @@ async fn compare() {
         println!("{connections} connections");
         for (side, (name, _)) in sides.iter().enumerate() {
             p50s[side].sort_by(f64::total_cmp);
-            println!("  {name:26} {:>8}/s  p50 {:>6.0} us", human(rates[side].median()), p50s[side][ROUNDS / 2]);
+            println!(
+                "  {name:26} {:>8}/s  p50 {:>6.0} us",
+                human(rates[side].median()),
+                p50s[side][ROUNDS / 2]
+            );
         }
         let ours = sides.len() - 1;
         for side in 1..ours {
-            println!("  odeon / {}: {:.2}", sides[side].0, rates[ours].median() / rates[side].median());
+            println!(
+                "  odeon / {}: {:.2}",
+                sides[side].0,
+                rates[ours].median() / rates[side].median()
+            );
         }
         let p50 = |side: usize| p50s[side][ROUNDS / 2];
-        println!("  added p50, odeon / axum proxy: {:.2}", (p50(ours) - p50(0)) / (p50(1) - p50(0)));
+        println!(
+            "  added p50, odeon / axum proxy: {:.2}",
+            (p50(ours) - p50(0)) / (p50(1) - p50(0))
+        );
     }
 }
 
@@ -198,18 +215,18 @@ async fn serve_echo(port: u16) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let app = axum::Router::new().fallback(|body: Bytes| async move { body });
     // Nagle would wait for acknowledgements that loopback delays.
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| stream.set_nodelay(true).unwrap());
+    let listener =
+        axum::serve::ListenerExt::tap_io(listener, |stream| stream.set_nodelay(true).unwrap());
     axum::serve(listener, app).await.unwrap();
 }
 
 async fn serve_proxy(port: u16, echo: u16) {
     let client: hyper_util::client::legacy::Client<_, axum::body::Body> =
-        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
-            .build({
-                let mut connector = hyper_util::client::legacy::connect::HttpConnector::new();
-                connector.set_nodelay(true);
-                connector
-            });
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build({
+            let mut connector = hyper_util::client::legacy::connect::HttpConnector::new();
+            connector.set_nodelay(true);
+            connector
+        });
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let app = axum::Router::new().fallback(move |mut request: axum::extract::Request| {
         let client = client.clone();
@@ -220,13 +237,15 @@ async fn serve_proxy(port: u16, echo: u16) {
         }
     });
     // Nagle would wait for acknowledgements that loopback delays.
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| stream.set_nodelay(true).unwrap());
+    let listener =
+        axum::serve::ListenerExt::tap_io(listener, |stream| stream.set_nodelay(true).unwrap());
     axum::serve(listener, app).await.unwrap();
 }
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let port = |at: usize| words[at].parse::<u16>().unwrap();
     runtime.block_on(async {
         match words.first().map(String::as_str) {

@@ -1,7 +1,12 @@
 //! What do look-ups and changes of the ring cost, with 100 hosts of 100 virtual nodes?
 //!
 //! `cargo bench -p odeon-bench --bench ring`.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_types, reason = "a benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a benchmark"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -153,65 +153,62 @@ where
     (total.load(Ordering::Relaxed), start.elapsed())
 }
 
+/// A call to an actor that has a task and a mailbox of its own.
+type Asks = mpsc::Sender<(u64, oneshot::Sender<u64>)>;
+
+/// A mailbox task an actor, as one writes it by hand.
+fn mailboxes(actors: usize) -> Arc<Vec<Asks>> {
+    let mailbox = |_| {
+        let (tx, mut rx) = mpsc::channel::<(u64, oneshot::Sender<u64>)>(64);
+        tokio::spawn(async move {
+            let mut n = 0;
+            while let Some((by, answer)) = rx.recv().await {
+                n += by;
+                let _ = answer.send(n);
+            }
+        });
+        tx
+    };
+    Arc::new((0..actors).map(mailbox).collect())
+}
+
+async fn ractors(actors: usize) -> Arc<Vec<ractor::ActorRef<RactorMsg>>> {
+    let mut made = Vec::new();
+    for _ in 0..actors {
+        made.push(ractor::Actor::spawn(None, RactorCounter, ()).await.unwrap().0);
+    }
+    Arc::new(made)
+}
+
 async fn shape(name: &str, actors: usize, callers: usize) {
     let engine = engine().await;
-    let ids: Vec<_> = (0..actors)
-        .map(|n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap())
-        .collect();
-    let targets: Arc<Vec<_>> = Arc::new(ids.iter().map(|id| engine.target(id)).collect());
+    let id = |n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap();
+    let targets: Arc<Vec<_>> = Arc::new((0..actors).map(|n| engine.target(&id(n))).collect());
     let locks: Arc<Vec<_>> = Arc::new((0..actors).map(|_| Mutex::new(0_u64)).collect());
-    let queues: Arc<Vec<mpsc::Sender<(u64, oneshot::Sender<u64>)>>> = Arc::new(
-        (0..actors)
-            .map(|_| {
-                let (tx, mut rx) = mpsc::channel::<(u64, oneshot::Sender<u64>)>(64);
-                tokio::spawn(async move {
-                    let mut n = 0;
-                    while let Some((by, answer)) = rx.recv().await {
-                        n += by;
-                        let _ = answer.send(n);
-                    }
-                });
-                tx
-            })
-            .collect(),
-    );
-    let kameos: Arc<Vec<_>> = Arc::new(
-        (0..actors)
-            .map(|_| <KameoCounter as kameo::actor::Spawn>::spawn(KameoCounter(0)))
-            .collect(),
-    );
-    let mut ractors = Vec::new();
-    for _ in 0..actors {
-        ractors.push(ractor::Actor::spawn(None, RactorCounter, ()).await.unwrap().0);
-    }
-    let ractors = Arc::new(ractors);
+    let queues = mailboxes(actors);
+    let spawn = |_| <KameoCounter as kameo::actor::Spawn>::spawn(KameoCounter(0));
+    let kameos: Arc<Vec<_>> = Arc::new((0..actors).map(spawn).collect());
+    let ractors = ractors(actors).await;
     let mut rates: [Rates; 5] = std::array::from_fn(|_| Rates::default());
     for n in 0..=ROUNDS {
-        let mut results = Vec::new();
         let (e, t) = (engine.clone(), Arc::clone(&targets));
-        results.push(
+        let (l, q) = (Arc::clone(&locks), Arc::clone(&queues));
+        let (k, r) = (Arc::clone(&kameos), Arc::clone(&ractors));
+        let results = [
             round(actors, callers, move |at| {
-                let (e, t) = (e.clone(), t.clone());
+                let (e, t) = (e.clone(), Arc::clone(&t));
                 async move {
                     e.run::<Counter, _>(&t[at], Caller::default(), Add(1)).await.unwrap();
                 }
             })
             .await,
-        );
-        let l = Arc::clone(&locks);
-        results.push(
             round(actors, callers, move |at| {
-                let l = l.clone();
-                async move {
-                    *l[at].lock().await += 1;
-                }
+                let l = Arc::clone(&l);
+                async move { *l[at].lock().await += 1 }
             })
             .await,
-        );
-        let q = Arc::clone(&queues);
-        results.push(
             round(actors, callers, move |at| {
-                let q = q.clone();
+                let q = Arc::clone(&q);
                 async move {
                     let (tx, rx) = oneshot::channel();
                     q[at].send((1, tx)).await.unwrap();
@@ -219,44 +216,59 @@ async fn shape(name: &str, actors: usize, callers: usize) {
                 }
             })
             .await,
-        );
-        let k = Arc::clone(&kameos);
-        results.push(
             round(actors, callers, move |at| {
-                let k = k.clone();
-                async move {
-                    k[at].ask(KameoAdd(1)).await.unwrap();
-                }
+                let k = Arc::clone(&k);
+                async move { drop(k[at].ask(KameoAdd(1)).await.unwrap()) }
             })
             .await,
-        );
-        let r = Arc::clone(&ractors);
-        results.push(
             round(actors, callers, move |at| {
-                let r = r.clone();
-                async move {
-                    ractor::call!(r[at], RactorMsg::Add, 1).unwrap();
-                }
+                let r = Arc::clone(&r);
+                async move { drop(ractor::call!(r[at], RactorMsg::Add, 1).unwrap()) }
             })
             .await,
-        );
+        ];
         if n > 0 {
-            results
-                .iter()
-                .zip(&mut rates)
-                .for_each(|((calls, took), rates)| rates.push(*calls, *took));
+            let pairs = results.iter().zip(&mut rates);
+            pairs.for_each(|((calls, took), rates)| rates.push(*calls, *took));
         }
     }
+    report(name, &rates);
+}
+
+fn report(name: &str, rates: &[Rates; 5]) {
     let ours = rates[0].median();
     println!("{name}: odeon {}", human(ours));
-    for (other, rates) in ["turn lock", "mpsc + oneshot", "kameo", "ractor"].iter().zip(&rates[1..])
-    {
-        println!(
-            "  against {other:15} {:>8}  ratio {:.2}",
-            human(rates.median()),
-            ours / rates.median()
-        );
+    let others = ["turn lock", "mpsc + oneshot", "kameo", "ractor"];
+    for (other, rates) in others.iter().zip(&rates[1..]) {
+        let ratio = ours / rates.median();
+        println!("  against {other:15} {:>8}  ratio {ratio:.2}", human(rates.median()));
     }
+}
+
+/// First calls of new actors against warm calls of the same, one caller.
+async fn first_call() {
+    const ACTORS: usize = 20_000;
+    let (mut first, mut warm) = (Rates::default(), Rates::default());
+    for n in 0..=ROUNDS {
+        let engine = engine().await;
+        let id = |at| ActorRef::parse("Counter", &format!("new-{at:010}")).unwrap();
+        let targets: Vec<_> = (0..ACTORS).map(|at| engine.target(&id(at))).collect();
+        for rates in [&mut first, &mut warm] {
+            let start = Instant::now();
+            for target in &targets {
+                engine.run::<Counter, _>(target, Caller::default(), Add(1)).await.unwrap();
+            }
+            if n > 0 {
+                rates.push(ACTORS as u64, start.elapsed());
+            }
+        }
+    }
+    let ratio = first.median() / warm.median();
+    println!(
+        "first call {}, warm {}, ratio {ratio:.2}",
+        human(first.median()),
+        human(warm.median())
+    );
 }
 
 #[derive(kameo::Actor)]
@@ -342,5 +354,6 @@ fn main() {
         shape("10,000 actors x 64 callers", 10_000, 64).await;
         shape("1 actor x 1 caller", 1, 1).await;
         shape("1 actor x 64 callers", 1, 64).await;
+        first_call().await;
     });
 }

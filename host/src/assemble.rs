@@ -111,8 +111,10 @@ pub async fn start(
     let clock = Arc::new(SystemClock);
     let opener =
         Opener { config: &config, environment, clock: Arc::clone(&clock) as _, entropy: &entropy };
-    let db = open_data(&config).await?;
-    let opened = opener.open_all().await?;
+    // At the same time: each waits for the disk more than for anything else. What is
+    // wrong with the data folder itself is said first.
+    let (db, opened) = futures::join!(open_data(&config), opener.open_all());
+    let (db, opened) = (db?, opened?);
     warn_without_store(&config, &opened);
 
     let core = Tasks::new("core");

@@ -218,12 +218,12 @@ async fn shape(name: &str, actors: usize, callers: usize) {
             .await,
             round(actors, callers, move |at| {
                 let k = Arc::clone(&k);
-                async move { drop(k[at].ask(KameoAdd(1)).await.unwrap()) }
+                async move { assert!(k[at].ask(KameoAdd(1)).await.unwrap() > 0) }
             })
             .await,
             round(actors, callers, move |at| {
                 let r = Arc::clone(&r);
-                async move { drop(ractor::call!(r[at], RactorMsg::Add, 1).unwrap()) }
+                async move { assert!(ractor::call!(r[at], RactorMsg::Add, 1).unwrap() > 0) }
             })
             .await,
         ];

@@ -1,0 +1,13 @@
+//! What clients of the host see, row by row.
+
+#![expect(clippy::unwrap_used, reason = "a test: what cannot fail and does is a failure")]
+
+mod bytes;
+mod errors;
+mod fuzz;
+mod grpc;
+mod http;
+mod invoke;
+mod metrics;
+mod state;
+mod stream;

@@ -1,0 +1,192 @@
+//! State of actors on both wires (http-api.md 8.4, grpc-api.md 3.6).
+
+use std::collections::HashMap;
+
+use odeon_proto::dapr::runtime::v1::{
+    ExecuteActorStateTransactionRequest, GetActorStateRequest, TransactionalActorStateOperation,
+};
+use odeon_test_wire::{Rig, Told};
+use tonic::Code;
+
+const STATE: &str = "/v1.0/actors/T/a/state";
+
+async fn activate(rig: &Rig) {
+    assert_eq!(rig.ask("POST", "/v1.0/actors/T/a/method/echo").told().await.status, 200);
+}
+
+async fn write(rig: &Rig, body: &str) -> Told {
+    rig.ask("POST", STATE).body(body.to_owned()).told().await
+}
+
+async fn read(rig: &Rig, key: &str) -> Told {
+    rig.ask("GET", &format!("{STATE}/{key}")).told().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_is_read_and_what_is_missing_is_204() {
+    let rig = Rig::start().await;
+    activate(&rig).await;
+    let told = write(
+        &rig,
+        r#"[{"operation":"upsert","request":{"key":"k","value":{"a": [1, "<x>"]}}},
+            {"Operation":"upsert","Request":{"Key":"a%2Fb","Value":null}},
+            {"operation":"upsert","request":{"key":"gone","value":1}},
+            {"operation":"delete","request":{"key":"gone"}}]"#,
+    )
+    .await;
+    assert_eq!((told.status.as_u16(), told.text()), (204, ""));
+    let told = read(&rig, "k").await;
+    assert_eq!((told.status.as_u16(), told.text()), (200, r#"{"a":[1,"\u003cx\u003e"]}"#));
+    assert_eq!(told.header("content-type"), "application/json");
+    assert_eq!(read(&rig, "a%252Fb").await.text(), "null");
+    for key in ["gone", "never"] {
+        let told = read(&rig, key).await;
+        assert_eq!((told.status.as_u16(), told.text()), (204, ""));
+    }
+    assert_eq!(rig.ask("PUT", STATE).body("[]").told().await.status, 204);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_to_live_is_shown_and_kept() {
+    let rig = Rig::start().await;
+    activate(&rig).await;
+    for ttl in ["\"5\"", "5"] {
+        let body = format!(
+            r#"[{{"operation":"upsert","request":{{"key":"k","value":1,"metadata":{{"ttlInSeconds":{ttl}}}}}}}]"#
+        );
+        assert_eq!(write(&rig, &body).await.status, 204);
+        let told = read(&rig, "k").await;
+        assert!(told.header("metadata.ttlExpireTime").starts_with("2001-09-09T01:46:"), "{told:?}");
+        assert!(told.header("metadata.ttlExpireTime").ends_with('Z'));
+    }
+    tokio::time::advance(std::time::Duration::from_secs(6)).await;
+    assert_eq!(read(&rig, "k").await.status, 204);
+    let zero = r#"[{"operation":"upsert","request":{"key":"k","metadata":{"ttlInSeconds":"0"}}}]"#;
+    assert_eq!(write(&rig, zero).await.error().1, "ERR_BAD_REQUEST");
+    let off = Rig::with(|parts| parts.features.clear()).await;
+    activate(&off).await;
+    let (status, code, text) = write(&off, zero).await.error();
+    assert_eq!((status, code.as_str()), (500, "ERR_ACTOR_STATE_TRANSACTION_SAVE"));
+    let wanted = "ttlInSeconds is not supported without the \"ActorStateTTL\" feature enabled";
+    assert!(text.ends_with(wanted), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_bodies_are_malformed_and_write_nothing() {
+    let rig = Rig::start().await;
+    activate(&rig).await;
+    for body in
+        ["", "{", "{}", "[1]", "\"x\"", "[{\"operation\":3}]", "[{\"request\":{\"key\":{}}}]"]
+    {
+        let (status, code, text) = write(&rig, body).await.error();
+        assert_eq!((status, code.as_str()), (400, "ERR_MALFORMED_REQUEST"), "{body}");
+        assert!(text.starts_with("failed deserializing HTTP body: "), "{text}");
+    }
+    let huge = format!("[{}]", "[".repeat(200_000));
+    assert_eq!(write(&rig, &huge).await.error().1, "ERR_MALFORMED_REQUEST");
+    for (body, status, code) in [
+        (
+            r#"[{"operation":"merge","request":{"key":"k"}}]"#,
+            500,
+            "ERR_ACTOR_STATE_TRANSACTION_SAVE",
+        ),
+        (r#"[{"operation":"upsert","request":{"key":""}}]"#, 400, "ERR_BAD_REQUEST"),
+        (r#"[{"operation":"upsert","request":{"key":"__fence"}}]"#, 400, "ERR_BAD_REQUEST"),
+        (
+            r#"[{"operation":"upsert","request":{"key":"k","value":1}},
+                {"operation":"upsert","request":{"key":"k","value":2,"etag":"7777"}}]"#,
+            500,
+            "ERR_ACTOR_STATE_TRANSACTION_SAVE",
+        ),
+    ] {
+        let (had, with, text) = write(&rig, body).await.error();
+        assert_eq!((had, with.as_str()), (status, code), "{body}: {text}");
+    }
+    assert_eq!(read(&rig, "k").await.status, 204, "nothing was written");
+    assert_eq!(read(&rig, "__fence").await.error().1, "ERR_BAD_REQUEST");
+    assert_eq!(read(&rig, &"k".repeat(2_049)).await.error().1, "ERR_BAD_REQUEST");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_wants_an_active_actor_and_a_read_does_not() {
+    let rig = Rig::start().await;
+    let one = r#"[{"operation":"upsert","request":{"key":"k","value":1}}]"#;
+    for body in [one, "[]"] {
+        let told = write(&rig, body).await;
+        let missing = "ERR_ACTOR_INSTANCE_MISSING".to_owned();
+        assert_eq!(told.error(), (400, missing, "actor instance is missing".into()));
+    }
+    assert_eq!(read(&rig, "k").await.status, 204);
+    let path = "/v1.0/actors/dapr.internal.x/a/state";
+    let told = rig.ask("POST", path).body("not read").told().await;
+    assert_eq!((told.status.as_u16(), told.error().1.as_str()), (403, "ERR_ACTOR_TYPE_RESERVED"));
+    let told = rig.ask("GET", &format!("{path}/k")).told().await;
+    assert_eq!(told.error().1, "ERR_ACTOR_TYPE_RESERVED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_the_text_tells_what_to_set() {
+    let rig = Rig::without_store().await;
+    for told in [read(&rig, "k").await, write(&rig, "[]").await] {
+        let (status, code, text) = told.error();
+        assert_eq!((status, code.as_str()), (500, "ERR_ACTOR_RUNTIME_NOT_FOUND"));
+        assert!(text.starts_with("the state store is not configured to use the actor runtime"));
+    }
+}
+
+fn operation(kind: &str, key: &str, metadata: &[(&str, &str)]) -> TransactionalActorStateOperation {
+    TransactionalActorStateOperation {
+        operation_type: kind.into(),
+        key: key.into(),
+        value: Some(prost_types::Any { type_url: "ignored".into(), value: b"1 ".to_vec() }),
+        metadata: metadata.iter().map(|&(k, v)| (k.into(), v.into())).collect(),
+    }
+}
+
+fn transaction(
+    actor_type: &str,
+    operations: Vec<TransactionalActorStateOperation>,
+) -> ExecuteActorStateTransactionRequest {
+    ExecuteActorStateTransactionRequest {
+        actor_type: actor_type.into(),
+        actor_id: "a".into(),
+        operations,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn grpc_reads_and_writes_the_same_state() {
+    let rig = Rig::start().await;
+    let mut client = rig.client();
+    let get = |key: &str| GetActorStateRequest {
+        actor_type: "T".into(),
+        actor_id: "a".into(),
+        key: key.into(),
+    };
+    let absent = client.get_actor_state(get("k")).await.unwrap().into_inner();
+    assert_eq!((absent.data.len(), absent.metadata), (0, HashMap::new()));
+    let inactive = transaction("T", vec![operation("upsert", "k", &[])]);
+    let status = client.execute_actor_state_transaction(inactive.clone()).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Internal, "actor instance is missing"));
+    activate(&rig).await;
+    client.execute_actor_state_transaction(inactive).await.unwrap();
+    let ttl = transaction("T", vec![operation("upsert", "t", &[("ttlInSeconds", "9")])]);
+    client.execute_actor_state_transaction(ttl).await.unwrap();
+    assert_eq!(client.get_actor_state(get("k")).await.unwrap().into_inner().data, "1 ");
+    assert_eq!(read(&rig, "k").await.text(), "1 ", "the bytes as they were sent");
+    let with_ttl = client.get_actor_state(get("t")).await.unwrap().into_inner();
+    assert!(with_ttl.metadata["ttlExpireTime"].starts_with("2001-09-09T01:46:"));
+    for (request, code) in [
+        (transaction("T", vec![operation("merge", "k", &[])]), Code::Unimplemented),
+        (transaction("T", vec![operation("upsert", "", &[])]), Code::InvalidArgument),
+        (transaction("T", vec![operation("upsert", "k", &[("etag", "7")])]), Code::Internal),
+        (transaction("dapr.internal.x", vec![]), Code::PermissionDenied),
+        (transaction("a/b", vec![]), Code::InvalidArgument),
+        (transaction("", vec![]), Code::InvalidArgument),
+    ] {
+        let status = client.execute_actor_state_transaction(request.clone()).await.unwrap_err();
+        assert_eq!(status.code(), code, "{request:?}: {status:?}");
+    }
+    let status = client.get_actor_state(get("")).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+}

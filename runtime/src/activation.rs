@@ -13,7 +13,6 @@ use odeon_base::{ActorId, Fence};
 use odeon_ring::Policy;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::closing;
 use crate::config::TypeSpec;
 use crate::core::Core;
 use crate::directory::{Directory, Keyed};
@@ -195,25 +194,26 @@ impl Activation {
         }
     }
 
-    /// Ends the activation now; running turns have lost their right to answer.
-    pub(crate) fn cut(self: &Arc<Self>, why: Cut) {
+    /// Ends the activation now; running turns have lost their right to answer. The
+    /// reason comes back when a goodbye is left to say (`closing::cut` says it).
+    pub(crate) fn cut(self: &Arc<Self>, why: Cut) -> Option<Why> {
         let first = self
             .cut
             .compare_exchange(Cut::Not as u8, why as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
-        if first {
-            let (effects, memory) = self.with(|inner| {
-                let memory = (std::mem::take(&mut inner.instance), inner.cache.take());
-                // Where the application itself is gone, nobody is left to be told.
-                (inner.mailbox.cut(inner.is_remote && why != Cut::Withdrawn), memory)
-            });
-            if let Some(why) = self.apply(effects) {
-                let _ = closing::spawn(self, why);
-            }
-            self.hosting.cuts.notify_waiters();
-            // Whoever still holds the activation does not hold its memory.
-            drop(memory);
+        if !first {
+            return None;
         }
+        let (effects, memory) = self.with(|inner| {
+            let memory = (std::mem::take(&mut inner.instance), inner.cache.take());
+            // Where the application itself is gone, nobody is left to be told.
+            (inner.mailbox.cut(inner.is_remote && why != Cut::Withdrawn), memory)
+        });
+        let close = self.apply(effects);
+        self.hosting.cuts.notify_waiters();
+        // Whoever still holds the activation does not hold its memory.
+        drop(memory);
+        close
     }
 
     /// Takes the state away from this activation, for the rest of its life.

@@ -28,11 +28,18 @@ pub(crate) fn close(activation: &Arc<Activation>, why: Why) -> Option<JoinHandle
     spawn(activation, why)
 }
 
+/// Ends an activation now; running turns have lost their right to answer.
+pub(crate) fn cut(activation: &Arc<Activation>, why: Cut) {
+    if let Some(why) = activation.cut(why) {
+        let _ = spawn(activation, why);
+    }
+}
+
 /// Runs the goodbye that the mailbox asked for, as a task of the host.
 pub(crate) fn spawn(activation: &Arc<Activation>, why: Why) -> Option<JoinHandle<()>> {
     if tokio::runtime::Handle::try_current().is_err() {
         // The runtime is being torn down around us: nobody is left to say goodbye to.
-        activation.cut(Cut::Withdrawn);
+        let _ = activation.cut(Cut::Withdrawn);
         return None;
     }
     let tasks = &activation.hosting.core.tasks;

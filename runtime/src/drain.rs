@@ -46,7 +46,7 @@ pub(crate) async fn all(hosting: &Arc<Hosting>, patience: Duration, why: Why) {
 /// Drops all activations of a type at once, without a goodbye.
 pub(crate) fn cut_all(hosting: &Hosting, why: Cut) {
     for activation in there(hosting, |_| true) {
-        activation.cut(why);
+        closing::cut(&activation, why);
     }
 }
 
@@ -74,7 +74,7 @@ async fn empty(
             return;
         }
         if Instant::now() >= until {
-            there.iter().for_each(|activation| activation.cut(Cut::Drain));
+            there.iter().for_each(|activation| closing::cut(activation, Cut::Drain));
             // Those whose goodbye is under way tell when it is over; what came in since
             // does not.
             let _ = tokio::time::timeout(LOOK_AGAIN, gone).await;

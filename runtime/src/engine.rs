@@ -440,7 +440,7 @@ impl Engine {
             match prepared {
                 // The gate may have shut, or the lease may stand still, since it was let in.
                 Ok((admitted, started)) => {
-                    if admitted.is_current(path, caller) {
+                    if path.still_admits(&admitted, caller) {
                         return Ok((admitted, started));
                     }
                 }

@@ -25,7 +25,6 @@ use crate::invocation::Reply;
 use crate::lease::nanos;
 use crate::mailbox::Why;
 use crate::metrics::Outcome;
-use crate::router::Path;
 use crate::seams::{Call, Instance, SharedWork, Work};
 use crate::sync::lock;
 use crate::turn::{Caller, Turn};
@@ -161,12 +160,9 @@ impl Admitted {
         hosting.turns.clone().filter(|_| self.permit.is_none())
     }
 
-    /// Whether the turn may still begin, after a wait.
-    pub(crate) fn is_current(&self, path: &Path<'_>, caller: &Caller) -> bool {
-        let now = path.core.lease.now();
-        self.activation.as_ref().is_some_and(|activation| {
-            activation.cut_reason() == Cut::Not && path.is_current(activation, caller, now)
-        })
+    /// Whose turn it is; nobody's once it has begun.
+    pub(crate) fn activation(&self) -> Option<&Arc<Activation>> {
+        self.activation.as_ref()
     }
 }
 
@@ -390,7 +386,7 @@ fn judge<T>(
         return (Err(cut_error(activation, cut, Execution::Maybe)), Outcome::Cut);
     }
     if hosting.is_leased() && !hosting.core.lease.may_answer(now) {
-        activation.cut(Cut::Lease);
+        closing::cut(activation, Cut::Lease);
         return (Err(cut_error(activation, Cut::Lease, Execution::Maybe)), Outcome::Cut);
     }
     match ended {

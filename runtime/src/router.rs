@@ -13,7 +13,7 @@ use odeon_base::backoff::Backoff;
 use odeon_base::{Epoch, Execution};
 use tokio::time::Instant;
 
-use crate::activation::{Activation, Hosting};
+use crate::activation::{Activation, Cut, Hosting};
 use crate::core::Core;
 use crate::error::Error;
 use crate::execute::Admitted;
@@ -194,8 +194,16 @@ impl Path<'_> {
         }
     }
 
+    /// Whether an admitted turn may still begin, after a wait of another kind.
+    pub(crate) fn still_admits(&self, admitted: &Admitted, caller: &Caller) -> bool {
+        let now = self.core.lease.now();
+        admitted.activation().is_some_and(|activation| {
+            activation.cut_reason() == Cut::Not && self.is_current(activation, caller, now)
+        })
+    }
+
     /// Whether a turn of this activation may still begin, after a wait.
-    pub(crate) fn is_current(&self, activation: &Activation, caller: &Caller, now: u64) -> bool {
+    fn is_current(&self, activation: &Activation, caller: &Caller, now: u64) -> bool {
         let standing = self.entry.standing.load();
         matches!(
             self.look(&standing, caller, now),

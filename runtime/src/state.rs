@@ -67,7 +67,7 @@ impl Activation {
                 };
                 if execution == Execution::Maybe {
                     // The claim is lost, so is the right to answer.
-                    self.cut(Cut::Fenced);
+                    closing::cut(self, Cut::Fenced);
                 }
                 self.fenced(execution)
             }

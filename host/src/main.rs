@@ -1,23 +1,19 @@
 //! The odeon binary: reads the command line and hands it to whoever carries it out.
 //!
 //! A table of contents and nothing else; each command is a file of the library
-//! beside it, under `cli/` and `up/`.
+//! beside it, under `cli/`.
 
 use std::process::ExitCode;
 
 use odeon_host::cli::{self, Command};
 use odeon_host::config::Environment;
-use odeon_host::up;
 
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     match cli::parse(std::env::args_os()) {
         Ok(Command::Serve(role, given)) => cli::serve(role, &given, &environment),
-        Ok(Command::Up(options)) => up::run(&options),
-        Ok(Command::Child(words)) => {
-            cli::say::error(up::child::become_program(&words));
-            ExitCode::from(cli::FAILED)
-        }
+        Ok(Command::Up(options)) => cli::up(&options),
+        Ok(Command::Child(words)) => cli::child(&words),
         Ok(Command::Wait(port)) => cli::wait(&port),
         Ok(Command::Print(text)) => {
             cli::say::line(text);

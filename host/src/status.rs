@@ -10,12 +10,58 @@
 use http::StatusCode;
 use odeon_base::Execution;
 use odeon_runtime::{Error, store};
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::api::OperationError;
+use crate::channel::Ended;
 
 /// How long a refused caller should wait before it tries again, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// What a worker is told when its stream ends. Source: grpc-api.md 4.
+pub(crate) fn of_stream(ended: Ended) -> Status {
+    match ended {
+        Ended::HostsOverHttp => Status::failed_precondition(
+            "the application is reached over HTTP and hosts its actors that way, not over a stream",
+        ),
+        Ended::NotInitial => {
+            Status::invalid_argument("the first message must be an initial_request")
+        }
+        Ended::InitialAgain => Status::invalid_argument("initial_request may be sent only once"),
+        Ended::TooEarly => Status::invalid_argument(
+            "nothing may follow the initial_request before it was answered",
+        ),
+        Ended::Settings(reason) => Status::invalid_argument(reason),
+        Ended::NotOffered(reason) => Status::internal(reason),
+        Ended::Draining => Status::unavailable("the host is shutting down"),
+        Ended::Lost => Status::internal("the stream's task ended without a word"),
+        // One that is too large ends the stream in words that clients of Dapr know.
+        Ended::Transport(status) => match Failure::of_message_size(status.message()) {
+            Some(failure) => Status::new(failure.grpc, failure.message),
+            None => status,
+        },
+    }
+}
+
+/// How a scrape of the metrics went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scrape {
+    /// Here is the page.
+    Page,
+    /// There is nothing else on this port.
+    Elsewhere,
+    /// The page could not be written.
+    Broken,
+}
+
+/// The status of the metrics page.
+pub(crate) fn of_scrape(scrape: Scrape) -> StatusCode {
+    match scrape {
+        Scrape::Page => StatusCode::OK,
+        Scrape::Elsewhere => StatusCode::NOT_FOUND,
+        Scrape::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
 
 /// How the text of a failure is written over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,13 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use odeon_base::{ActorType, TaskKind, Tasks};
-use odeon_proto::dapr::runtime::v1::SubscribeActorEventsRequestAlpha1;
+use odeon_base::{ActorType, Tasks};
 use odeon_runtime::{Engine, Error, TypeConfig, TypeSpec};
-use tonic::Streaming;
 
 use super::link::Link;
-use super::stream::{self, Outbound};
 use super::worker::{Member, Worker};
 use crate::api::Health;
 
@@ -69,20 +66,15 @@ impl Hub {
         }))
     }
 
-    /// Serves a stream that a worker opened, in a task of its own; what is sent to
-    /// the worker comes out of what this returns.
-    #[must_use]
-    pub fn accept(&self, inbound: Streaming<SubscribeActorEventsRequestAlpha1>) -> Outbound {
-        let (link, outbound, end) = stream::pair(self.0.queue);
-        let session = stream::run(self.clone(), inbound, link, end);
-        self.0.tasks.spawn(TaskKind::Stream, session);
-        outbound
-    }
-
     /// How many streams are open.
     #[must_use]
     pub fn streams(&self) -> usize {
         self.0.streams.load(Ordering::Relaxed)
+    }
+
+    /// How many questions may wait to be sent to one worker.
+    pub(super) fn queue(&self) -> usize {
+        self.0.queue
     }
 
     pub(super) fn tasks(&self) -> &Tasks {

@@ -6,6 +6,7 @@
 //! `Behaviour` of one type, [`hub`] knows who hosts what. None of it knows front
 //! doors or statuses over HTTP.
 
+mod ended;
 mod hub;
 mod link;
 mod settings;
@@ -14,4 +15,5 @@ mod worker;
 
 pub use hub::{AppChannel, Hub};
 pub use settings::InvalidSettings;
-pub use stream::Outbound;
+pub(crate) use ended::Ended;
+pub use stream::{Outbound, accept};

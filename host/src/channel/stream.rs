@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::Stream;
-use odeon_base::ActorType;
+use odeon_base::{ActorType, TaskKind};
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_request_alpha1::RequestType;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
 use odeon_proto::dapr::runtime::v1::{
@@ -20,10 +20,11 @@ use odeon_runtime::{Headers, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, Streaming};
 
+use super::ended::Ended;
 use super::hub::{AppChannel, Hub};
 use super::link::{Answer, Kind, Link};
 use super::settings;
-use crate::status::Failure;
+use crate::status;
 
 /// What is sent to a worker: questions while there are any, at the end a status.
 ///
@@ -32,7 +33,7 @@ use crate::status::Failure;
 #[derive(Debug)]
 pub struct Outbound {
     questions: mpsc::Receiver<SubscribeActorEventsResponseAlpha1>,
-    end: Option<oneshot::Receiver<Result<(), Status>>>,
+    end: Option<oneshot::Receiver<Result<(), Ended>>>,
 }
 
 impl Stream for Outbound {
@@ -44,8 +45,8 @@ impl Stream for Outbound {
             self.end = None;
             return Poll::Ready(match ended {
                 Ok(Ok(())) => None,
-                Ok(Err(status)) => Some(Err(status)),
-                Err(_) => Some(Err(Status::internal("the stream's task ended without a word"))),
+                Ok(Err(ended)) => Some(Err(status::of_stream(ended))),
+                Err(_) => Some(Err(status::of_stream(Ended::Lost))),
             });
         }
         // Senders outlive the stream in askers' hands, so its end is not theirs.
@@ -53,26 +54,35 @@ impl Stream for Outbound {
     }
 }
 
+/// Serves a stream that a worker opened, in a task of its own; what is sent to the
+/// worker comes out of what this returns.
+#[must_use]
+pub fn accept(hub: &Hub, inbound: Streaming<SubscribeActorEventsRequestAlpha1>) -> Outbound {
+    let (link, outbound, end) = pair(hub.queue());
+    hub.tasks().spawn(TaskKind::Stream, run(hub.clone(), inbound, link, end));
+    outbound
+}
+
 /// Both ends of a stream's sending side, and the way to end it.
-pub(super) fn pair(queue: usize) -> (Arc<Link>, Outbound, oneshot::Sender<Result<(), Status>>) {
+fn pair(queue: usize) -> (Arc<Link>, Outbound, oneshot::Sender<Result<(), Ended>>) {
     let (sender, questions) = mpsc::channel(queue);
     let (end, ended) = oneshot::channel();
     (Arc::new(Link::new(sender)), Outbound { questions, end: Some(ended) }, end)
 }
 
 /// Serves a worker until its stream ends.
-pub(super) async fn run(
+async fn run(
     hub: Hub,
     mut inbound: Streaming<SubscribeActorEventsRequestAlpha1>,
     link: Arc<Link>,
-    end: oneshot::Sender<Result<(), Status>>,
+    end: oneshot::Sender<Result<(), Ended>>,
 ) {
     let mut entered = None;
     let stop = hub.tasks().stopping().clone();
     let ended = tokio::select! {
         biased;
         ended = serve(&hub, &mut inbound, &link, &mut entered) => ended,
-        () = stop.cancelled() => Err(Status::unavailable("the host is shutting down")),
+        () = stop.cancelled() => Err(Ended::Draining),
     };
     if let Some(types) = entered {
         hub.leave(&link, &types).await;
@@ -88,31 +98,27 @@ async fn serve(
     inbound: &mut Streaming<SubscribeActorEventsRequestAlpha1>,
     link: &Arc<Link>,
     entered: &mut Option<Vec<ActorType>>,
-) -> Result<(), Status> {
+) -> Result<(), Ended> {
     if hub.app_channel() == AppChannel::Http {
-        return Err(Status::failed_precondition(
-            "the application is reached over HTTP and hosts its actors that way, not over a stream",
-        ));
+        return Err(Ended::HostsOverHttp);
     }
     let Some(first) = next(inbound).await? else { return Ok(()) };
     let Some(RequestType::InitialRequest(initial)) = first.request_type else {
-        return Err(Status::invalid_argument("the first message must be an initial_request"));
+        return Err(Ended::NotInitial);
     };
     let types = settings::types(&initial, hub.defaults())
-        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        .map_err(|error| Ended::Settings(error.to_string()))?;
     *entered = Some(types.iter().map(|(actor_type, _)| actor_type.clone()).collect());
     tokio::select! {
         // Polled first, and so begun, whatever else is ready.
         biased;
         offered = hub.enter(link, types) => {
-            offered.map_err(|error| Status::internal(error.to_string()))?;
+            offered.map_err(|error| Ended::NotOffered(error.to_string()))?;
         }
         early = next(inbound) => {
             return match early? {
                 None => Ok(()),
-                Some(_) => Err(Status::invalid_argument(
-                    "nothing may follow the initial_request before it was answered",
-                )),
+                Some(_) => Err(Ended::TooEarly),
             };
         }
     }
@@ -126,18 +132,14 @@ async fn serve(
     Ok(())
 }
 
-/// The worker's next message; one that is too large ends the stream in words that
-/// clients of Dapr know.
+/// The worker's next message.
 async fn next(
     inbound: &mut Streaming<SubscribeActorEventsRequestAlpha1>,
-) -> Result<Option<SubscribeActorEventsRequestAlpha1>, Status> {
-    inbound.message().await.map_err(|status| match Failure::of_message_size(status.message()) {
-        Some(failure) => Status::new(failure.grpc, failure.message),
-        None => status,
-    })
+) -> Result<Option<SubscribeActorEventsRequestAlpha1>, Ended> {
+    inbound.message().await.map_err(Ended::Transport)
 }
 
-fn receive(link: &Link, message: SubscribeActorEventsRequestAlpha1) -> Result<(), Status> {
+fn receive(link: &Link, message: SubscribeActorEventsRequestAlpha1) -> Result<(), Ended> {
     match message.request_type {
         Some(RequestType::InvokeResponse(response)) => {
             let (id, reply) = reply(response);
@@ -157,7 +159,7 @@ fn receive(link: &Link, message: SubscribeActorEventsRequestAlpha1) -> Result<()
             link.answer(&failed.id, None, answer);
         }
         Some(RequestType::InitialRequest(_)) => {
-            return Err(Status::invalid_argument("initial_request may be sent only once"));
+            return Err(Ended::InitialAgain);
         }
         // A newer worker may answer in ways that this host does not know.
         None => tracing::debug!("a message of an unknown kind was dropped"),

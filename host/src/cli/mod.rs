@@ -8,6 +8,7 @@ pub mod flags;
 pub mod say;
 
 mod serve;
+mod up;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use crate::config::{Given, Role};
 
 pub use serve::{serve, wait};
+pub use up::{child, up};
 
 /// Everything went as asked.
 pub const OK: u8 = 0;

@@ -11,7 +11,7 @@ use super::answer;
 use super::missing::rpcs_to_come;
 use super::{actors, metadata};
 use crate::api::Api;
-use crate::channel::{Hub, Outbound};
+use crate::channel::{self, Hub, Outbound};
 use crate::status::Failure;
 
 /// The stream of an RPC that is not there yet: it never begins.
@@ -72,7 +72,7 @@ impl Dapr for Service {
         request: Request<Streaming<SubscribeActorEventsRequestAlpha1>>,
     ) -> Result<Response<Outbound>, Status> {
         // Answered at once: some clients send nothing before they are.
-        Ok(Response::new(self.hub.accept(request.into_inner())))
+        Ok(Response::new(channel::accept(&self.hub, request.into_inner())))
     }
 
     async fn get_metadata(

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
+
+use crate::status::{self, Scrape};
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -31,17 +33,17 @@ impl Page {
     pub fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let is_page = request.uri().path() == "/metrics" && *request.method() == Method::GET;
         let mut page = String::new();
-        let (status, kind) = if !is_page {
+        let (scrape, kind) = if !is_page {
             page.push_str("this port answers GET /metrics\n");
-            (StatusCode::NOT_FOUND, PLAIN)
+            (Scrape::Elsewhere, PLAIN)
         } else if text::encode(&mut page, &self.0).is_ok() {
-            (StatusCode::OK, OPEN_METRICS)
+            (Scrape::Page, OPEN_METRICS)
         } else {
             page = "a number could not be written\n".into();
-            (StatusCode::INTERNAL_SERVER_ERROR, PLAIN)
+            (Scrape::Broken, PLAIN)
         };
         let mut response = Response::new(Full::new(Bytes::from(page)));
-        *response.status_mut() = status;
+        *response.status_mut() = status::of_scrape(scrape);
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response
     }

@@ -33,4 +33,4 @@ pub struct Options {
     pub is_fresh: bool,
 }
 
-pub use supervisor::run;
+pub use supervisor::{Failure, run};

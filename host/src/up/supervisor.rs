@@ -6,7 +6,6 @@
 //! when it is over.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use odeon_base::{TaskKind, Tasks};
@@ -18,7 +17,7 @@ use super::plan::{AppPlan, HostPlan, Plan};
 use super::process::{Process, Program, describe};
 use super::unit::{Event, News, Readiness, Unit};
 use super::{Options, fresh, notice, ports};
-use crate::cli;
+use crate::config::Mistakes;
 
 /// How long a host may take to drain: more than the limit it sets itself.
 const HOST_STOP_LIMIT: Duration = Duration::from_secs(15);
@@ -27,39 +26,30 @@ const APP_STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long the tasks may take to end once their processes have.
 const TASKS_LIMIT: Duration = Duration::from_secs(2);
 
-/// Why everything stops, besides being told to.
-#[derive(Debug)]
-struct Failure(String);
-
-/// Runs the file until it is told to stop; the code to end with.
-#[must_use]
-pub fn run(options: &Options) -> ExitCode {
-    let binary = match std::env::current_exe() {
-        Ok(binary) => binary,
-        Err(error) => return fail(format!("odeon: cannot find its own program: {error}")),
-    };
-    let plan = match Plan::read(&options.file, &binary) {
-        Ok(plan) => plan,
-        Err(mistakes) => {
-            cli::say::error(mistakes);
-            return ExitCode::from(cli::USAGE);
-        }
-    };
-    // One thread: the system ends a child when the very thread that started it ends.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(format!("odeon: cannot start: {error}")),
-    };
-    match runtime.block_on(Supervisor::new(plan, binary).run(options.is_fresh)) {
-        Ok(()) => ExitCode::from(cli::OK),
-        Err(Failure(reason)) => fail(reason),
-    }
+/// Why nothing runs any more, besides being told to stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The file is wrong.
+    #[error(transparent)]
+    File(#[from] Mistakes),
+    /// It could not be started, or did not keep running.
+    #[error("{0}")]
+    Broken(String),
 }
 
-fn fail(reason: impl std::fmt::Display) -> ExitCode {
-    cli::say::error(reason);
-    ExitCode::from(cli::FAILED)
+/// Runs the file until it is told to stop.
+///
+/// # Errors
+/// [`Failure`], to be shown to a person; all that was started has ended.
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let own = |error| Failure::Broken(format!("odeon: cannot find its own program: {error}"));
+    let binary = std::env::current_exe().map_err(own)?;
+    let plan = Plan::read(&options.file, &binary)?;
+    // One thread: the system ends a child when the very thread that started it ends.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::Broken(format!("odeon: cannot start: {error}")))?;
+    runtime.block_on(Supervisor::new(plan, binary).run(options.is_fresh))
 }
 
 struct Supervisor {
@@ -82,11 +72,11 @@ impl Supervisor {
         let mut stop = Stop::listen()?;
         let taken = ports::in_use(self.plan.hosts.iter().flat_map(HostPlan::ports));
         if !taken.is_empty() {
-            return Err(Failure(taken.join("\n")));
+            return Err(Failure::Broken(taken.join("\n")));
         }
         if is_fresh {
             for host in &self.plan.hosts {
-                fresh::remove(&host.data_dir).map_err(Failure)?;
+                fresh::remove(&host.data_dir).map_err(Failure::Broken)?;
             }
         }
         tokio::select! {
@@ -107,7 +97,7 @@ impl Supervisor {
             biased;
             () = self.stop(&mut heard) => ended,
             // A second signal: nobody is waited for. What is left ends with this process.
-            () = stop.asked() => Err(Failure("stopped at once, as asked twice".to_owned())),
+            () = stop.asked() => Err(Failure::Broken("stopped at once, as asked twice".to_owned())),
         }
     }
 
@@ -118,14 +108,17 @@ impl Supervisor {
         for (id, program) in builds {
             self.console.say(format!("building {id}: {}", program.words.join(" ")));
             let voice = self.console.voice("BUILD", &id, self.started);
-            let mut process = Process::start(&self.binary, &program, &voice)
-                .map_err(|error| Failure(format!("{id}: the build cannot be started: {error}")))?;
+            let mut process = Process::start(&self.binary, &program, &voice).map_err(|error| {
+                Failure::Broken(format!("{id}: the build cannot be started: {error}"))
+            })?;
             match process.wait().await {
                 Ok(status) if status.success() => {}
                 Ok(status) => {
-                    return Err(Failure(format!("{id}: the build {}", describe(status))));
+                    return Err(Failure::Broken(format!("{id}: the build {}", describe(status))));
                 }
-                Err(error) => return Err(Failure(format!("{id}: the build was lost: {error}"))),
+                Err(error) => {
+                    return Err(Failure::Broken(format!("{id}: the build was lost: {error}")));
+                }
             }
         }
         Ok(())
@@ -188,7 +181,7 @@ impl Supervisor {
                     text.push_str("\n  ");
                     text.push_str(&line);
                 }
-                return Err(Failure(text));
+                return Err(Failure::Broken(text));
             }
         }
         Ok(())
@@ -245,7 +238,8 @@ struct Stop {
 impl Stop {
     fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
-            signal(kind).map_err(|error| Failure(format!("cannot listen to signals: {error}")))
+            signal(kind)
+                .map_err(|error| Failure::Broken(format!("cannot listen to signals: {error}")))
         };
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,

@@ -3,6 +3,7 @@
 //! One file a subject; `shop` is what they share: a host with a worker that counts.
 
 mod durable;
+mod embedded;
 mod mistakes;
 mod python;
 mod readme;

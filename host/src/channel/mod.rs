@@ -13,7 +13,7 @@ mod settings;
 mod stream;
 mod worker;
 
+pub(crate) use ended::Ended;
 pub use hub::{AppChannel, Hub};
 pub use settings::InvalidSettings;
-pub(crate) use ended::Ended;
 pub use stream::{Outbound, accept};

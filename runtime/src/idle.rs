@@ -141,3 +141,19 @@ impl Idle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // An activation that ends early must not stay in memory until it would have been idle.
+    #[test]
+    fn entries_of_ended_activations_are_forgotten_before_their_time() {
+        let idle = Idle::default();
+        for due in 0..100_000 {
+            idle.push(due, Weak::new());
+        }
+        let heap = lock(&idle.heap);
+        assert!(heap.entries.len() <= SWEEP_MIN, "{}", heap.entries.len());
+    }
+}

@@ -5,6 +5,7 @@
 //! `grpc/`) call only this. It knows no status and no route (`status.rs`,
 //! `http/routes.rs`), and it is put together in one place only, the assembly.
 
+mod ended;
 mod facts;
 mod health;
 mod operations;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use odeon_base::{AppId, Namespace};
 use odeon_runtime::Engine;
 
+pub(crate) use ended::Ended;
 pub use facts::{
     ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus, go_duration,
 };

@@ -12,8 +12,7 @@ use odeon_base::Execution;
 use odeon_runtime::{Error, store};
 use tonic::{Code, Status};
 
-use crate::api::OperationError;
-use crate::channel::Ended;
+use crate::api::{Ended, OperationError};
 
 /// How long a refused caller should wait before it tries again, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;

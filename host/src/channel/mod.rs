@@ -6,14 +6,12 @@
 //! `Behaviour` of one type, [`hub`] knows who hosts what. None of it knows front
 //! doors or statuses over HTTP.
 
-mod ended;
 mod hub;
 mod link;
 mod settings;
 mod stream;
 mod worker;
 
-pub(crate) use ended::Ended;
 pub use hub::{AppChannel, Hub};
 pub use settings::InvalidSettings;
 pub use stream::{Outbound, accept};

@@ -20,10 +20,10 @@ use odeon_runtime::{Headers, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, Streaming};
 
-use super::ended::Ended;
 use super::hub::{AppChannel, Hub};
 use super::link::{Answer, Kind, Link};
 use super::settings;
+use crate::api::Ended;
 use crate::status;
 
 /// What is sent to a worker: questions while there are any, at the end a status.

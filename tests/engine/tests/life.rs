@@ -139,9 +139,9 @@ async fn another_behaviour_takes_over_after_the_turns_of_the_first(kind: Kind) {
         settle().await;
         assert_eq!(world.probe.running(), ["x"]);
         world.probe.let_go(1);
-        waiting
+        (waiting,)
     };
-    let ((), waiting) = tokio::join!(offering, meanwhile);
+    let ((), (waiting,)) = tokio::join!(offering, meanwhile);
     running.await.unwrap().unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), "1", "its memory is the new behaviour's");
     let expected = ["x hello", "x count", "x hold", "x bye", "x hello", "x count"];

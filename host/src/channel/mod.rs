@@ -1,9 +1,9 @@
 //! The way to the application's actors.
 //!
 //! Here: workers, which host actor types over the gRPC stream
-//! `SubscribeActorEventsAlpha1` that they open. [`stream`] reads one stream,
-//! [`link`] matches questions and answers on it, [`worker`] is the engine's
-//! `Behaviour` of one type, [`hub`] knows who hosts what. None of it knows front
+//! `SubscribeActorEventsAlpha1` that they open. `stream` reads one stream,
+//! `link` matches questions and answers on it, `worker` is the engine's
+//! `Behaviour` of one type, `hub` knows who hosts what. None of it knows front
 //! doors or statuses over HTTP.
 
 mod hub;

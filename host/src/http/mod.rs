@@ -1,6 +1,6 @@
 //! The HTTP door: Dapr's API, and ours below `/odeon/v1`, over HTTP/1.1 and h2c.
 //!
-//! A request passes [`door`] (order of processing), is matched in [`routes`] (the
+//! A request passes [`door`] (order of processing), is matched in `routes` (the
 //! one list), and is answered in the file of its API group. Matching is matchit's,
 //! the router inside axum, without axum around it: Dapr matches the escaped path,
 //! decodes parameters as queries, and answers a wrong verb with 404, none of which

@@ -1,6 +1,6 @@
 //! `odeon up FILE`: several hosts and applications from one file.
 //!
-//! Reading order: [`file`] is what may be written, [`plan`] what it means,
+//! Reading order: [`mod@file`] is what may be written, [`plan`] what it means,
 //! [`supervisor`] starts, watches, restarts and stops the processes. A process is
 //! run by `process`, its output goes through `console`, whether it is ready is
 //! asked by `probe`. Nothing here knows actors: a host is a child process like any

@@ -2,7 +2,7 @@
 //!
 //! A kind is a behaviour around the one program in `app`. One that hosts actors
 //! further out (a worker's stream, a system actor) is added here, in [`Kind`] and in
-//! [`on_every_kind`], and every test of the suite holds it to the same promises.
+//! `on_every_kind`, and every test of the suite holds it to the same promises.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

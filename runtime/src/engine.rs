@@ -23,7 +23,7 @@ use crate::execute::{self, Admitted, Body, Detachable, Encoded, Native, NativeSh
 use crate::idle::Idle;
 use crate::invocation::{ActorRef, Invocation, Reply};
 use crate::lease::Lease;
-use crate::mailbox::Why;
+use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
 use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
@@ -512,7 +512,13 @@ impl Engine {
         let entry = self.inner.types.get(actor.actor_type.as_str())?;
         let hosting = entry.hosting()?;
         let activation = hosting.directory.get(&actor.id)?;
-        (!activation.is_gone()).then_some(activation)
+        // While the memory is being made no turn runs: who writes then is a straggler of
+        // an earlier life.
+        let is_active = matches!(
+            activation.with(|inner| inner.mailbox.phase()),
+            Phase::Active | Phase::Closing
+        );
+        is_active.then_some(activation)
     }
 
     /// Ends an activation after its running turn, with a goodbye (DEA-5). `false`

@@ -270,11 +270,13 @@ impl Path<'_> {
         if let Look::Here(..) = self.look(&self.entry.standing.load(), caller, now)? {
             return Ok(());
         }
-        let until = match park {
-            Park::Gate => since + PARK_MAX,
-            Park::Host(left) => Instant::now() + left,
+        let until = match (park, caller.deadline) {
+            // A gate opens in the end: the caller's own limit counts, however long (O5).
+            (Park::Gate, Some(deadline)) => deadline,
+            (Park::Gate, None) => since + PARK_MAX,
+            (Park::Host(left), Some(deadline)) => deadline.min(Instant::now() + left),
+            (Park::Host(left), None) => Instant::now() + left,
         };
-        let until = caller.deadline.map_or(until, |deadline| deadline.min(until));
         tokio::select! {
             () = type_changed => Ok(()),
             () = lease_changed => Ok(()),

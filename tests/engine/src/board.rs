@@ -16,7 +16,7 @@ use odeon_ring::change::{Join, Update};
 use odeon_ring::rings::content_hash;
 use odeon_ring::{Mark, Member, TableData, ToHost, ToPlacement, TypeKey};
 use odeon_runtime::seams::{PlacementLink, PlacementStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::app::Probe;
 
@@ -42,6 +42,10 @@ struct Inner {
     streams: BTreeMap<String, mpsc::Sender<ToHost>>,
     /// Hosts that are not answered.
     silent: BTreeSet<String>,
+    /// Hosts that hear nothing.
+    cut_off: BTreeSet<String>,
+    /// What silent hosts are owed an answer to.
+    unanswered: BTreeMap<String, Vec<ToPlacement>>,
     is_reachable: bool,
     drain_limit: Duration,
     /// `Released` messages: host, table, and who ran a turn at that moment.
@@ -53,6 +57,7 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub struct Board {
     inner: Arc<Mutex<Inner>>,
+    reachable: Arc<Notify>,
     tasks: Tasks,
     probe: Arc<Probe>,
 }
@@ -73,13 +78,16 @@ impl Board {
             lines: BTreeMap::new(),
             streams: BTreeMap::new(),
             silent: BTreeSet::new(),
+            cut_off: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
             is_reachable: true,
             drain_limit: Duration::from_secs(60),
             released: Vec::new(),
             heard: Vec::new(),
         };
         let inner = Arc::new(Mutex::new(inner));
-        Self { inner, tasks: tasks.clone(), probe: Arc::clone(probe) }
+        let (tasks, probe) = (tasks.clone(), Arc::clone(probe));
+        Self { inner, reachable: Arc::default(), tasks, probe }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -97,9 +105,21 @@ impl Board {
         self.lock().silent.insert(host.to_owned());
     }
 
-    /// Answers a host again.
+    /// Nothing reaches a host any more, although its stream stands.
+    pub fn cut_off(&self, host: &str) {
+        let mut inner = self.lock();
+        inner.silent.insert(host.to_owned());
+        inner.cut_off.insert(host.to_owned());
+    }
+
+    /// Answers a host again, late what it said meanwhile.
     pub fn answer_again(&self, host: &str) {
-        self.lock().silent.remove(host);
+        let mut inner = self.lock();
+        inner.silent.remove(host);
+        inner.cut_off.remove(host);
+        for message in inner.unanswered.remove(host).unwrap_or_default() {
+            inner.handle(host, message, Vec::new());
+        }
     }
 
     /// Breaks all streams; while not reachable, connecting takes for ever.
@@ -108,6 +128,19 @@ impl Board {
         inner.is_reachable = is_reachable;
         if !is_reachable {
             inner.streams.clear();
+        }
+        drop(inner);
+        self.reachable.notify_waiters();
+    }
+
+    async fn until_reachable(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.reachable.notified());
+            changed.as_mut().enable();
+            if self.lock().is_reachable {
+                return;
+            }
+            changed.await;
         }
     }
 
@@ -135,7 +168,7 @@ impl Board {
         self.lock().tell(host, ToHost::Expired { incarnation });
     }
 
-    /// Who owns an actor by the newest table.
+    /// What was released, in order: by whom, up to which table, and who ran a turn then.
     #[must_use]
     pub fn released(&self) -> Vec<(String, Epoch, Vec<String>)> {
         self.lock().released.clone()
@@ -159,6 +192,7 @@ impl Board {
         let mut inner = self.lock();
         inner.heard.push(format!("{} {host}", kind(&message)));
         if inner.silent.contains(host) {
+            inner.unanswered.entry(host.to_owned()).or_default().push(message);
             return;
         }
         inner.handle(host, message, running);
@@ -188,14 +222,14 @@ impl Inner {
     }
 
     fn tell(&self, host: &str, message: ToHost) {
-        if let Some(stream) = self.streams.get(host) {
+        if let Some(stream) = self.streams.get(host).filter(|_| !self.cut_off.contains(host)) {
             let _ = stream.try_send(message);
         }
     }
 
     fn tell_all(&self, message: &ToHost) {
-        for stream in self.streams.values() {
-            let _ = stream.try_send(message.clone());
+        for host in self.streams.keys() {
+            self.tell(host, message.clone());
         }
     }
 
@@ -342,10 +376,8 @@ struct Link {
 impl PlacementLink for Link {
     fn connect(&self) -> BoxFuture<'_, Result<PlacementStream, String>> {
         async move {
-            if !self.board.lock().is_reachable {
-                // Nobody even refuses.
-                std::future::pending::<()>().await;
-            }
+            // Nobody even refuses.
+            self.board.until_reachable().await;
             let (to, mut received) = mpsc::channel(QUEUE);
             let (stream, from) = mpsc::channel(QUEUE);
             let weak = stream.downgrade();

@@ -5,7 +5,7 @@
 //! `on_every_kind`, and every test of the suite holds it to the same promises.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,7 +14,7 @@ use odeon_runtime::error::Error;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::{Caller, Turn};
 use odeon_runtime::{ActorRef, Engine, Reply};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::app::{Memory, Place, Probe, perform};
 
@@ -161,7 +161,63 @@ struct Job {
 struct Remote {
     probe: Arc<Probe>,
     jobs: mpsc::Sender<Job>,
-    memories: Arc<Mutex<BTreeMap<String, Arc<Memory>>>>,
+    office: Arc<Office>,
+}
+
+/// What the application knows of its actors.
+#[derive(Debug, Default)]
+struct Office {
+    memories: Mutex<BTreeMap<String, Arc<Memory>>>,
+    /// Calls that it works on.
+    at_work: Mutex<Vec<String>>,
+    ended: Notify,
+}
+
+impl Office {
+    fn memory(&self, actor: &ActorRef) -> Arc<Memory> {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(memories.entry(name(actor)).or_default())
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, Vec<String>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no call of an actor is worked on.
+    async fn settled(&self, actor: &ActorRef) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if !self.at_work().contains(&name(actor)) {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// A call that is worked on, until it is dropped.
+struct AtWork {
+    office: Arc<Office>,
+    name: String,
+}
+
+impl AtWork {
+    fn on(office: &Arc<Office>, actor: &ActorRef) -> Self {
+        office.at_work().push(name(actor));
+        Self { office: Arc::clone(office), name: name(actor) }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let mut at_work = self.office.at_work();
+        if let Some(at) = at_work.iter().position(|name| *name == self.name) {
+            at_work.swap_remove(at);
+        }
+        drop(at_work);
+        self.office.ended.notify_waiters();
+    }
 }
 
 fn name(actor: &ActorRef) -> String {
@@ -171,22 +227,21 @@ fn name(actor: &ActorRef) -> String {
 impl Remote {
     fn start(probe: Arc<Probe>, tasks: &Tasks) -> Self {
         let (jobs, mut received) = mpsc::channel::<Job>(64);
-        let memories: Arc<Mutex<BTreeMap<String, Arc<Memory>>>> = Arc::default();
-        let app = (Arc::clone(&probe), Arc::clone(&memories), tasks.clone());
+        let office = Arc::<Office>::default();
+        let app = (Arc::clone(&probe), Arc::clone(&office), tasks.clone());
         tasks.spawn(TaskKind::Process, async move {
-            let (probe, memories, tasks) = app;
+            let (probe, office, tasks) = app;
             while let Some(job) = received.recv().await {
-                let mut known = memories.lock().unwrap_or_else(PoisonError::into_inner);
-                let memory = Arc::clone(known.entry(name(&job.actor)).or_default());
-                drop(known);
-                tasks.spawn(TaskKind::Process, work(Arc::clone(&probe), memory, job));
+                let at_work = AtWork::on(&office, &job.actor);
+                let memory = office.memory(&job.actor);
+                tasks.spawn(TaskKind::Process, work(Arc::clone(&probe), memory, job, at_work));
             }
         });
-        Self { probe, jobs, memories }
+        Self { probe, jobs, office }
     }
 }
 
-async fn work(probe: Arc<Probe>, memory: Arc<Memory>, job: Job) {
+async fn work(probe: Arc<Probe>, memory: Arc<Memory>, job: Job, _at_work: AtWork) {
     let Job { engine, actor, caller, call, answer } = job;
     let place = Place { engine, actor, caller, turn: None };
     let done = perform(&probe, place, &memory, &call.method, &call.body).await;
@@ -196,8 +251,14 @@ async fn work(probe: Arc<Probe>, memory: Arc<Memory>, job: Job) {
 
 impl Behaviour for Remote {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
-        hello(&self.probe, turn);
-        async { Ok(Instance::Remote) }.boxed()
+        async move {
+            // The engine cannot stop code in another process: a channel waits until no
+            // earlier call of the actor is left there.
+            self.office.settled(turn.actor()).await;
+            hello(&self.probe, turn);
+            Ok(Instance::Remote)
+        }
+        .boxed()
     }
 
     fn invoke<'a>(
@@ -219,7 +280,7 @@ impl Behaviour for Remote {
 
     fn deactivate<'a>(&'a self, actor: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
         bye(&self.probe, actor);
-        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(&name(actor));
+        self.office.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(&name(actor));
         async {}.boxed()
     }
 

@@ -283,7 +283,14 @@ async fn a_turn_over_its_limit_is_told_goodbye_before_the_next_life(kind: Kind) 
     let cut = long.await.unwrap();
     assert!(matches!(cut, Err(Error::TurnTooLong { .. })), "{cut:?}");
     assert_eq!(execution(&cut), Some(Execution::Maybe));
+    settle().await;
+    if kind == Kind::Remote {
+        assert_eq!(world.probe.running(), ["x"], "code in another process runs on");
+        world.probe.let_go(1);
+    }
     assert_eq!(next.await.unwrap().unwrap(), "1", "a new life");
+    assert_eq!(host.call("x", "get", "k").await.unwrap(), "", "the old one writes no more");
+    world.assert_one_at_a_time();
     let log = world.probe.log();
     let position = |what: &str| log.iter().rposition(|entry| entry == what);
     if kind == Kind::Remote {

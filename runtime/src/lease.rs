@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use odeon_base::{Epoch, Incarnation, LeaseClock};
+use odeon_base::{Incarnation, LeaseClock};
 use tokio::sync::Notify;
 
 /// A granted lease, as the host counts it.
@@ -87,11 +87,6 @@ impl Lease {
     /// How long the lease still lets turns start; zero without one.
     pub(crate) fn left(&self) -> Duration {
         Duration::from_nanos(self.stop_at.load(Ordering::Acquire).saturating_sub(self.now()))
-    }
-
-    /// Whether a store's record shows a term that placement has forgotten.
-    pub(crate) fn is_behind(&self, held: Epoch) -> bool {
-        held.term > self.term()
     }
 
     /// The lease runs; the incarnation is set before the right, so that nobody

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use odeon_base::{Execution, Fence};
+use odeon_base::{Epoch, Execution, Fence};
 
 use crate::activation::{Activation, Claim, Cut};
 use crate::closing;
@@ -52,12 +52,22 @@ impl Activation {
         self.hosting.core.store().ok_or(Error::NoStore)
     }
 
+    /// Whether a record shows an epoch that placement cannot have made with what it remembers.
+    ///
+    /// Who claims behind an open gate has heard of every table under which somebody else
+    /// could have claimed; one that is newer is of a life that placement forgot.
+    fn is_forgotten(&self, held: Epoch) -> bool {
+        let view = self.hosting.view.load();
+        let newest = view.chain.as_ref().map(|chain| chain.newest().epoch());
+        held.term >= self.hosting.core.lease.term() && newest.is_none_or(|newest| held > newest)
+    }
+
     /// What a store's failure means to this activation.
     fn judge(self: &Arc<Self>, error: store::Error) -> Error {
         match error {
             store::Error::Fenced { held, .. } => {
                 if let Some(held) = held
-                    && self.hosting.core.lease.is_behind(held.epoch)
+                    && self.is_forgotten(held.epoch)
                 {
                     self.hosting.core.fence_ahead(held.epoch.term);
                 }

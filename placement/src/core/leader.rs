@@ -294,7 +294,8 @@ impl Core {
                 }
             }
             ToPlacement::FenceAhead { term } => {
-                if term > self.term && self.hosts.on(from).next().is_some() {
+                // The own term too: a leader that lost its memory before may have had it.
+                if term >= self.term && self.hosts.on(from).next().is_some() {
                     self.raise_above(term);
                 }
             }
@@ -381,7 +382,7 @@ impl Core {
         let term_heard = tables.map(|table| table.epoch.term).max().unwrap_or_default();
         let State::New(gathering) = &mut self.state else {
             let (Some(namespace), false) = (known, is_gone) else {
-                return self.send(from, ToHost::Expired { incarnation });
+                return self.refuse(from, incarnation, now);
             };
             self.is_changed = true;
             self.hosts.bind(incarnation, from);
@@ -394,7 +395,7 @@ impl Core {
         let entry = gathering.strike(incarnation);
         let is_stranger = entry.is_none() && known.is_none();
         if is_gone || (is_stranger && gathering.has_roster()) {
-            return self.send(from, ToHost::Expired { incarnation });
+            return self.refuse(from, incarnation, now);
         }
         if is_stranger {
             gathering.add_stranger(incarnation);
@@ -445,7 +446,7 @@ impl Core {
             State::Follower { .. } | State::Leading => false,
         };
         if self.gone.contains_key(&incarnation) || !(is_expected || self.hosts.has(incarnation)) {
-            self.send(from, ToHost::Expired { incarnation });
+            self.refuse(from, incarnation, now);
         }
     }
 
@@ -555,6 +556,13 @@ impl Core {
         if self.tables.lines.names(incarnation) {
             self.tables.expired(&host.profile.namespace, now);
         }
+    }
+
+    /// Unknown -> gone | told that it has no lease, and that is final: a `Join` of the same
+    /// incarnation behind this message would make an owner who serves nothing.
+    fn refuse(&mut self, to: Connection, incarnation: Incarnation, now: Duration) {
+        self.end(incarnation, now);
+        self.send(to, ToHost::Expired { incarnation });
     }
 
     fn send(&mut self, to: Connection, message: ToHost) {

@@ -132,6 +132,9 @@ fn who_is_gone_never_comes_back() {
     check(after(two(), [farewell('a')]), join('a', "T"), &["a expired a"]);
     check(after(two(), [farewell('a')]), report('a', &[]), &["a expired a"]);
     check(after(two(), [replace('c', 'x', "T")]), join('x', "T"), &["x expired x"]);
+    // Who was told so comes back under no message that was already under way.
+    check(after(two(), [report('x', &[])]), join('x', "T"), &["x expired x"]);
+    check(after(two(), [renew('x', 1)]), join('x', "T"), &["x expired x"]);
 }
 
 #[test]
@@ -258,7 +261,8 @@ fn resync_gets_the_whole_chain() {
 
 #[test]
 fn a_fence_ahead_raises_the_term_and_goes_on() {
-    check(two(), fence_ahead('a', 1), &[]);
+    check(two(), fence_ahead('a', 0), &[]);
+    check(two(), fence_ahead('a', 1), &["persist 2 ab", "a delta T 2.1", "b delta T 2.1"]);
     check(two(), fence_ahead('x', 9), &[]);
     check(two(), fence_ahead('a', u64::MAX), &[]);
     check(two(), fence_ahead('a', 9), &["persist 10 ab", "a delta T 10.1", "b delta T 10.1"]);

@@ -348,7 +348,7 @@ impl World {
         {
             // The store refuses the claim, which is how it comes out.
             assert!(self.losses > 0, "fences only grow: {earlier} of {other}, {epoch} of {me}");
-            assert!(epoch.term < earlier.term, "{earlier} of {other}, {epoch} of {me}");
+            assert!(epoch.term <= earlier.term, "{earlier} of {other}, {epoch} of {me}");
             let term = earlier.term;
             return self.say(host, [ToPlacement::FenceAhead { term }]);
         }

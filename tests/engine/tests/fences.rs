@@ -212,23 +212,25 @@ async fn a_refused_commit_changes_nothing_and_keeps_the_activation(kind: Kind) {
     assert_eq!(host.call("x", "get", "k").await.unwrap(), "2");
 }
 
-// A record whose term is above the leader's shows that placement lost its memory. Refused
-// before the turn's code began is `none`: all who waited are sent again.
+// A record that no table of the leader's explains shows that placement lost its memory, in
+// its own term too. Refused before the turn's code began is `none`: all who waited are sent
+// again.
 async fn a_fence_of_a_forgotten_term_is_told_and_overtaken(kind: Kind) {
-    let world = World::default();
-    let old = Fence { epoch: Epoch { term: 7, n: 3 }, seq: 9 };
-    world.store.leave_fence(scope("x"), old);
-    let preload = Preload::Keys(Arc::new(["k".into()]));
-    let config = TypeConfig { preload, ..TypeConfig::default() };
-    let host = world.host("a:1", kind, config).await;
-    let calls: Vec<_> = (0..10).map(|_| host.start("x", "count", "")).collect();
-    for call in calls {
-        call.await.unwrap().unwrap();
+    for (epoch, next) in [(Epoch { term: 7, n: 3 }, 8), (Epoch { term: 1, n: 99 }, 2)] {
+        let world = World::default();
+        world.store.leave_fence(scope("x"), Fence { epoch, seq: 9 });
+        let preload = Preload::Keys(Arc::new(["k".into()]));
+        let config = TypeConfig { preload, ..TypeConfig::default() };
+        let host = world.host("a:1", kind, config).await;
+        let calls: Vec<_> = (0..10).map(|_| host.start("x", "count", "")).collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert!(world.board.heard().contains(&"fence ahead a:1".to_owned()));
+        assert_eq!(world.store.fence(&scope("x")).unwrap().epoch.term, next);
+        assert_eq!(world.probe.count("x count"), 10, "once each");
+        assert_eq!(world.probe.count("x hello"), 1);
     }
-    assert!(world.board.heard().contains(&"fence ahead a:1".to_owned()));
-    assert_eq!(world.store.fence(&scope("x")).unwrap().epoch.term, 8);
-    assert_eq!(world.probe.count("x count"), 10, "once each");
-    assert_eq!(world.probe.count("x hello"), 1);
 }
 
 async fn each_life_has_a_fence_of_its_own(kind: Kind) {

@@ -19,6 +19,7 @@ mod json;
 mod metadata;
 mod odeon;
 mod path;
+mod patience;
 mod request;
 mod routes;
 mod shutdown;

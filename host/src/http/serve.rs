@@ -25,6 +25,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use super::patience;
+
 /// What is spoken on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -152,6 +154,7 @@ async fn speak<I, S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let (stream, service) = patience::watch(stream, service);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut told = pin!(closing.told.notified());
     let mut is_listening = false;

@@ -145,6 +145,26 @@ async fn http_2_is_spoken_by_prior_knowledge_and_an_upgrade_is_left_alone() {
     assert!(told.starts_with("HTTP/1.1 200 OK"), "{told}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_head_may_take_ten_seconds_and_an_idle_connection_as_long_as_it_likes() {
+    let rig = Rig::start().await;
+    let mut connection = connect(&rig, HTTP);
+    let request = post("/v1.0/actors/T/a/method/slow", "", "20000");
+    for _ in 0..3 {
+        // The call takes longer than a head may, and so does the pause after it.
+        connection.write_all(&request).await.unwrap();
+        let mut told = [0; 15];
+        connection.read_exact(&mut told).await.unwrap();
+        assert_eq!(&told, b"HTTP/1.1 200 OK");
+        let rest = timeout(Duration::from_secs(60), connection.read_to_end(&mut Vec::new())).await;
+        assert!(rest.is_err(), "an idle connection stays open");
+    }
+    connection.write_all(&request[..20]).await.unwrap();
+    let before = tokio::time::Instant::now();
+    connection.read_to_end(&mut Vec::new()).await.unwrap();
+    assert_eq!(before.elapsed().as_secs(), 10, "half a head does not");
+}
+
 #[tokio::test]
 async fn a_listener_stops_accepting_and_lets_open_requests_end() {
     let rig = Rig::start().await;

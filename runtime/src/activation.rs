@@ -38,7 +38,7 @@ pub(crate) struct Hosting {
     pub(crate) directory: Directory<Activation>,
     pub(crate) turns: Option<Arc<Semaphore>>,
     /// Told when a running turn is cut.
-    pub(crate) cuts: Notify,
+    pub(crate) cuts: Arc<Notify>,
     /// Told when an activation is over.
     pub(crate) gone: Notify,
     /// How often making an actor's memory failed in a row, and until when not to try.

@@ -27,7 +27,7 @@ use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
 use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
-use crate::router::{self, Path};
+use crate::router::{self, Path, Step};
 use crate::seams::{Call, PlacementLink, SharedWork, Work};
 use crate::state;
 use crate::status::{Status, TypeStatus};
@@ -284,7 +284,7 @@ impl Engine {
             let mut changed = std::pin::pin!(entry.changed.notified());
             changed.as_mut().enable();
             let is_withdrawn = entry.hosting().is_none();
-            let view = Arc::clone(&entry.standing.load().view);
+            let view = Arc::clone(&entry.standing().0.view);
             let stands =
                 view.me.zip(view.chain.as_ref()).is_some_and(|(me, chain)| chain.newest().has(me));
             if stands || is_withdrawn {
@@ -410,13 +410,15 @@ impl Engine {
     ) -> Result<B::Output, Error> {
         let core = &*self.inner.core;
         let path = Path { core, entry, idle: &self.inner.idle, actor, bytes };
-        let (admitted, started) = match path.admit(&mut caller).await {
-            Ok((admitted, started)) if admitted.is_ready() => (admitted, started),
-            // Rare, and kept out of the memory that every call takes.
+        let first = path.first_look(&mut caller)?;
+        let (admitted, started) = match path.queue(first, &caller).await {
+            Ok(Step::Run(admitted, started)) if admitted.is_ready() => (admitted, started),
+            // Kept out of the memory that every call takes.
             other => Box::pin(self.prepare(&path, &mut caller, other)).await?,
         };
         let deadline = caller.deadline;
-        let running = Detachable::new(&core.tasks, execute::turn(admitted, caller, started, body));
+        let running = execute::begin(admitted, caller, started, body)?;
+        let running = Detachable::new(&core.tasks, running);
         within(deadline, running).await.unwrap_or_else(|| Err(too_late(actor, Execution::Maybe)))
     }
 
@@ -426,12 +428,16 @@ impl Engine {
         &self,
         path: &Path<'_>,
         caller: &mut Caller,
-        first: Result<(Admitted, u64), Error>,
+        first: Result<Step, Error>,
     ) -> Result<(Admitted, u64), Error> {
         let core = &*self.inner.core;
-        let (mut next, mut attempt) = (first, 0);
+        let (mut next, mut attempt) = match first {
+            Ok(step) => (path.admit_after(step, caller).await, 0),
+            Err(error) => (Err(error), 0),
+        };
         loop {
             let prepared = match next {
+                Ok((admitted, started)) if admitted.is_ready() => return Ok((admitted, started)),
                 Ok((admitted, started)) => {
                     self.memory_and_limit(path, caller, admitted, started).await
                 }
@@ -558,13 +564,7 @@ impl Engine {
                 is_hosted: hosting.is_some(),
                 placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
                 active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
-                epoch: entry
-                    .standing
-                    .load()
-                    .view
-                    .chain
-                    .as_ref()
-                    .map(|chain| chain.newest().epoch()),
+                epoch: entry.standing().0.view.chain.as_ref().map(|chain| chain.newest().epoch()),
                 blocked: (needs_store && !has_store).then_some("no state store"),
             }
         });

@@ -2,19 +2,22 @@
 //!
 //! The turn is one boxed future. Its caller polls it; when the caller leaves, it
 //! moves to a task and runs on (O7). It ends early only when it is cut: the lease,
-//! the drain or its own limit ended, and then its future is dropped.
+//! the drain or its own limit ended, and then its future is dropped. It is written
+//! out as a state rather than as nested `async`, whose layers each copy the result.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::FutureExt;
 use odeon_base::backoff::Backoff;
 use odeon_base::{Execution, TaskKind, Tasks};
+use pin_project_lite::pin_project;
+use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::activation::{Activation, Cut};
@@ -43,7 +46,6 @@ pub(crate) trait Body: Send + 'static {
         self,
         instance: &mut Instance,
         turn: &Turn,
-        activation: &Activation,
     ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
@@ -54,12 +56,8 @@ pub(crate) struct Encoded(pub(crate) Call);
 impl Body for Encoded {
     type Output = Reply;
 
-    async fn run(
-        self,
-        instance: &mut Instance,
-        turn: &Turn,
-        activation: &Activation,
-    ) -> Result<Reply, Error> {
+    async fn run(self, instance: &mut Instance, turn: &Turn) -> Result<Reply, Error> {
+        let activation = turn.port().downcast_ref::<Activation>().ok_or(Error::Closed)?;
         activation.hosting.spec.behaviour.invoke(instance, turn, self.0).await
     }
 }
@@ -80,18 +78,13 @@ impl<A, W> Native<A, W> {
 impl<A: Send + 'static, W: Work<A>> Body for Native<A, W> {
     type Output = W::Output;
 
-    async fn run(
-        self,
-        instance: &mut Instance,
-        turn: &Turn,
-        activation: &Activation,
-    ) -> Result<W::Output, Error> {
+    async fn run(self, instance: &mut Instance, turn: &Turn) -> Result<W::Output, Error> {
         if let Instance::Owned(object) = instance
             && let Some(actor) = object.downcast_mut::<A>()
         {
             return self.work.run(actor, turn).await;
         }
-        Err(other_kind::<A>(activation))
+        Err(other_kind::<A>(turn))
     }
 }
 
@@ -111,24 +104,19 @@ impl<A, W> NativeShared<A, W> {
 impl<A: Send + Sync + 'static, W: SharedWork<A>> Body for NativeShared<A, W> {
     type Output = W::Output;
 
-    async fn run(
-        self,
-        instance: &mut Instance,
-        turn: &Turn,
-        activation: &Activation,
-    ) -> Result<W::Output, Error> {
+    async fn run(self, instance: &mut Instance, turn: &Turn) -> Result<W::Output, Error> {
         if let Instance::Shared(object) = instance
             && let Some(actor) = object.downcast_ref::<A>()
         {
             return self.work.run(actor, turn).await;
         }
-        Err(other_kind::<A>(activation))
+        Err(other_kind::<A>(turn))
     }
 }
 
 /// The type is hosted here, but not as this Rust type.
-fn other_kind<A>(activation: &Activation) -> Error {
-    let actor_type = &activation.actor.actor_type;
+fn other_kind<A>(turn: &Turn) -> Error {
+    let actor_type = &turn.actor().actor_type;
     let wanted = std::any::type_name::<A>();
     Error::Arguments(format!("actor type '{actor_type}' is not hosted here as {wanted}"))
 }
@@ -192,18 +180,6 @@ fn end(activation: &Arc<Activation>, mut instance: Instance, now: u64, forget: O
     }
 }
 
-/// Ends a turn whose future is dropped half way: its memory is not to be trusted.
-struct Unfinished<'a>(Option<&'a Arc<Activation>>);
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        if let Some(activation) = self.0.take() {
-            let now = activation.hosting.core.lease.now();
-            end(activation, Instance::Remote, now, Some(Why::Forget));
-        }
-    }
-}
-
 /// Makes the memory of an activation that has none; the turn stays admitted.
 pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<Admitted, Error> {
     let Some(activation) = admitted.activation.clone() else { return Ok(admitted) };
@@ -235,13 +211,14 @@ pub(crate) async fn activate(mut admitted: Admitted, caller: Caller) -> Result<A
     Err(not_made(&activation, error))
 }
 
-/// Runs the turn to its end. `started` is the lease clock's time of admission.
-pub(crate) async fn turn<B: Body>(
+/// Begins the turn: what comes back runs it to its end. `started` is the lease clock's
+/// time of admission.
+pub(crate) fn begin<B: Body>(
     mut admitted: Admitted,
     caller: Caller,
     started: u64,
     body: B,
-) -> Result<B::Output, Error> {
+) -> Result<impl Future<Output = Result<B::Output, Error>> + Send, Error> {
     let Some(activation) = admitted.activation.take() else {
         // Admission always carries its activation.
         return Err(Error::Closed);
@@ -250,25 +227,83 @@ pub(crate) async fn turn<B: Body>(
     if cut != Cut::Not {
         return Err(cut_error(&activation, cut, Execution::None));
     }
-    let mut unfinished = Unfinished(Some(&activation));
     let mut instance = std::mem::take(&mut admitted.instance);
-    let _permit = admitted.permit.take();
-    let hosting = &*activation.hosting;
+    let permit = admitted.permit.take();
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
-    let ended = {
-        let work = async { body.run(&mut instance, &turn, &activation).await };
-        until_cut(&activation, pin!(AssertUnwindSafe(work).catch_unwind())).await
+    let work = async move {
+        let result = body.run(&mut instance, &turn).await;
+        (instance, result)
     };
-    let now = hosting.core.lease.now();
-    let (result, outcome) = judge(&activation, ended, now);
-    hosting.counters.turn_ended(outcome, now.saturating_sub(started));
-    unfinished.0 = None;
-    let forget = match outcome {
-        Outcome::Done | Outcome::Failed => None,
-        Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
-    };
-    end(&activation, instance, now, forget);
-    result
+    let watch = Watch::default();
+    Ok(Running { work: Some(work), watch, activation: Some(activation), started, permit })
+}
+
+pin_project! {
+    /// A turn that runs. Dropped half way it ends there, and its memory is not to be
+    /// trusted any more.
+    pub(crate) struct Running<W> {
+        #[pin]
+        work: Option<W>,
+        #[pin]
+        watch: Watch,
+        // None once it is over.
+        activation: Option<Arc<Activation>>,
+        started: u64,
+        permit: Option<OwnedSemaphorePermit>,
+    }
+
+    impl<W> PinnedDrop for Running<W> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(activation) = this.activation.take() {
+                forget(this.work);
+                let now = activation.hosting.core.lease.now();
+                end(&activation, Instance::Remote, now, Some(Why::Forget));
+            }
+        }
+    }
+}
+
+/// Drops what is left of a turn. It is code of users: it may panic, and life goes on.
+fn forget<W>(mut work: Pin<&mut Option<W>>) {
+    let _ = std::panic::catch_unwind(AssertUnwindSafe(|| work.set(None)));
+}
+
+impl<W, T> Future for Running<W>
+where
+    W: Future<Output = (Instance, Result<T, Error>)>,
+{
+    type Output = Result<T, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Error>> {
+        let mut this = self.project();
+        let (Some(work), Some(activation)) = (this.work.as_mut().as_pin_mut(), &*this.activation)
+        else {
+            return Poll::Pending;
+        };
+        let (ended, instance) = match std::panic::catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
+            Ok(Poll::Ready((instance, result))) => (Ok(Ok(result)), instance),
+            Ok(Poll::Pending) => {
+                let why = ready!(this.watch.poll(activation, cx));
+                (Err(why), Instance::Remote)
+            }
+            Err(panic) => (Ok(Err(panic)), Instance::Remote),
+        };
+        if matches!(instance, Instance::Remote) {
+            forget(this.work);
+        }
+        let now = activation.hosting.core.lease.now();
+        let (result, outcome) = judge(activation, ended, now);
+        activation.hosting.counters.turn_ended(outcome, now.saturating_sub(*this.started));
+        let why = match outcome {
+            Outcome::Done | Outcome::Failed => None,
+            Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
+        };
+        end(activation, instance, now, why);
+        *this.activation = None;
+        *this.permit = None;
+        Poll::Ready(result)
+    }
 }
 
 /// Makes the memory: claim and preload if the type wants it, then the behaviour's own.
@@ -331,37 +366,54 @@ fn forgive(activation: &Activation) {
 /// How the work ended: its result, a panic's payload, or a cut.
 type Ended<T> = Result<std::thread::Result<Result<T, Error>>, Cut>;
 
-/// Waits for the work, or for the cut that ends it. The work is pinned by the caller:
-/// passed by value it would stand in the turn's memory twice.
+pin_project! {
+    /// What may end a turn before its work does. Listens only when there is something to
+    /// wait for: most turns end in the first go.
+    #[derive(Default)]
+    struct Watch {
+        #[pin]
+        cuts: Option<OwnedNotified>,
+        limit: Option<Pin<Box<tokio::time::Sleep>>>,
+    }
+}
+
+impl Watch {
+    fn poll(self: Pin<&mut Self>, activation: &Activation, cx: &mut Context<'_>) -> Poll<Cut> {
+        let hosting = &activation.hosting;
+        let mut this = self.project();
+        loop {
+            // Listens before it looks, so that no cut is missed in between.
+            if this.cuts.is_none() {
+                this.cuts.set(Some(Arc::clone(&hosting.cuts).notified_owned()));
+            }
+            let why = activation.cut_reason();
+            if why != Cut::Not {
+                return Poll::Ready(why);
+            }
+            match this.cuts.as_mut().as_pin_mut().map(|cuts| cuts.poll(cx)) {
+                // Somebody of the type was cut: look again, and listen for the next.
+                Some(Poll::Ready(())) => this.cuts.set(None),
+                Some(Poll::Pending) | None => break,
+            }
+        }
+        if let Some(max) = hosting.spec.config.turn_max {
+            let sleep = this.limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max)));
+            ready!(sleep.as_mut().poll(cx));
+            return Poll::Ready(Cut::TooLong);
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits for the work, or for the cut that ends it.
 async fn until_cut<T>(
     activation: &Activation,
     mut work: Pin<&mut (impl Future<Output = std::thread::Result<Result<T, Error>>> + Send)>,
 ) -> Ended<T> {
-    let hosting = &activation.hosting;
-    let mut cuts = pin!(hosting.cuts.notified());
-    let mut limit: Option<Pin<Box<tokio::time::Sleep>>> = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(result) = work.as_mut().poll(cx) {
-            return Poll::Ready(Ok(result));
-        }
-        loop {
-            let why = activation.cut_reason();
-            if why != Cut::Not {
-                return Poll::Ready(Err(why));
-            }
-            match cuts.as_mut().poll(cx) {
-                // Somebody of the type was cut: look again, and listen for the next.
-                Poll::Ready(()) => cuts.set(hosting.cuts.notified()),
-                Poll::Pending => break,
-            }
-        }
-        if let Some(max) = hosting.spec.config.turn_max {
-            let sleep = limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(max)));
-            if sleep.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(Cut::TooLong));
-            }
-        }
-        Poll::Pending
+    let mut watch = pin!(Watch::default());
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Ok(result)),
+        Poll::Pending => watch.as_mut().poll(activation, cx).map(Err),
     })
     .await
 }
@@ -468,21 +520,21 @@ fn cut_error(activation: &Activation, cut: Cut, execution: Execution) -> Error {
 }
 
 /// A turn polled by its caller, moved to a task when the caller leaves (O7).
-pub(crate) struct Detachable<'a, T: Send + 'static> {
+pub(crate) struct Detachable<'a, F: Future<Output: Send> + Send + 'static> {
     tasks: &'a Tasks,
-    running: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    running: Option<Pin<Box<F>>>,
 }
 
-impl<'a, T: Send + 'static> Detachable<'a, T> {
-    pub(crate) fn new(tasks: &'a Tasks, running: impl Future<Output = T> + Send + 'static) -> Self {
+impl<'a, F: Future<Output: Send> + Send + 'static> Detachable<'a, F> {
+    pub(crate) fn new(tasks: &'a Tasks, running: F) -> Self {
         Self { tasks, running: Some(Box::pin(running)) }
     }
 }
 
-impl<T: Send + 'static> Future for Detachable<'_, T> {
-    type Output = T;
+impl<F: Future<Output: Send> + Send + 'static> Future for Detachable<'_, F> {
+    type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some(running) = self.running.as_mut() else { return Poll::Pending };
         let polled = running.as_mut().poll(cx);
         if polled.is_ready() {
@@ -492,7 +544,7 @@ impl<T: Send + 'static> Future for Detachable<'_, T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Detachable<'_, T> {
+impl<F: Future<Output: Send> + Send + 'static> Drop for Detachable<'_, F> {
     fn drop(&mut self) {
         if let Some(running) = self.running.take()
             && tokio::runtime::Handle::try_current().is_ok()

@@ -33,7 +33,7 @@ const RETRY: Backoff = Backoff { first: Duration::from_millis(10), max: Duration
 const PARK_MAX: Duration = Duration::from_secs(60);
 
 /// What one look at gate, lease and mailbox came to.
-enum Step {
+pub(crate) enum Step {
     /// The turn begins; the lease clock's time of admission.
     Run(Admitted, u64),
     /// It waits in the mailbox under this number, since then.
@@ -46,7 +46,7 @@ enum Step {
 
 /// What a call waits for before it has a place in a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Park {
+pub(crate) enum Park {
     /// The gate is shut, or the lease stands still.
     Gate,
     /// Nobody hosts the type; how long it is worth waiting.
@@ -65,20 +65,27 @@ pub(crate) struct Path<'a> {
 }
 
 impl Path<'_> {
+    /// One look, without waiting: most calls find their actor free, and that way stays
+    /// out of the waiting ones' memory.
+    pub(crate) fn first_look(&self, caller: &mut Caller) -> Result<Step, Error> {
+        self.in_time(caller)?;
+        self.step(caller)
+    }
+
     /// Lets the call in, or says why not. Returns the lease clock's time of admission.
     ///
     /// # Cancel safety
     /// Nothing has begun; a place in the queue is given up.
     pub(crate) async fn admit(&self, caller: &mut Caller) -> Result<(Admitted, u64), Error> {
-        self.in_time(caller)?;
-        // Most calls find their actor free: that way stays out of the waiting ones' memory.
-        match self.step(caller)? {
-            Step::Run(admitted, now) => Ok((admitted, now)),
-            other => self.admit_later(other, caller).await,
-        }
+        let first = self.first_look(caller)?;
+        self.admit_after(first, caller).await
     }
 
-    async fn admit_later(
+    /// As [`Self::admit`], after a first look.
+    ///
+    /// # Cancel safety
+    /// As [`Self::admit`].
+    pub(crate) async fn admit_after(
         &self,
         first: Step,
         caller: &mut Caller,
@@ -92,22 +99,9 @@ impl Path<'_> {
             };
             match step {
                 Step::Run(admitted, now) => return Ok((admitted, now)),
-                Step::Queue(activation, ticket, since) => {
+                queued @ Step::Queue(..) => {
                     parked = None;
-                    let place = Place::new(&activation, ticket);
-                    let turned = self.wait(place, caller).await?;
-                    let now = self.core.lease.now();
-                    activation.hosting.counters.waited(now.saturating_sub(since));
-                    let (activate, instance) = match turned {
-                        Turned::Run { activate, instance } => (activate, instance),
-                        Turned::Retry => continue,
-                        Turned::Failed(error) => return Err(error),
-                    };
-                    let admitted = Admitted::new(Arc::clone(&activation), instance, activate);
-                    self.in_time(caller)?;
-                    if self.is_current(&activation, caller, now) {
-                        return Ok((admitted, now));
-                    }
+                    next = Some(self.queue(queued, caller).await?);
                 }
                 Step::Park(park) => {
                     let since = *parked.get_or_insert_with(Instant::now);
@@ -118,9 +112,33 @@ impl Path<'_> {
         }
     }
 
+    /// Waits for the place in the queue, if the call has one: the turn comes, or something
+    /// changed and it has to look again.
+    ///
+    /// # Cancel safety
+    /// As [`Self::admit`].
+    pub(crate) async fn queue(&self, step: Step, caller: &Caller) -> Result<Step, Error> {
+        let Step::Queue(activation, ticket, since) = step else { return Ok(step) };
+        let turned = self.wait(Place::new(&activation, ticket), caller).await?;
+        let now = self.core.lease.now();
+        activation.hosting.counters.waited(now.saturating_sub(since));
+        let admitted = match turned {
+            Turned::Run { activate, instance } => {
+                Admitted::new(Arc::clone(&activation), instance, activate)
+            }
+            Turned::Retry => return Ok(Step::Again),
+            Turned::Failed(error) => return Err(error),
+        };
+        self.in_time(caller)?;
+        if self.is_current(&activation, caller, now) {
+            return Ok(Step::Run(admitted, now));
+        }
+        Ok(Step::Again)
+    }
+
     /// One look, without waiting. On the path of every call: no shared count is touched.
     fn step(&self, caller: &mut Caller) -> Result<Step, Error> {
-        let standing = self.entry.standing.load();
+        let (standing, changes) = self.entry.standing();
         let now = self.core.lease.now();
         let (hosting, epoch) = match self.look(&standing, caller, now)? {
             Look::Here(hosting, epoch) => (hosting, epoch),
@@ -145,7 +163,7 @@ impl Path<'_> {
                 let admitted = Admitted::new(activation, instance, activate);
                 // The gate may have shut since this call looked: whoever drains either
                 // saw the activation in the directory or is seen here.
-                if Arc::ptr_eq(&standing, &self.entry.standing.load()) {
+                if self.entry.changes() == changes {
                     return Ok(Step::Run(admitted, now));
                 }
                 Ok(Step::Again)
@@ -204,7 +222,7 @@ impl Path<'_> {
 
     /// Whether a turn of this activation may still begin, after a wait.
     fn is_current(&self, activation: &Activation, caller: &Caller, now: u64) -> bool {
-        let standing = self.entry.standing.load();
+        let (standing, _) = self.entry.standing();
         matches!(
             self.look(&standing, caller, now),
             Ok(Look::Here(hosting, _)) if Arc::ptr_eq(hosting, &activation.hosting)
@@ -267,7 +285,7 @@ impl Path<'_> {
         lease_changed.as_mut().enable();
         // Look once more now that a change cannot be missed.
         let now = self.core.lease.now();
-        if let Look::Here(..) = self.look(&self.entry.standing.load(), caller, now)? {
+        if let Look::Here(..) = self.look(&self.entry.standing().0, caller, now)? {
             return Ok(());
         }
         let until = match (park, caller.deadline) {

@@ -75,7 +75,7 @@ pub struct Caller {
 }
 
 /// What a turn needs of its activation.
-pub(crate) trait Port: Send + Sync + Debug {
+pub(crate) trait Port: Any + Send + Sync + Debug {
     fn actor(&self) -> &ActorRef;
     fn hop(&self) -> u64;
     fn is_reentrant(&self) -> bool;
@@ -99,6 +99,11 @@ pub struct Turn {
 impl Turn {
     pub(crate) fn new(port: Arc<dyn Port>, caller: Caller) -> Self {
         Self { port, caller }
+    }
+
+    /// The activation, for whoever knows what it is.
+    pub(crate) fn port(&self) -> &(dyn Any + Send + Sync) {
+        &*self.port
     }
 
     /// Whose turn it is.

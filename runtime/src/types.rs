@@ -4,9 +4,10 @@
 //! type is hosted here comes and goes inside of it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use odeon_base::ActorType;
 use odeon_base::ident::ring_hash;
 use tokio::sync::{Notify, Semaphore};
@@ -33,8 +34,11 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct TypeEntry {
     pub(crate) actor_type: ActorType,
-    /// What routes a call, in one word: read once or twice on the path of each.
-    pub(crate) standing: ArcSwap<Standing>,
+    /// What routes a call, in one word: read on the path of each.
+    standing: ArcSwap<Standing>,
+    /// Counts what was put into `standing`: whoever read the same number before and after
+    /// has missed nothing.
+    changes: AtomicU64,
     /// The tables alone, for the hosting and its drains.
     view: Arc<ArcSwap<View>>,
     pub(crate) counters: Arc<Counters>,
@@ -56,6 +60,7 @@ impl TypeEntry {
                 ..Standing::default()
             }),
             view: Arc::new(ArcSwap::from_pointee(view)),
+            changes: AtomicU64::new(0),
             counters: Arc::default(),
             changed: Notify::new(),
             hostings: Mutex::default(),
@@ -87,8 +92,21 @@ impl TypeEntry {
             change(&mut next);
             next
         });
+        // Counted when it can be seen, and before anybody acts on it.
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.changed.notify_waiters();
         before
+    }
+
+    /// Tables and hosting as they stand, and the count of their changes.
+    pub(crate) fn standing(&self) -> (Guard<Arc<Standing>>, u64) {
+        let changes = self.changes();
+        (self.standing.load(), changes)
+    }
+
+    /// How often the standing has changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Hosts the type here from now on.
@@ -102,7 +120,7 @@ impl TypeEntry {
             counters: Arc::clone(&self.counters),
             directory: Directory::new(core.entropy.u64()),
             turns,
-            cuts: Notify::new(),
+            cuts: Arc::default(),
             gone: Notify::new(),
             failures: Mutex::new(HashMap::new()),
             spec,

@@ -23,7 +23,7 @@ use odeon_ring::change::Update;
 use odeon_ring::{Member, Rings, Table, TableData, ToHost, ToPlacement, TypeKey};
 use odeon_runtime::seams::{Behaviour, Call, Instance, PlacementLink, PlacementStream, Work};
 use odeon_runtime::{
-    ActorRef, Caller, Config, Engine, Error, Reply, Seams, Turn, TypeConfig, TypeSpec,
+    ActorRef, Caller, Config, Engine, Error, Reply, Seams, Target, Turn, TypeConfig, TypeSpec,
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
@@ -153,6 +153,14 @@ where
     (total.load(Ordering::Relaxed), start.elapsed())
 }
 
+/// One share for both, as the other sides have one.
+type Ours = Arc<(Engine, Vec<Target>)>;
+
+async fn call(ours: Ours, at: usize) {
+    let (engine, targets) = &*ours;
+    engine.run::<Counter, _>(&targets[at], Caller::default(), Add(1)).await.unwrap();
+}
+
 /// A call to an actor that has a task and a mailbox of its own.
 type Asks = mpsc::Sender<(u64, oneshot::Sender<u64>)>;
 
@@ -183,7 +191,8 @@ async fn ractors(actors: usize) -> Arc<Vec<ractor::ActorRef<RactorMsg>>> {
 async fn shape(name: &str, actors: usize, callers: usize) {
     let engine = engine().await;
     let id = |n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap();
-    let targets: Arc<Vec<_>> = Arc::new((0..actors).map(|n| engine.target(&id(n))).collect());
+    let targets: Vec<_> = (0..actors).map(|n| engine.target(&id(n))).collect();
+    let ours = Arc::new((engine, targets));
     let locks: Arc<Vec<_>> = Arc::new((0..actors).map(|_| Mutex::new(0_u64)).collect());
     let queues = mailboxes(actors);
     let spawn = |_| <KameoCounter as kameo::actor::Spawn>::spawn(KameoCounter(0));
@@ -191,17 +200,11 @@ async fn shape(name: &str, actors: usize, callers: usize) {
     let ractors = ractors(actors).await;
     let mut rates: [Rates; 5] = std::array::from_fn(|_| Rates::default());
     for n in 0..=ROUNDS {
-        let (e, t) = (engine.clone(), Arc::clone(&targets));
+        let ours = Arc::clone(&ours);
         let (l, q) = (Arc::clone(&locks), Arc::clone(&queues));
         let (k, r) = (Arc::clone(&kameos), Arc::clone(&ractors));
         let results = [
-            round(actors, callers, move |at| {
-                let (e, t) = (e.clone(), Arc::clone(&t));
-                async move {
-                    e.run::<Counter, _>(&t[at], Caller::default(), Add(1)).await.unwrap();
-                }
-            })
-            .await,
+            round(actors, callers, move |at| call(Arc::clone(&ours), at)).await,
             round(actors, callers, move |at| {
                 let l = Arc::clone(&l);
                 async move { *l[at].lock().await += 1 }
@@ -331,24 +334,27 @@ async fn engine() -> Engine {
     engine
 }
 
+/// For a profiler: nothing but our own calls, for five seconds.
+async fn only_ours(actors: usize, callers: usize) {
+    let engine = engine().await;
+    let id = |n| ActorRef::parse("Counter", &format!("counter-{n:010}")).unwrap();
+    let targets: Vec<_> = (0..actors).map(|n| engine.target(&id(n))).collect();
+    let ours = Arc::new((engine, targets));
+    for _ in 0..13 {
+        let ours = Arc::clone(&ours);
+        let round = round(actors, callers, move |at| call(Arc::clone(&ours), at));
+        let (calls, took) = round.await;
+        println!("{:.0} ns a call", took.as_nanos() as f64 / calls as f64);
+    }
+}
+
 fn main() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    if std::env::args().any(|arg| arg == "--only-ours") {
-        // For a profiler: one caller, one actor, ten seconds.
-        return runtime.block_on(async {
-            let engine = engine().await;
-            let target = engine.target(&ActorRef::parse("Counter", "counter-0000000001").unwrap());
-            let start = Instant::now();
-            let mut calls = 0_u64;
-            while start.elapsed() < Duration::from_secs(5) {
-                for _ in 0..1000 {
-                    engine.run::<Counter, _>(&target, Caller::default(), Add(1)).await.unwrap();
-                }
-                calls += 1000;
-            }
-            println!("{:.0} ns a call", start.elapsed().as_nanos() as f64 / calls as f64);
-        });
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|arg| arg == "--only-ours") {
+        let number = |n: usize| args.get(at + n).and_then(|arg| arg.parse().ok()).unwrap_or(1);
+        return runtime.block_on(only_ours(number(1), number(2)));
     }
     runtime.block_on(async {
         shape("10,000 actors x 64 callers", 10_000, 64).await;

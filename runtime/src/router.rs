@@ -249,7 +249,11 @@ impl Path<'_> {
             });
         }
         let fresh = || {
-            Activation::new(self.actor.clone(), Arc::clone(hosting), self.core.next_fence(epoch))
+            // The name of the type is the hosting's: a caller's own copy would stay in memory
+            // for as long as the actor does.
+            let actor_type = hosting.spec.actor_type.clone();
+            let actor = ActorRef { actor_type, id: self.actor.id.clone() };
+            Activation::new(actor, Arc::clone(hosting), self.core.next_fence(epoch))
         };
         let (activation, is_new) = hosting.directory.get_or_insert(&self.actor.id, fresh);
         if is_new {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use odeon_base::{ActorId, Fence};
@@ -21,7 +21,7 @@ use crate::mailbox::{Effects, Entered, Mailbox, Next, Phase, Rules, Why};
 use crate::metrics::Counters;
 use crate::seams::Instance;
 use crate::store::Item;
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicU8, Mutex, lock};
 use crate::view::View;
 
 /// A type as it is hosted here: from its offer until it is withdrawn.

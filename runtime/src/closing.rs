@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use odeon_base::TaskKind;
-use tokio::task::JoinHandle;
 
 use crate::activation::{Activation, Claim, Cut};
 use crate::mailbox::Why;
 use crate::seams::Instance;
+use crate::sync::{self, JoinHandle};
 use crate::view::Route;
 
 /// How long an application may take to say goodbye (DEA-3).
@@ -43,7 +43,7 @@ pub(crate) fn spawn(activation: &Arc<Activation>, why: Why) -> Option<JoinHandle
         return None;
     }
     let tasks = &activation.hosting.core.tasks;
-    Some(tasks.spawn(TaskKind::Drain, run(Arc::clone(activation), why)))
+    Some(sync::spawn(tasks, TaskKind::Drain, run(Arc::clone(activation), why)))
 }
 
 async fn run(activation: Arc<Activation>, why: Why) {

@@ -681,3 +681,7 @@ fn check(spec: &TypeSpec) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(all(test, feature = "model"))]
+#[path = "shuttle_tests.rs"]
+mod shuttle_tests;

@@ -23,6 +23,8 @@ pub mod turn;
 mod activation;
 mod closing;
 mod core;
+#[cfg(all(test, feature = "model"))]
+mod defect;
 mod directory;
 mod drain;
 mod execute;

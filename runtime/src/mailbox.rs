@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::config::{TurnPolicy, TypeConfig};
+#[cfg(all(test, feature = "model"))]
+use crate::defect::Defect;
 use crate::error::Error;
 
 /// Where an activation is in its life.
@@ -214,6 +216,11 @@ impl Mailbox {
         since: u64,
     ) -> Entered {
         if self.phase == Phase::Gone {
+            #[cfg(all(test, feature = "model"))]
+            if Defect::ClosedActivationLetsIn.is_planted() {
+                self.running += 1;
+                return Entered::Run { activate: false };
+            }
             return Entered::Retry;
         }
         if let Some(limit) = rules.stack_depth_max
@@ -225,6 +232,10 @@ impl Mailbox {
             // A call of the running turn's own chain joins it, even while closing
             // waits: the turn cannot end without it.
             if self.running >= limit {
+                #[cfg(all(test, feature = "model"))]
+                if Defect::DepthIsKeptByRefusals.is_planted() {
+                    self.running += 1;
+                }
                 return Entered::TooDeep { limit };
             }
             self.running += 1;
@@ -275,6 +286,16 @@ impl Mailbox {
     /// A waiting call goes away, at whatever place and whether or not it was answered.
     pub(crate) fn abandon(&mut self, ticket: u64, rules: &Rules) -> Effects {
         let Some(at) = self.position(ticket) else { return Effects::default() };
+        #[cfg(all(test, feature = "model"))]
+        if Defect::LeavingPopsTheHead.is_planted() {
+            self.take(at);
+            return self.exit(rules);
+        }
+        #[cfg(all(test, feature = "model"))]
+        if Defect::TurnIsLostWithItsWaiter.is_planted() {
+            self.take(at);
+            return Effects::default();
+        }
         match self.take(at) {
             // Its turn had been given to it: pass it on (actor-semantics 5, defect a).
             Some(Answer::Run { .. }) => self.exit(rules),
@@ -338,6 +359,12 @@ impl Mailbox {
             Phase::Gone => {}
             Phase::Closing => self.closing = self.closing.max(Some(why)),
             Phase::New | Phase::Activating | Phase::Active => {
+                #[cfg(all(test, feature = "model"))]
+                if Defect::GoodbyeDoesNotWait.is_planted() && self.phase == Phase::Active {
+                    self.running = 0;
+                    self.begin_close(why, &mut effects);
+                    return effects;
+                }
                 if self.running == 0 {
                     self.begin_close(why, &mut effects);
                 } else {

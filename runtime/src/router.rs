@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 use crate::activation::{Activation, Cut, Hosting};
 use crate::core::Core;
+#[cfg(all(test, feature = "model"))]
+use crate::defect::Defect;
 use crate::error::Error;
 use crate::execute::Admitted;
 use crate::idle::Idle;
@@ -156,6 +158,10 @@ impl Path<'_> {
             return Err(Error::CallCycle { actor_type: actor.actor_type, id: actor.id });
         }
         let flight = caller.chain.reentrancy.as_ref().filter(|_| config.reentrancy.is_some());
+        #[cfg(all(test, feature = "model"))]
+        let secret = Defect::RootIdIsNotPassedOn.is_planted().then(|| Arc::from("secret"));
+        #[cfg(all(test, feature = "model"))]
+        let flight = secret.as_ref().filter(|_| caller.chain.hops().is_empty()).or(flight);
         let activation = self.activation(hosting, epoch, now)?;
         let (entered, instance) = activation.enter(flight, self.bytes, now);
         match entered {

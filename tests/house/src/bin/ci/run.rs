@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +31,6 @@ pub(crate) struct Place {
 pub(crate) enum Verdict {
     /// All is well.
     Passed,
-    /// There is nothing to run yet, and why.
-    Skipped(String),
     /// It failed, and how.
     Failed(String),
 }
@@ -41,7 +39,6 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Passed => f.write_str("passed"),
-            Self::Skipped(why) => write!(f, "skipped: {why}"),
             Self::Failed(how) => write!(f, "FAILED: {how}"),
         }
     }
@@ -66,17 +63,12 @@ impl Stopwatch {
 
 /// Runs a step and adds the tests it ran to the tally.
 pub(crate) fn step(step: &Step, place: &Place, tally: &mut Tally) -> Verdict {
-    let Work::Cargo { words, environment, has_tests, needs } = &step.work else {
+    let Work::Cargo { words, environment, has_tests } = &step.work else {
         return match tools::prepare(place) {
             Ok(()) => Verdict::Passed,
             Err(missing) => Verdict::Failed(missing.to_string()),
         };
     };
-    if let Some((folder, text)) = needs
-        && !holds(&place.root.join(folder), text)
-    {
-        return Verdict::Skipped(format!("nothing under {folder} has `{text}`"));
-    }
     let mut cargo = Command::new("cargo");
     cargo
         .args(*words)
@@ -139,18 +131,6 @@ fn pass_on(output: impl Read, mut out: impl Write, counted: &Mutex<Tally>) -> io
     Ok(())
 }
 
-/// Whether a Rust file below a folder has this text.
-fn holds(folder: &Path, text: &str) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|path| {
-        if path.is_dir() {
-            return holds(&path, text);
-        }
-        path.extension().is_some_and(|extension| extension == "rs")
-            && std::fs::read_to_string(&path).is_ok_and(|found| found.contains(text))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,12 +156,5 @@ mod tests {
         let (status, tally) = shell(script, Duration::from_millis(300));
         assert!(status.unwrap_err().to_string().contains("outlives"));
         assert_eq!(tally.passed, 1);
-    }
-
-    #[test]
-    fn text_is_found_below_a_folder() {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        assert!(holds(here, "fn text_is_found_below_a_folder"));
-        assert!(!holds(&here.join("src/bin/ci"), concat!("nobody ", "writes this")));
     }
 }

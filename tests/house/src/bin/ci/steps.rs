@@ -28,13 +28,11 @@ pub(crate) enum Work {
         environment: &'static [(&'static str, &'static str)],
         /// Whether it runs tests; then running none is a failure.
         has_tests: bool,
-        /// Words in a folder without which there is nothing to run yet.
-        needs: Option<(&'static str, &'static str)>,
     },
 }
 
 const fn check(words: &'static [&'static str]) -> Work {
-    Work::Cargo { words, environment: &[], has_tests: false, needs: None }
+    Work::Cargo { words, environment: &[], has_tests: false }
 }
 
 /// All steps, in the order in which they run.
@@ -65,7 +63,6 @@ pub(crate) const STEPS: &[Step] = &[
             words: &["doc", "--locked", "--workspace", "--no-deps"],
             environment: &[("RUSTDOCFLAGS", "-D warnings")],
             has_tests: false,
-            needs: None,
         },
     },
     Step {
@@ -80,7 +77,6 @@ pub(crate) const STEPS: &[Step] = &[
             words: &["test", "--locked", "--workspace", "--no-fail-fast"],
             environment: &[],
             has_tests: true,
-            needs: None,
         },
     },
     Step {
@@ -90,7 +86,6 @@ pub(crate) const STEPS: &[Step] = &[
             words: &["test", "--locked", "--workspace", "--lib", "--no-fail-fast", "--", "model"],
             environment: &[("PROPTEST_CASES", "20000")],
             has_tests: true,
-            needs: None,
         },
     },
     Step {
@@ -110,7 +105,6 @@ pub(crate) const STEPS: &[Step] = &[
             ],
             environment: &[],
             has_tests: true,
-            needs: Some(("runtime/src", "shuttle::check")),
         },
     },
 ];

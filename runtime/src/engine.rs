@@ -582,7 +582,7 @@ impl Engine {
     pub fn metrics(&self) -> Vec<TypeMetrics> {
         let now = self.inner.core.lease.now();
         let numbers = self.inner.types.all().into_iter().map(|entry| {
-            let mut gauges = Gauges::default();
+            let mut gauges = Gauges { waiting: entry.parked.calls(), ..Gauges::default() };
             let mut oldest = now;
             if let Some(hosting) = entry.hosting() {
                 gauges.active = hosting.directory.len();

@@ -33,6 +33,7 @@ mod lease;
 mod mailbox;
 mod membership;
 mod ownership;
+mod parked;
 mod place;
 mod router;
 mod sync;

@@ -199,6 +199,11 @@ impl Mailbox {
         (waiting, queue.first().map(|at| queue.waiters[at].since))
     }
 
+    /// How large the bodies of the waiting calls are together.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bytes)
+    }
+
     /// Whether nothing runs, waits or closes: the activation may go when idle.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase == Phase::Active

@@ -14,7 +14,8 @@ use odeon_base::{Epoch, Execution};
 use tokio::time::Instant;
 
 use crate::activation::{Activation, Cut, Hosting};
-use crate::core::Core;
+use crate::config::TypeConfig;
+use crate::core::{Core, Waiting};
 #[cfg(all(test, feature = "model"))]
 use crate::defect::Defect;
 use crate::error::Error;
@@ -23,6 +24,7 @@ use crate::idle::Idle;
 use crate::invocation::ActorRef;
 use crate::mailbox::Entered;
 use crate::membership::patience;
+use crate::parked::{Load, Room};
 use crate::place::{Place, Turned};
 use crate::sync::lock;
 use crate::turn::Caller;
@@ -92,7 +94,7 @@ impl Path<'_> {
         first: Step,
         caller: &mut Caller,
     ) -> Result<(Admitted, u64), Error> {
-        let mut parked = None;
+        let (mut parked, mut room) = (None, None);
         let mut next = Some(first);
         loop {
             let step = match next.take() {
@@ -102,10 +104,13 @@ impl Path<'_> {
             match step {
                 Step::Run(admitted, now) => return Ok((admitted, now)),
                 queued @ Step::Queue(..) => {
-                    parked = None;
+                    (parked, room) = (None, None);
                     next = Some(self.queue(queued, caller).await?);
                 }
                 Step::Park(park) => {
+                    if room.is_none() {
+                        room = Some(self.room()?);
+                    }
                     let since = *parked.get_or_insert_with(Instant::now);
                     self.park(park, since, caller).await?;
                 }
@@ -268,6 +273,32 @@ impl Path<'_> {
             self.idle.watch(&activation);
         }
         Ok(activation)
+    }
+
+    /// Room for this call while it is parked; the mailbox's limits hold for it too (TURN-6).
+    fn room(&self) -> Result<(Room<'_>, Option<Waiting<'_>>), Error> {
+        let full = |waiting| {
+            self.entry.counters.refused.fetch_add(1, Ordering::Relaxed);
+            self.full(waiting)
+        };
+        let hosting = self.entry.hosting();
+        let activation = hosting.as_ref().and_then(|hosting| hosting.directory.get(&self.actor.id));
+        let queued = activation.map_or_else(Load::default, |activation| {
+            activation.with(|inner| Load {
+                calls: inner.mailbox.waiting().0,
+                bytes: inner.mailbox.waiting_bytes(),
+            })
+        });
+        // A type that is not hosted here has no settings of its own.
+        let unknown = TypeConfig::default();
+        let limits = hosting.as_ref().map_or(&unknown, |hosting| &hosting.spec.config);
+        let parked = &self.entry.parked;
+        let room = parked.enter(&self.actor.id, self.bytes, queued, limits).map_err(full)?;
+        let bytes = match self.bytes {
+            0 => None,
+            bytes => Some(self.core.wait_with(bytes).ok_or_else(|| full(0))?),
+        };
+        Ok((room, bytes))
     }
 
     async fn wait(&self, place: Place<'_>, caller: &Caller) -> Result<Turned, Error> {

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::directory::Directory;
 use crate::mailbox::Rules;
 use crate::metrics::Counters;
+use crate::parked::Parked;
 use crate::sync::{Mutex, lock};
 use crate::view::View;
 
@@ -44,6 +45,8 @@ pub(crate) struct TypeEntry {
     pub(crate) counters: Arc<Counters>,
     /// Told when the view or the hosting changed.
     pub(crate) changed: Notify,
+    /// Calls that wait for such a change.
+    pub(crate) parked: Parked,
     /// Every hosting that may still have turns: the one that stands and those it replaced.
     hostings: Mutex<Vec<Weak<Hosting>>>,
     type_hash: u64,
@@ -63,6 +66,7 @@ impl TypeEntry {
             changes: AtomicU64::new(0),
             counters: Arc::default(),
             changed: Notify::new(),
+            parked: Parked::default(),
             hostings: Mutex::default(),
         }
     }

@@ -29,6 +29,8 @@ on_every_kind!(
     a_type_offered_while_nobody_listens_comes_into_force,
     a_replaced_hosting_is_drained_and_cut_too,
     calls_wait_for_a_gate_within_their_own_time,
+    too_many_calls_at_a_gate_are_refused_at_once,
+    too_many_bytes_at_a_gate_are_refused_at_once,
     a_farewell_ends_although_calls_keep_coming,
 );
 
@@ -414,6 +416,57 @@ async fn calls_wait_for_a_gate_within_their_own_time(kind: Kind) {
     assert_eq!(long.1, 80);
     world.probe.let_go(1);
     running.await.unwrap().unwrap();
+}
+
+// TURN-6: who waits at a gate counts as who waits in the mailbox does.
+async fn too_many_calls_at_a_gate_are_refused_at_once(kind: Kind) {
+    let (moves, _) = that_moves(kind).await;
+    let world = World::default();
+    let config = TypeConfig { waiting_max: 3, waiting_bytes_max: 10, ..TypeConfig::default() };
+    let first = world.host("a:1", kind, config.clone()).await;
+    let running = first.start(&moves, "hold", "");
+    first.until_running(1).await;
+    let second = world.host("b:1", kind, config).await;
+    let mut parked = vec![second.start(&moves, "get", "1234567890")];
+    second.until_waiting(1).await;
+    let refused = second.call(&moves, "get", "1").await;
+    assert!(matches!(refused, Err(Error::MailboxFull { waiting: 1, .. })), "{refused:?}");
+    parked.extend([second.start(&moves, "count", ""), second.start(&moves, "count", "")]);
+    second.until_waiting(3).await;
+    let refused = second.call(&moves, "count", "").await;
+    assert!(matches!(refused, Err(Error::MailboxFull { waiting: 3, .. })), "{refused:?}");
+    assert_eq!(execution(&refused), Some(Execution::None));
+    assert_eq!(second.metrics().refused, 2);
+    // Who gives up makes room.
+    parked.pop().unwrap().abort();
+    second.until_waiting(2).await;
+    parked.push(second.start(&moves, "count", ""));
+    second.until_waiting(3).await;
+    world.probe.let_go(1);
+    running.await.unwrap().unwrap();
+    for call in parked {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(second.metrics().waiting, 0);
+}
+
+// TURN-6: bodies that wait at a gate take room of the whole host.
+async fn too_many_bytes_at_a_gate_are_refused_at_once(kind: Kind) {
+    let (moves, _) = that_moves(kind).await;
+    let world = World::default();
+    let first = world.host("a:1", kind, TypeConfig::default()).await;
+    let running = first.start(&moves, "hold", "");
+    first.until_running(1).await;
+    let clock = std::sync::Arc::new(odeon_base::clock::TokioClock::start());
+    let second = world.host_with("b:1", clock, |config| config.waiting_bytes_max = 10);
+    second.offer(kind, TypeConfig::default()).await;
+    let parked = second.start(&moves, "get", "12345678");
+    second.until_waiting(1).await;
+    let refused = second.call(&moves, "get", "123").await;
+    assert!(matches!(refused, Err(Error::MailboxFull { .. })), "{refused:?}");
+    world.probe.let_go(1);
+    running.await.unwrap().unwrap();
+    parked.await.unwrap().unwrap();
 }
 
 async fn a_farewell_ends_although_calls_keep_coming(kind: Kind) {

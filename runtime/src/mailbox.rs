@@ -204,6 +204,11 @@ impl Mailbox {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
+    /// Whether the memory is being made for a call of this chain, which must not wait for it.
+    pub(crate) fn is_activating(&self, rules: &Rules, flight: Option<&Arc<str>>) -> bool {
+        self.phase == Phase::Activating && (rules.concurrent || self.flight.as_ref() == flight)
+    }
+
     /// Whether nothing runs, waits or closes: the activation may go when idle.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase == Phase::Active

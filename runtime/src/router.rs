@@ -155,9 +155,11 @@ impl Path<'_> {
         if config.reentrancy.is_some() {
             let fresh = || self.core.entropy.uuid().into();
             caller.chain.reentrancy.get_or_insert_with(fresh);
-        } else if config.detect_cycles
-            && !caller.chain.hops().is_empty()
-            && caller.chain.hops().contains(&hosting.hop(&self.actor.id))
+        }
+        let hops = caller.chain.hops();
+        if !hops.is_empty()
+            && hops.contains(&hosting.hop(&self.actor.id))
+            && self.is_cycle(hosting, caller)
         {
             let actor = self.actor.clone();
             return Err(Error::CallCycle { actor_type: actor.actor_type, id: actor.id });
@@ -190,6 +192,19 @@ impl Path<'_> {
                 Ok(Step::Again)
             }
         }
+    }
+
+    /// Whether a call of an actor further up its own chain would wait for itself (REE-4).
+    fn is_cycle(&self, hosting: &Hosting, caller: &Caller) -> bool {
+        if hosting.spec.config.reentrancy.is_none() {
+            return hosting.spec.config.detect_cycles;
+        }
+        // It may join a turn, but not one whose memory is still being made (ACT-2).
+        let flight = caller.chain.reentrancy.as_ref();
+        let activation = hosting.directory.get(&self.actor.id);
+        activation.is_some_and(|activation| {
+            activation.with(|inner| inner.mailbox.is_activating(&hosting.rules, flight))
+        })
     }
 
     fn look<'s>(

@@ -28,6 +28,7 @@ pub struct Probe {
     running: Mutex<BTreeMap<String, usize>>,
     overlaps: Mutex<Vec<String>>,
     gate: Semaphore,
+    errand: Mutex<Option<String>>,
 }
 
 impl Default for Probe {
@@ -37,6 +38,7 @@ impl Default for Probe {
             running: Mutex::default(),
             overlaps: Mutex::default(),
             gate: Semaphore::new(0),
+            errand: Mutex::default(),
         }
     }
 }
@@ -73,6 +75,16 @@ impl Probe {
     #[must_use]
     pub fn overlaps(&self) -> Vec<String> {
         lock(&self.overlaps).clone()
+    }
+
+    /// The next actor that is activated makes this call before it is ready.
+    pub fn send_on_an_errand(&self, call: &str) {
+        *lock(&self.errand) = Some(call.to_owned());
+    }
+
+    /// Takes the errand, if there is one.
+    pub(crate) fn errand(&self) -> Option<String> {
+        lock(&self.errand).take()
     }
 
     /// Lets this many turns go that stand still, or will.
@@ -142,7 +154,8 @@ impl Place<'_> {
         }
     }
 
-    async fn nest(&self, call: &str) -> Result<String, Error> {
+    /// Makes a call of its own: `type/id/method/body`.
+    pub(crate) async fn nest(&self, call: &str) -> Result<String, Error> {
         let mut parts = call.splitn(4, '/');
         let mut part = || parts.next().unwrap_or_default();
         let actor = ActorRef::parse(part(), part())?;

@@ -67,8 +67,12 @@ fn place(turn: &Turn) -> Result<Place<'_>, Error> {
     Ok(Place { engine, actor: turn.actor().clone(), caller: turn.as_caller(), turn: Some(turn) })
 }
 
-fn hello(probe: &Probe, turn: &Turn) {
+async fn hello(probe: &Probe, turn: &Turn) -> Result<(), Error> {
     probe.note(format!("{} hello", turn.actor().id));
+    if let Some(call) = probe.errand() {
+        place(turn)?.nest(&call).await?;
+    }
+    Ok(())
 }
 
 fn bye(probe: &Probe, actor: &ActorRef) {
@@ -82,8 +86,11 @@ struct Native {
 
 impl Behaviour for Native {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
-        hello(&self.probe, turn);
-        async { Ok(Instance::Owned(Box::new(Memory::default()))) }.boxed()
+        async move {
+            hello(&self.probe, turn).await?;
+            Ok(Instance::Owned(Box::new(Memory::default())))
+        }
+        .boxed()
     }
 
     fn invoke<'a>(
@@ -117,8 +124,11 @@ struct Shared {
 
 impl Behaviour for Shared {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
-        hello(&self.probe, turn);
-        async { Ok(Instance::Shared(Arc::new(Memory::default()))) }.boxed()
+        async move {
+            hello(&self.probe, turn).await?;
+            Ok(Instance::Shared(Arc::new(Memory::default())))
+        }
+        .boxed()
     }
 
     fn invoke<'a>(
@@ -255,7 +265,7 @@ impl Behaviour for Remote {
             // The engine cannot stop code in another process: a channel waits until no
             // earlier call of the actor is left there.
             self.office.settled(turn.actor()).await;
-            hello(&self.probe, turn);
+            hello(&self.probe, turn).await?;
             Ok(Instance::Remote)
         }
         .boxed()

@@ -25,6 +25,7 @@ on_every_kind!(
     an_application_error_is_passed_on,
     a_panic_ends_its_own_turn_and_memory,
     a_call_cycle_is_refused_at_once,
+    a_call_cycle_in_an_activation_is_refused_at_once,
     a_call_cycle_is_allowed_where_it_is_not_looked_for,
     a_turn_over_its_limit_is_told_goodbye_before_the_next_life,
     turns_of_the_whole_type_are_limited,
@@ -258,6 +259,26 @@ async fn a_call_cycle_is_refused_at_once(kind: Kind) {
     assert_eq!(execution(&cycle), Some(Execution::Done), "only the innermost did not begin");
     let straight = host.call("x", "nest", "Actor/y/nest/Actor/z/count").await;
     assert_eq!(straight.unwrap(), "1");
+}
+
+// REE-4, ACT-2: there is no memory yet that the call could join.
+async fn a_call_cycle_in_an_activation_is_refused_at_once(kind: Kind) {
+    let world = World::default();
+    let reentrancy = (kind != Kind::Native).then_some(Reentrancy { stack_depth_max: 32 });
+    let config = TypeConfig { reentrancy, ..TypeConfig::default() };
+    let host = world.host("a:1", kind, config).await;
+    for errand in ["Actor/x/count/", "Actor/y/nest/Actor/x/count/"] {
+        world.probe.send_on_an_errand(errand);
+        let refused = host.call_within(Duration::from_secs(1), "x", "count", "").await;
+        let is_cycle = matches!(&refused, Err(error) if error.to_string().contains("call cycle"));
+        assert!(is_cycle, "{errand}: {refused:?}");
+        assert_eq!(world.probe.count("x count"), 0);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(host.call("x", "count", "").await.unwrap(), "1", "nothing is left of it");
+    // A call of anybody else is no cycle.
+    world.probe.send_on_an_errand("Actor/z/count/");
+    assert_eq!(host.call("w", "count", "").await.unwrap(), "1");
 }
 
 // REE-4: opt-out per type.

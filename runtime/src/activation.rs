@@ -139,14 +139,14 @@ impl Keyed for Activation {
 }
 
 impl Activation {
-    pub(crate) fn new(actor: ActorRef, hosting: Arc<Hosting>, fence: Fence) -> Arc<Self> {
+    pub(crate) fn new(actor: ActorRef, hosting: Arc<Hosting>, fence: Fence, now: u64) -> Arc<Self> {
         let inner = Inner {
             mailbox: Mailbox::new(),
             instance: Instance::Remote,
             fence,
             claim: Claim::NotYet,
             is_remote: false,
-            last_used: hosting.core.lease.now(),
+            last_used: now,
             cache: None,
         };
         Arc::new(Self { actor, hosting, cut: AtomicU8::new(0), inner: Mutex::new(inner) })

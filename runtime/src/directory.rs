@@ -90,23 +90,16 @@ impl<T: Keyed + Send + Sync + 'static> Directory<T> {
         self.slots.pin().get_key_value(id).map(|(slot, ())| Arc::clone(&slot.0))
     }
 
-    /// The activation of this id, made if need be; says whether it was.
-    pub(crate) fn get_or_insert(
-        &self,
-        id: &ActorId,
-        make: impl FnOnce() -> Arc<T>,
-    ) -> (Arc<T>, bool) {
-        if let Some(found) = self.get(id) {
-            return (found, false);
-        }
-        let made = make();
+    /// Puts in what was made because [`Self::get`] found nothing, unless somebody was faster;
+    /// says whether it is in.
+    pub(crate) fn insert(&self, made: Arc<T>) -> (Arc<T>, bool) {
         let slots = self.slots.pin();
         loop {
             if slots.try_insert(Slot(Arc::clone(&made)), ()).is_ok() {
                 return (made, true);
             }
-            // Somebody was faster; unless it has gone again already, it is theirs.
-            if let Some((slot, ())) = slots.get_key_value(id) {
+            // Unless theirs has gone again already.
+            if let Some((slot, ())) = slots.get_key_value(made.id()) {
                 return (Arc::clone(&slot.0), false);
             }
         }

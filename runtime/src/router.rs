@@ -274,14 +274,13 @@ impl Path<'_> {
                 reason: format!("it failed {attempts} times in a row; next try in {left:?}"),
             });
         }
-        let fresh = || {
-            // The name of the type is the hosting's: a caller's own copy would stay in memory
-            // for as long as the actor does.
-            let actor_type = hosting.spec.actor_type.clone();
-            let actor = ActorRef { actor_type, id: self.actor.id.clone() };
-            Activation::new(actor, Arc::clone(hosting), self.core.next_fence(epoch))
-        };
-        let (activation, is_new) = hosting.directory.get_or_insert(&self.actor.id, fresh);
+        // The name of the type is the hosting's: a caller's own copy would stay in memory for
+        // as long as the actor does.
+        let actor_type = hosting.spec.actor_type.clone();
+        let actor = ActorRef { actor_type, id: self.actor.id.clone() };
+        let its_fence = self.core.next_fence(epoch);
+        let fresh = Activation::new(actor, Arc::clone(hosting), its_fence, now);
+        let (activation, is_new) = hosting.directory.insert(fresh);
         if is_new {
             // Beside the fence of who drains: this call looks at the tables once more.
             fence(Ordering::SeqCst);

@@ -17,7 +17,10 @@ use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
 use odeon_base::clock::SystemClock;
-use odeon_base::{Entropy, Tasks, WallClock};
+use odeon_base::{Entropy, TaskKind, Tasks, WallClock};
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Code;
 
 use self::hosted::Offered;
@@ -165,7 +168,27 @@ impl Worker {
             running_max: self.running_max,
             grace: self.grace,
         };
-        keep_open(&setup, &entropy, stop).await
+        // On a task of its own: the future that a runtime blocks on is not one of its
+        // workers', and each message would cross threads twice.
+        let (tasks, told) = (setup.tasks.clone(), CancellationToken::new());
+        let ending = told.clone().cancelled_owned();
+        let serving =
+            tasks.spawn(TaskKind::Stream, async move { keep_open(&setup, &entropy, ending).await });
+        let mut serving = AbortOnDropHandle::new(serving);
+        let ended = tokio::select! {
+            biased;
+            _ = stop => {
+                told.cancel();
+                serving.await
+            }
+            ended = &mut serving => ended,
+        };
+        match ended.map_err(JoinError::try_into_panic) {
+            Ok(ended) => ended,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime is being torn down.
+            Err(Err(_)) => Ok(()),
+        }
     }
 }
 

@@ -1,11 +1,19 @@
 //! What was acknowledged survives the death of the process.
 
+use std::time::Duration;
+
 use futures::future;
 use odeon_test_support::{tempdir, until};
+use tokio::time::Instant;
 
 use crate::shop::{call, call_until, node, worker};
 
 const WRITERS: usize = 16;
+
+/// How often the host is killed: as often as fits into the time, within these bounds.
+const ROUNDS_MIN: usize = 10;
+const ROUNDS_MAX: usize = 100;
+const ROUNDS_TIME: Duration = Duration::from_secs(60);
 
 /// Adds one until the host is gone; how often it was tried and acknowledged.
 async fn write(client: odeon_test_support::Client, id: String) -> (i64, i64) {
@@ -26,7 +34,11 @@ async fn kill_during_writes_loses_nothing_that_was_acknowledged() {
     let (http, grpc) = (node_now.http, node_now.grpc);
     let _worker = worker(grpc);
     call_until(&node_now.client(), "c0", "value", "").await;
-    for round in 0..3 {
+    let began = Instant::now();
+    for round in 0..ROUNDS_MAX {
+        if round >= ROUNDS_MIN && began.elapsed() >= ROUNDS_TIME {
+            break;
+        }
         let ids: Vec<String> = (0..WRITERS).map(|n| format!("r{round}-{n}")).collect();
         let client = node_now.client();
         let writers = ids.iter().map(|id| write(client.clone(), id.clone()));

@@ -1,8 +1,8 @@
 //! What a run file means: which processes to start, where, with which words.
 //!
 //! Paths are absolute, ports chosen, variables put in; nothing is started or
-//! looked at but the file itself and the folders it names. The form of the file
-//! is in `file`, the running of a plan in `supervisor`.
+//! looked at but the file itself, the folders it names and the one this program is
+//! in. The form of the file is in `file`, the running of a plan in `supervisor`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,10 @@ use crate::config::yaml::{self, Scalar, Spanned};
 use super::file::{App, File, Host};
 use super::ports::{Free, Port};
 use super::variables::Variables;
+
+/// Where apps are built when this program was installed, relative to the file; no host
+/// has its data there by default.
+const BUILDS: &str = ".odeon/.build";
 
 /// All that is to be started.
 #[derive(Debug)]
@@ -144,16 +148,19 @@ impl Planner<'_> {
         }
     }
 
-    /// Where the running program and its build are, for an app that is built with it.
+    /// Where the running program is, and where builds of apps go: beside it when cargo
+    /// built it, so that what both need is built once; else beside the file.
     fn set_places(&mut self, binary: &Path) {
         let bin = binary.parent().unwrap_or(binary);
-        let profile = match last_part(bin) {
-            folder if folder == "debug" => "dev".to_owned(),
-            folder => folder,
+        let (target, folder) = match bin.parent() {
+            Some(target) if is_cargos(bin) => (target.to_path_buf(), last_part(bin)),
+            _ => (self.folder.join(BUILDS), "release".to_owned()),
         };
-        let target = bin.parent().unwrap_or(bin);
+        // The one profile whose folder is called otherwise.
+        let profile = if folder == "debug" { "dev" } else { &folder };
         self.variables.set("dir", self.folder.display().to_string());
         self.variables.set("bin", bin.display().to_string());
+        self.variables.set("built", target.join(&folder).display().to_string());
         self.variables.set("target", target.display().to_string());
         self.variables.set("profile", profile);
     }
@@ -364,6 +371,11 @@ fn push(arguments: &mut Vec<String>, flag: &str, value: impl Into<String>) {
 
 fn texts(env: &BTreeMap<String, Scalar>) -> BTreeMap<String, String> {
     env.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect()
+}
+
+/// Whether cargo builds into this folder: it keeps what programs are linked from there.
+fn is_cargos(bin: &Path) -> bool {
+    bin.join("deps").is_dir()
 }
 
 fn last_part(path: &Path) -> String {

@@ -7,9 +7,16 @@ fn read(text: &str) -> Result<Plan, String> {
     let file = folder.path().join("run.yaml");
     std::fs::create_dir(folder.path().join("web")).unwrap();
     std::fs::write(&file, text).unwrap();
-    let prefix = format!("{}/", folder.path().display());
-    let binary = Path::new("/build/target/debug/odeon");
-    Plan::read(&file, binary).map_err(|mistakes| mistakes.to_string().replace(&prefix, ""))
+    // As cargo leaves it, except that there is no program.
+    std::fs::create_dir_all(folder.path().join("target/debug/deps")).unwrap();
+    let binary = folder.path().join("target/debug/odeon");
+    read_as(&file, &binary)
+}
+
+/// As the program at this path would; the file's folder is left out of messages.
+fn read_as(file: &Path, binary: &Path) -> Result<Plan, String> {
+    let prefix = format!("{}/", file.parent().unwrap().display());
+    Plan::read(file, binary).map_err(|mistakes| mistakes.to_string().replace(&prefix, ""))
 }
 
 const SHOP: &str = r#"
@@ -26,7 +33,7 @@ apps:
   - appID: worker
     host: node
     build: [cargo, build, --profile, "${odeon.profile}", --target-dir, "${odeon.target}"]
-    command: ["${odeon.bin}/worker", "$HOME", "${HOME}"]
+    command: ["${odeon.built}/worker", "$HOME", "${HOME}"]
     actorTypes: [Basket]
     env: {COLOUR: blue, WHERE: "${odeon.node.http}"}
 show:
@@ -48,14 +55,28 @@ fn a_shared_host_and_a_worker() {
     assert!(host.grpc.number > 0 && host.grpc.number != host.metrics.number);
     let app = &plan.apps[0];
     assert_eq!(app.host, 0);
-    assert_eq!(app.command, ["/build/target/debug/worker", "$HOME", "${HOME}"]);
-    let build = app.build.as_ref().unwrap();
-    assert_eq!(build[2..], ["--profile", "dev", "--target-dir", "/build/target"]);
+    let dir = app.dir.display();
+    let built = format!("{dir}/target/debug/worker");
+    assert_eq!(app.command, [&built, "$HOME", "${HOME}"]);
+    let (build, target) = (app.build.as_ref().unwrap(), format!("{dir}/target"));
+    assert_eq!(build[2..], ["--profile", "dev", "--target-dir", &target]);
     assert_eq!(app.env["COLOUR"], "blue");
     assert_eq!(app.env["LEVEL"], "3");
     assert_eq!(app.env["WHERE"], "127.0.0.1:3500");
     assert_eq!(app.env["DAPR_HTTP_PORT"], "3500");
     assert_eq!(app.env["DAPR_GRPC_PORT"], host.grpc.number.to_string());
+}
+
+#[test]
+fn a_program_that_was_installed_builds_apps_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.yaml");
+    std::fs::write(&file, SHOP).unwrap();
+    let plan = read_as(&file, Path::new("/usr/local/bin/odeon")).unwrap();
+    let app = &plan.apps[0];
+    let target = folder.path().join(".odeon/.build").display().to_string();
+    assert_eq!(app.build.as_ref().unwrap()[2..], ["--profile", "release", "--target-dir", &target]);
+    assert_eq!(app.command[0], format!("{target}/release/worker"));
 }
 
 #[test]
@@ -79,10 +100,10 @@ fn mistakes_name_their_lines() {
         "run.yaml:10: unknown field 'dataDri'; did you mean 'dataDir'?"
     );
     assert_eq!(
-        read(&SHOP.replace("host: node", "host: nod").replace("${odeon.bin}", "${odeon.bim}"))
+        read(&SHOP.replace("host: node", "host: nod").replace("${odeon.built}", "${odeon.bilt}"))
             .unwrap_err(),
         "run.yaml:13: unknown host 'nod'; did you mean 'node'?\n\
-         run.yaml:15: unknown variable '${odeon.bim}'; did you mean '${odeon.bin}'?"
+         run.yaml:15: unknown variable '${odeon.bilt}'; did you mean '${odeon.built}'?"
     );
     assert_eq!(read("version: 2\n").unwrap_err().lines().count(), 2);
     assert!(read(&SHOP.replace("3500", "350000")).unwrap_err().starts_with("run.yaml:9: "));

@@ -167,6 +167,32 @@ async fn a_file_or_port_that_is_wrong_is_named_in_one_line() {
 }
 
 #[tokio::test]
+async fn an_installed_program_builds_apps_beside_the_file() {
+    let run = Run::new();
+    run.write("[\"${odeon.built}/counter-worker\"]");
+    let file = run.folder.path().join("run.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    // What cargo would do with these words.
+    let build = format!(
+        "build: [sh, -c, \"mkdir -p $1/$0; cp {WORKER} $1/$0\", \"${{odeon.profile}}\", \"${{odeon.target}}\"]"
+    );
+    std::fs::write(&file, text.replace("build: [echo, built]", &build)).unwrap();
+    let installed = tempdir().unwrap();
+    let odeon = installed.path().join("odeon");
+    // Not by this process: while it had the copy open, a fork for another test would too,
+    // and what is open for writing cannot be run.
+    let copied = Command::new("cp").arg(binaries::odeon()).arg(&odeon).status().unwrap();
+    assert!(copied.success());
+    let mut up =
+        Process::start(Command::new(odeon).args(["up", "run.yaml"]).current_dir(&run.folder));
+    up.line("ready").await;
+    assert_eq!(call_until(&run.client(), "c", "add", "2").await, 2);
+    assert!(run.folder.path().join(".odeon/.build/release/counter-worker").exists());
+    up.interrupt();
+    assert_eq!(up.code().await, 0);
+}
+
+#[tokio::test]
 async fn fresh_leaves_a_folder_alone_that_somebody_uses() {
     let run = Run::new();
     let _first = run.ready(&[]).await;

@@ -2,7 +2,8 @@
 //!
 //! Signals and requests to stop over the wire meet here and take one path. Codes:
 //! 0 after a clean stop, also one that came during the start; 1 when the host could
-//! not start, did not stop in time, or was told twice; 64 for wrong settings.
+//! not start, did not stop in time, or was told twice; 64 for wrong settings. A
+//! hangup puts a new host into the same process, which reads component files again.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -45,46 +46,76 @@ pub fn serve(role: Role, given: &Given, environment: &Environment) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// What comes after a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// The end, with this code.
+    End(u8),
+    /// Another one.
+    Again,
+}
+
+/// One host after the other, each from what the component files say by then.
 async fn run(role: Role, config: Config, environment: &Environment) -> u8 {
-    let mut signals = match Signals::listen() {
+    let mut signals = match Signals::listen(role) {
         Ok(signals) => signals,
         Err(error) => {
             say::error(format_args!("odeon: cannot listen to signals: {error}"));
             return FAILED;
         }
     };
+    loop {
+        match run_one(role, config.clone(), environment, &mut signals).await {
+            After::End(code) => return code,
+            After::Again => {}
+        }
+    }
+}
+
+async fn run_one(
+    role: Role,
+    config: Config,
+    environment: &Environment,
+    signals: &mut Signals,
+) -> After {
     let started = tokio::select! {
         biased;
-        name = signals.next() => {
+        name = signals.stop() => {
             tracing::info!("Received signal '{name}'; beginning shutdown");
-            return OK;
+            return After::End(OK);
         }
         started = assemble::start(config, environment, Vec::new()) => started,
     };
     let host = match started {
         Ok(host) => host,
-        Err(error) => return refuse(role, &error),
+        Err(error) => return After::End(refuse(role, &error)),
     };
     let asked = host.shutdown().clone();
-    let how = tokio::select! {
+    let mut after = tokio::select! {
         biased;
-        name = signals.next() => {
-            tracing::info!("Received signal '{name}'; beginning shutdown");
-            Shutdown::Graceful
-        }
-        how = asked.requested() => how,
+        // A hangup that came during the start is heard now: files may have been read before it.
+        after = signals.next() => after,
+        how = asked.requested() => match how {
+            Shutdown::Graceful => After::End(OK),
+            Shutdown::Force => return After::End(end_at_once().await),
+        },
     };
-    if how == Shutdown::Force {
-        return end_at_once().await;
-    }
-    tokio::select! {
-        biased;
-        _ = signals.next() => {
-            tracing::warn!("Received a second signal; exiting immediately");
-            FAILED
+    let mut stopping = std::pin::pin!(stop(host));
+    loop {
+        tokio::select! {
+            biased;
+            name = signals.stop() => {
+                if after != After::Again {
+                    tracing::warn!("Received a second signal; exiting immediately");
+                    return After::End(FAILED);
+                }
+                tracing::info!("Received signal '{name}'; ending instead of restarting");
+                after = After::End(OK);
+            }
+            () = asked.forced() => return After::End(end_at_once().await),
+            _ = asked.requested(), if after == After::Again => after = After::End(OK),
+            code = &mut stopping => return if code == OK { after } else { After::End(code) },
         }
-        () = asked.forced() => end_at_once().await,
-        code = stop(host) => code,
     }
 }
 
@@ -134,29 +165,51 @@ fn start_logs(role: Role, config: &Config) {
     logs::start(config.logs.level, format);
 }
 
-/// The signals that ask a host to stop.
+/// What daprd calls the signal.
+const HANGUP: &str = "hangup";
+
+/// The signals that a host listens to.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// A person started this: a hangup says that their terminal has gone.
+    is_on_terminal: bool,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    fn listen(role: Role) -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            // A terminal that went away asks for the same; daprd would read its files again.
             hangup: signal(SignalKind::hangup())?,
+            // Asked now, since a terminal that has gone is none. daprd does not ask.
+            is_on_terminal: role != Role::Daprd && std::io::stdin().is_terminal(),
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// The host is to stop, by the signal of this name.
+    async fn stop(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupt",
             _ = self.terminate.recv() => "terminated",
-            _ = self.hangup.recv() => "hangup",
+            _ = self.hangup.recv(), if self.is_on_terminal => HANGUP,
         }
+    }
+
+    /// The host is to stop, or to be followed by one that reads its files again.
+    async fn next(&mut self) -> After {
+        let name = tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminated",
+            _ = self.hangup.recv() => HANGUP,
+        };
+        if name == HANGUP && !self.is_on_terminal {
+            tracing::info!("Received signal '{name}'; restarting");
+            return After::Again;
+        }
+        tracing::info!("Received signal '{name}'; beginning shutdown");
+        After::End(OK)
     }
 }
 

@@ -20,6 +20,39 @@ async fn signals_and_the_api_stop_it_with_code_0() {
 }
 
 #[tokio::test]
+async fn a_hangup_reads_the_files_again_in_the_same_process() {
+    let (data, files) = (tempdir().unwrap(), tempdir().unwrap());
+    let write = |name: &str| {
+        let text = format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\nspec:\n  type: state.sled\n  version: v1\n  metadata:\n  - name: actorStateStore\n    value: \"true\"\n"
+        );
+        std::fs::write(files.path().join("store.yaml"), text).unwrap();
+    };
+    write("first");
+    let folder = files.path().display().to_string();
+    let mut node = node(data.path()).words(&["--resources-path", &folder]).start().await;
+    let _worker = worker(node.grpc);
+    assert_eq!(call_until(&node.client(), "c", "value", "").await, 0);
+
+    let said = node.process.lines();
+    write("second");
+    node.process.hang_up();
+    node.process.line_after(said, "Received signal 'hangup'; restarting").await;
+    node.process.line_after(said, "dapr initialized. Status: Running.").await;
+    let metadata = node.client().get("/v1.0/metadata").await.unwrap().text();
+    assert!(metadata.contains("second") && !metadata.contains("first"), "{metadata}");
+    // The worker comes back by itself.
+    assert_eq!(call_until(&node.client(), "c", "value", "").await, 0);
+
+    let file = files.path().join("store.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("spec:", "sepc:")).unwrap();
+    node.process.hang_up();
+    assert_eq!(node.process.code().await, 64, "wrong files are as wrong as at the start");
+    assert!(node.process.said().contains("did you mean 'spec'?"), "{}", node.process.said());
+}
+
+#[tokio::test]
 async fn a_forced_stop_ends_with_code_1() {
     let data = tempdir().unwrap();
     let mut node = node(data.path()).start().await;

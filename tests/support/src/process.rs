@@ -144,6 +144,11 @@ impl Process {
         self.signal(Signal::INT);
     }
 
+    /// Asks it to read its files again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Ends it at once, and only it: what it started lives on, if it can.
     pub fn kill(&self) {
         self.signal(Signal::KILL);

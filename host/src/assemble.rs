@@ -10,18 +10,16 @@ mod error;
 mod listen;
 mod placement;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use odeon_base::clock::SystemClock;
 use odeon_base::{Entropy, HostName, TaskKind, Tasks};
 use odeon_blocks::embedded::{self, EmbeddedDb};
 use odeon_blocks::state::Prefixes;
-use odeon_blocks::state::actor::StateActor;
+use odeon_blocks::state::actor::{Component, StateActor};
 use odeon_blocks::state::handle::StateHandle;
 use odeon_placement::Embedded;
 use odeon_runtime::seams::PlacementLink;
-use odeon_runtime::store::StateStore;
 use odeon_runtime::{Engine, Seams, TypeConfig, TypeSpec};
 use tokio::time::Instant;
 
@@ -120,7 +118,7 @@ pub async fn start(
     let core = Tasks::new("core");
     let (link, owners) = start_placement(&config, db.clone(), &core).await?;
     let engine = start_engine(&config, &bound.addresses, link, &entropy, &core)?;
-    offer_components(&engine, &config, &opened).await?;
+    offer_components(&engine, &opened).await?;
 
     let doors = Tasks::new("doors");
     let health = Health::awaiting(if config.placement { &[LEASE] } else { &[] });
@@ -157,7 +155,7 @@ pub async fn start(
         health: health.clone(),
         doors,
         core,
-        stores: opened.stores.into_values().collect(),
+        stores: opened.stores.into_values().map(|opened| opened.store).collect(),
         db,
         has_placement: config.placement,
         limit: config.shutdown_limit,
@@ -236,17 +234,18 @@ fn start_engine(
 }
 
 /// Puts the system actors in front of the components, and gives actors their store.
-async fn offer_components(engine: &Engine, config: &Config, opened: &Opened) -> Result<(), Error> {
-    let prefixes = Prefixes {
-        plain: config.app_id.as_str().into(),
-        actors: Arc::clone(&engine.config().state_prefix),
+async fn offer_components(engine: &Engine, opened: &Opened) -> Result<(), Error> {
+    let component = |(name, opened): (&String, &components::Store)| {
+        let (plain, actors) = (&opened.prefix, &engine.config().state_prefix);
+        let prefixes = Prefixes { plain: Arc::clone(plain), actors: Arc::clone(actors) };
+        (name.clone(), Component { store: Arc::clone(&opened.store), prefixes })
     };
-    let stores: BTreeMap<String, Arc<dyn StateStore>> = opened.stores.clone();
-    let spec = StateActor::spec(stores, prefixes).map_err(Error::Offer)?;
+    let components = opened.stores.iter().map(component).collect();
+    let spec = StateActor::spec(components).map_err(Error::Offer)?;
     engine.offer(vec![spec]).await.map_err(Error::Offer)?;
     let Some(name) = &opened.for_actors else { return Ok(()) };
-    if let Some(store) = opened.stores.get(name) {
-        let handle = StateHandle::new(engine, name, Arc::clone(store));
+    if let Some(opened) = opened.stores.get(name) {
+        let handle = StateHandle::new(engine, name, Arc::clone(&opened.store));
         let handle = handle.map_err(|error| Error::Offer(error.into()))?;
         engine.use_store(Arc::new(handle));
     }

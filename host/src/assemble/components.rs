@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use odeon_base::{Entropy, WallClock};
-use odeon_blocks::state::{self, Context};
+use odeon_blocks::state::{self, Context, prefix};
 use odeon_runtime::store::StateStore;
 
 use super::Error;
@@ -25,11 +25,19 @@ const FOR_ACTORS: &str = "actorStateStore";
 #[derive(Debug, Default)]
 pub(super) struct Opened {
     /// Stores by name.
-    pub(super) stores: BTreeMap<String, Arc<dyn StateStore>>,
+    pub(super) stores: BTreeMap<String, Store>,
     /// The name of the one that keeps actors' state.
     pub(super) for_actors: Option<String>,
     /// As metadata lists them.
     pub(super) listed: Vec<api::Component>,
+}
+
+/// A store that is open.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) store: Arc<dyn StateStore>,
+    /// What is put before each key of the state API.
+    pub(super) prefix: Arc<str>,
 }
 
 /// What opening a component takes besides its file.
@@ -73,6 +81,7 @@ impl Opener<'_> {
     }
 
     async fn open(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
+        let prefix = self.prefix(&component)?;
         let context = Context {
             name: component.name.clone(),
             data: self.config.data_dir.clone(),
@@ -111,8 +120,23 @@ impl Opener<'_> {
         let version = if component.version.is_empty() { "v1" } else { &component.version };
         let listed = api::Component::state(&component.name, &component.type_name, version, can);
         opened.listed.push(listed);
-        opened.stores.insert(component.name, store);
+        opened.stores.insert(component.name, Store { store, prefix });
         Ok(())
+    }
+
+    /// What is put before each key of the state API in this component.
+    fn prefix(&self, component: &Component) -> Result<Arc<str>, Error> {
+        let names = prefix::Names {
+            app: self.config.app_id.as_str(),
+            namespace: self.environment.get("NAMESPACE"),
+            component: &component.name,
+        };
+        let written = component.setting(prefix::SETTING).unwrap_or_default();
+        prefix::of_keys(written, names).map_err(|illegal| Error::Unfit {
+            place: component.place.clone(),
+            label: component.label(),
+            reason: format!("cannot be used: {illegal}"),
+        })
     }
 }
 
@@ -128,14 +152,6 @@ fn default_store() -> Component {
 }
 
 fn is_for_actors(component: &Component) -> bool {
-    let is_on = |value: &str| {
-        matches!(
-            value.trim().to_ascii_lowercase().as_str(),
-            "true" | "yes" | "y" | "on" | "t" | "1"
-        )
-    };
-    component
-        .settings
-        .iter()
-        .any(|(name, value)| name.eq_ignore_ascii_case(FOR_ACTORS) && is_on(value))
+    let value = component.setting(FOR_ACTORS).unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(value.as_str(), "true" | "yes" | "y" | "on" | "t" | "1")
 }

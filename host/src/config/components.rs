@@ -40,6 +40,13 @@ impl Component {
         let version = if self.version.is_empty() { "v1" } else { &self.version };
         format!("{} ({}/{version})", self.name, self.type_name)
     }
+
+    /// The value of a setting, if it is written; case does not matter.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let written = self.settings.iter().find(|(written, _)| written.eq_ignore_ascii_case(name));
+        written.map(|(_, value)| value.as_str())
+    }
 }
 
 /// What values may refer to.

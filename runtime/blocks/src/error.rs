@@ -35,6 +35,14 @@ pub enum OpenError {
     /// One or more settings are wrong.
     #[error(transparent)]
     Settings(#[from] Mistakes),
+    /// A setting asks for what this release does not do.
+    #[error("{type_name}: setting '{setting}' is not honoured in this release; leave it out")]
+    NotYet {
+        /// The component's type.
+        type_name: &'static str,
+        /// The setting.
+        setting: &'static str,
+    },
     /// Another process uses the folder.
     #[error(
         "the data folder {} is in use by {}; stop that process, or give this one a folder of its own",
@@ -98,7 +106,7 @@ impl OpenError {
         match self {
             Self::UnknownType { .. } | Self::UnknownVersion { .. } => Kind::NotFound,
             Self::Settings(_) | Self::Format { .. } => Kind::Invalid,
-            Self::Newer { .. } => Kind::Unsupported,
+            Self::NotYet { .. } | Self::Newer { .. } => Kind::Unsupported,
             Self::Locked { .. } | Self::Io { .. } | Self::Engine { .. } => Kind::Unavailable,
         }
     }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use odeon_base::clock::SystemClock;
 use odeon_base::{AppId, Entropy, Epoch, Fence, HostName, Tasks};
 use odeon_blocks::state::Prefixes;
-use odeon_blocks::state::actor::StateActor;
+use odeon_blocks::state::actor::{Component, StateActor};
 use odeon_blocks::state::handle::StateHandle;
 use odeon_blocks::state::memory::MemoryStore;
 use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, StateStore, Transaction};
@@ -49,9 +49,10 @@ async fn behind_an_actor(store: Arc<dyn StateStore>) -> (Engine, StateHandle) {
     let config = Config::new(app, HostName::parse("127.0.0.1:1").unwrap());
     let engine = Engine::start(config, seams);
     engine.ready().await;
-    let stores = BTreeMap::from([(NAME.to_owned(), Arc::clone(&store))]);
-    let prefixes = Prefixes { plain: "bench".into(), actors: "bench".into() };
-    engine.offer(vec![StateActor::spec(stores, prefixes).unwrap()]).await.unwrap();
+    let prefixes = Prefixes { plain: "bench||".into(), actors: "bench".into() };
+    let component = Component { store: Arc::clone(&store), prefixes };
+    let spec = StateActor::spec(BTreeMap::from([(NAME.to_owned(), component)])).unwrap();
+    engine.offer(vec![spec]).await.unwrap();
     let handle = StateHandle::new(&engine, NAME, store).unwrap();
     (engine, handle)
 }

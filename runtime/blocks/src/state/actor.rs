@@ -19,7 +19,8 @@ use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::StateStore;
 use odeon_runtime::{ActorRef, Error, Reply, Turn, TypeConfig, TypeSpec};
 
-use super::request::{self, Prefixes};
+use super::prefix::Prefixes;
+use super::request;
 
 /// The reserved type of this actor.
 pub const TYPE: &str = "sys.state";
@@ -28,15 +29,17 @@ pub const TYPE: &str = "sys.state";
 const TURNS_MAX: u32 = 4_096;
 
 /// A component in memory: what a turn of `sys.state` has in its hands.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Component {
-    pub(super) store: Arc<dyn StateStore>,
+    /// What keeps the rows.
+    pub store: Arc<dyn StateStore>,
+    /// What is put before the keys that callers name.
+    pub prefixes: Prefixes,
 }
 
 /// The code of `sys.state`: all state components of this host by name.
 pub struct StateActor {
-    components: BTreeMap<String, Arc<dyn StateStore>>,
-    prefixes: Prefixes,
+    components: BTreeMap<String, Component>,
 }
 
 impl fmt::Debug for StateActor {
@@ -50,10 +53,7 @@ impl StateActor {
     ///
     /// # Errors
     /// [`Error::Name`] never in practice: the type's name is a constant.
-    pub fn spec(
-        components: BTreeMap<String, Arc<dyn StateStore>>,
-        prefixes: Prefixes,
-    ) -> Result<TypeSpec, Error> {
+    pub fn spec(components: BTreeMap<String, Component>) -> Result<TypeSpec, Error> {
         let config = TypeConfig {
             // A component holds a resource of this host; its right is that resource's lock.
             placement: Policy::Holder,
@@ -61,14 +61,14 @@ impl StateActor {
             stateless: true,
             ..TypeConfig::default()
         };
-        let behaviour = Arc::new(Self { components, prefixes });
+        let behaviour = Arc::new(Self { components });
         Ok(TypeSpec { actor_type: ActorType::parse(TYPE)?, config, behaviour })
     }
 
     fn component(&self, actor: &ActorRef) -> Result<Component, Error> {
         let name = actor.id.as_str();
-        if let Some(store) = self.components.get(name) {
-            return Ok(Component { store: Arc::clone(store) });
+        if let Some(component) = self.components.get(name) {
+            return Ok(component.clone());
         }
         let hint = nearest(name, self.components.keys().map(String::as_str))
             .map(|nearest| format!("; did you mean '{nearest}'?"))
@@ -96,7 +96,7 @@ impl Behaviour for StateActor {
             let Some(component) = component else {
                 return Err(Error::Arguments("sys.state has lost its component".to_owned()));
             };
-            request::run(&*component.store, &self.prefixes, turn.actor(), &call).await
+            request::run(&*component.store, &component.prefixes, turn.actor(), &call).await
         }
         .boxed()
     }

@@ -4,13 +4,16 @@
 //! [`sled`] are components; [`keys`] says what every store of ours refuses as a
 //! key, and how keys become bytes; [`row`] how values do. [`actor`] is the system
 //! actor that gives requests their turns, [`request`] what it understands in bytes,
-//! [`handle`] how it is called from inside; a component never knows who asks. To add one: a file here, its line in the list, its `mod` line below.
+//! [`prefix`] what it puts before keys, [`handle`] how it is called from inside; a
+//! component never knows who asks. To add one: a file here, its line in the list, its
+//! `mod` line below.
 
 pub mod actor;
 pub mod factory;
 pub mod handle;
 pub mod keys;
 pub mod memory;
+pub mod prefix;
 pub mod registry;
 pub mod request;
 pub mod row;
@@ -19,5 +22,5 @@ pub mod sled;
 pub use actor::StateActor;
 pub use factory::{Context, Factory, Opened};
 pub use handle::StateHandle;
+pub use prefix::Prefixes;
 pub use registry::{FACTORIES, open};
-pub use request::Prefixes;

@@ -7,7 +7,7 @@
 use odeon_base::suggest;
 
 use super::factory::{Context, Factory, Opened};
-use super::{memory, sled};
+use super::{memory, prefix, sled};
 use crate::OpenError;
 use crate::settings::{Kind, Setting, Settings};
 
@@ -17,7 +17,7 @@ pub const FACTORIES: &[Factory] = &[memory::FACTORY, sled::FACTORY];
 /// Settings that are the runtime's and not the component's; accepted for every store.
 pub const COMMON: &[Setting] = &[
     common("actorStateStore", Kind::Bool, "whether actors keep their state in this store"),
-    common("keyPrefix", Kind::Text, "what is put before each key of the state API"),
+    common(prefix::SETTING, Kind::Text, "what is put before each key of the state API"),
     common("primaryEncryptionKey", Kind::Text, "key that values are encrypted with"),
     common("secondaryEncryptionKey", Kind::Text, "key that older values may be encrypted with"),
     common("outboxPublishPubsub", Kind::Text, "pub/sub that transactions are announced on"),
@@ -28,6 +28,17 @@ pub const COMMON: &[Setting] = &[
         Kind::Bool,
         "whether an announcement without its marker is dropped",
     ),
+];
+
+/// Those of [`COMMON`] that would promise what this release does not do: written with a
+/// value, they are refused by name, since a secret in the clear helps nobody.
+const NOT_YET: &[&str] = &[
+    "primaryEncryptionKey",
+    "secondaryEncryptionKey",
+    "outboxPublishPubsub",
+    "outboxPublishTopic",
+    "outboxPubsub",
+    "outboxDiscardWhenMissingState",
 ];
 
 const fn common(name: &'static str, kind: Kind, doc: &'static str) -> Setting {
@@ -60,8 +71,8 @@ pub fn find(type_name: &str, version: &str) -> Result<&'static Factory, OpenErro
 /// Opens a component by the type, version (empty for the default) and settings in its file.
 ///
 /// # Errors
-/// [`OpenError`]: the type, version or a setting is unknown or wrong, or what the
-/// component needs cannot be had.
+/// [`OpenError`]: the type, version or a setting is unknown, wrong or not honoured yet,
+/// or what the component needs cannot be had.
 ///
 /// # Cancel safety
 /// What was opened is closed again if the future is dropped.
@@ -74,6 +85,12 @@ pub async fn open(
     let factory = find(type_name, version)?;
     let declared: Vec<_> = factory.settings.iter().chain(COMMON).collect();
     let settings = Settings::check(factory.type_name, &declared, given)?;
+    let asks = |name: &&&str| {
+        given.iter().any(|(written, value)| written.eq_ignore_ascii_case(name) && !value.is_empty())
+    };
+    if let Some(setting) = NOT_YET.iter().find(asks) {
+        return Err(OpenError::NotYet { type_name: factory.type_name, setting });
+    }
     (factory.open)(settings, context).await
 }
 
@@ -99,5 +116,24 @@ mod tests {
                 assert!(!setting.doc.is_empty(), "{} {}", factory.type_name, setting.name);
             }
         }
+        let is_common = |name: &&str| COMMON.iter().any(|setting| setting.name == *name);
+        assert!(NOT_YET.iter().all(is_common));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_done_yet_is_refused_by_name() {
+        let context = || Context {
+            name: "s".to_owned(),
+            data: std::path::PathBuf::new(),
+            clock: std::sync::Arc::new(odeon_base::clock::SystemClock),
+            entropy: std::sync::Arc::new(odeon_base::Entropy::seeded(1)),
+        };
+        let given = |value: &str| [("PrimaryEncryptionKey".to_owned(), value.to_owned())];
+        let error = open("state.in-memory", "", &given("c0ffee"), context()).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "state.in-memory: setting 'primaryEncryptionKey' is not honoured in this release; leave it out"
+        );
+        assert!(open("state.in-memory", "", &given(""), context()).await.is_ok());
     }
 }

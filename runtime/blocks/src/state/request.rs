@@ -19,14 +19,7 @@ use odeon_runtime::{ActorRef, Error, Headers, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// First parts of stored keys.
-#[derive(Debug, Clone)]
-pub struct Prefixes {
-    /// Of keys of the state API: the app id.
-    pub plain: Arc<str>,
-    /// Of actors' keys.
-    pub actors: Arc<str>,
-}
+use super::prefix::{Prefixes, SEPARATOR};
 
 /// A key, plain or an actor's.
 #[derive(Debug, Deserialize)]
@@ -175,10 +168,10 @@ fn plain(prefixes: &Prefixes, key: &str) -> Result<Key, Error> {
     if key.is_empty() {
         return Err(Error::Arguments("key cannot be empty".to_owned()));
     }
-    if key.contains("||") {
+    if key.contains(SEPARATOR) {
         return Err(Error::Arguments(format!("input key/keyPrefix '{key}' can't contain '||'")));
     }
-    Ok(Key::Plain(format!("{}||{key}", prefixes.plain).into()))
+    Ok(Key::Plain(format!("{}{key}", prefixes.plain).into()))
 }
 
 fn scope(prefixes: &Prefixes, actor_type: &str, actor_id: &str) -> Result<ActorScope, Error> {

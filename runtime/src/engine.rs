@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::join_all;
 use odeon_base::{ActorType, Entropy, Execution, LeaseClock, TaskKind, Tasks, WallClock};
 use odeon_ring::{Policy, TypeOffer};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
@@ -63,8 +64,9 @@ struct Inner {
     idle: Arc<Idle>,
     commands: mpsc::Sender<Command>,
     connected: watch::Receiver<bool>,
-    /// One change of what is offered at a time.
-    offering: Mutex<()>,
+    /// What placement is told of, in the order of the changes. A type that is being
+    /// replaced stays in it, or the tables would change twice.
+    offered: Mutex<BTreeMap<ActorType, TypeOffer>>,
     started: u64,
 }
 
@@ -141,7 +143,7 @@ impl Engine {
             idle: Arc::default(),
             commands: commands.clone(),
             connected: is_connected,
-            offering: Mutex::new(()),
+            offered: Mutex::default(),
             started,
         });
         let weak: Weak<Inner> = Arc::downgrade(&inner);
@@ -213,7 +215,7 @@ impl Engine {
     /// [`Error::Arguments`] when a type's settings contradict each other.
     ///
     /// # Cancel safety
-    /// When dropped, the types may or may not have been offered.
+    /// Once polled, the types are offered whether or not this is waited for.
     pub async fn offer(&self, specs: Vec<TypeSpec>) -> Result<(), Error> {
         specs.iter().try_for_each(check)?;
         let placed: Vec<ActorType> = specs
@@ -221,61 +223,62 @@ impl Engine {
             .filter(|spec| spec.config.placement == Policy::Ring)
             .map(|spec| spec.actor_type.clone())
             .collect();
-        {
-            let _one = self.inner.offering.lock().await;
-            let core = &self.inner.core;
-            for spec in specs {
-                let entry = self.inner.types.get_or_add(&spec.actor_type, core.lease.now());
-                let hosting = entry.hosting();
-                if hosting.is_some_and(|hosting| {
-                    Arc::ptr_eq(&hosting.spec.behaviour, &spec.behaviour)
-                        && hosting.spec.config == spec.config
-                }) {
-                    continue;
-                }
-                if let Some(earlier) = entry.withdraw(core.lease.now()) {
-                    // Two hostings of a type must never overlap.
-                    drain::all(&earlier, earlier.spec.config.drain_timeout, Why::Asked).await;
-                }
-                entry.host(core, spec);
-            }
-            self.send_offers().await;
-        }
+        let engine = self.clone();
+        let hosting = async move {
+            // One type's drain holds up no other.
+            join_all(specs.into_iter().map(|spec| engine.host(spec))).await;
+            engine.send_offers().await;
+        };
+        Detachable::new(&self.inner.core.tasks, hosting).await;
         for actor_type in placed {
             self.in_force(&actor_type).await;
         }
         Ok(())
     }
 
+    /// Hosts one type, after whoever hosted it before has let go of it.
+    async fn host(&self, spec: TypeSpec) {
+        let core = &self.inner.core;
+        let entry = self.inner.types.get_or_add(&spec.actor_type, core.lease.now());
+        let _one = entry.offering.lock().await;
+        let is_same = |earlier: &TypeSpec| {
+            Arc::ptr_eq(&earlier.behaviour, &spec.behaviour) && earlier.config == spec.config
+        };
+        if entry.hosting().is_some_and(|hosting| is_same(&hosting.spec)) {
+            return;
+        }
+        if let Some(earlier) = entry.withdraw(core.lease.now()) {
+            // Two hostings of a type must never overlap.
+            drain::all(&earlier, earlier.spec.config.drain_timeout, Why::Asked).await;
+        }
+        let offer = TypeOffer {
+            actor_type: spec.actor_type.clone(),
+            policy: spec.config.placement,
+            drain: spec.config.drain_timeout,
+        };
+        entry.host(core, spec);
+        self.inner.offered.lock().await.insert(entry.actor_type.clone(), offer);
+    }
+
     /// Hosts types here no longer: their application is gone. Activations are
     /// dropped without a goodbye; calls that wait go on waiting for a host.
     pub async fn withdraw(&self, types: &[ActorType]) {
-        let _one = self.inner.offering.lock().await;
-        let now = self.inner.core.lease.now();
-        for actor_type in types {
-            let Some(entry) = self.inner.types.get(actor_type.as_str()) else { continue };
-            if let Some(hosting) = entry.withdraw(now) {
+        let unhosting = types.iter().map(|actor_type| async {
+            let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
+            let _one = entry.offering.lock().await;
+            if let Some(hosting) = entry.withdraw(self.inner.core.lease.now()) {
                 drain::cut_all(&hosting, Cut::Withdrawn);
             }
-        }
+            self.inner.offered.lock().await.remove(actor_type);
+        });
+        join_all(unhosting).await;
         self.send_offers().await;
     }
 
     async fn send_offers(&self) {
-        let mut offers = BTreeMap::new();
-        for entry in self.inner.types.all() {
-            if let Some(hosting) = entry.hosting() {
-                let config = &hosting.spec.config;
-                let offer = TypeOffer {
-                    actor_type: entry.actor_type.clone(),
-                    policy: config.placement,
-                    drain: config.drain_timeout,
-                };
-                offers.insert(entry.actor_type.clone(), offer);
-            }
-        }
+        let offered = self.inner.offered.lock().await;
         // A closed queue means that the engine is stopping.
-        let _ = self.inner.commands.send(Command::Offer(offers)).await;
+        let _ = self.inner.commands.send(Command::Offer(offered.clone())).await;
     }
 
     async fn in_force(&self, actor_type: &ActorType) {

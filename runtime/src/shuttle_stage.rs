@@ -295,7 +295,7 @@ impl Stage {
             idle: Arc::default(),
             commands,
             connected,
-            offering: Mutex::new(()),
+            offered: Mutex::default(),
             started: 0,
         });
         let weak: Weak<Inner> = Arc::downgrade(&inner);

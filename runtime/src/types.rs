@@ -47,6 +47,8 @@ pub(crate) struct TypeEntry {
     pub(crate) changed: Notify,
     /// Calls that wait for such a change.
     pub(crate) parked: Parked,
+    /// One change of how it is hosted at a time; held while the earlier one drains.
+    pub(crate) offering: tokio::sync::Mutex<()>,
     /// Every hosting that may still have turns: the one that stands and those it replaced.
     hostings: Mutex<Vec<Weak<Hosting>>>,
     type_hash: u64,
@@ -67,6 +69,7 @@ impl TypeEntry {
             counters: Arc::default(),
             changed: Notify::new(),
             parked: Parked::default(),
+            offering: tokio::sync::Mutex::default(),
             hostings: Mutex::default(),
         }
     }

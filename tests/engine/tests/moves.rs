@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use odeon_base::Execution;
+use odeon_base::{ActorType, Execution};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::invocation::CallChain;
+use odeon_runtime::{ActorRef, Invocation};
 use odeon_test_engine::world::{TYPE, execution, invocation, settle};
 use odeon_test_engine::{Host, Kind, World, eventually, on_every_kind};
 use tokio::time::Instant;
@@ -28,6 +29,7 @@ on_every_kind!(
     a_lease_ends_in_its_time_while_connecting_takes_for_ever,
     a_type_offered_while_nobody_listens_comes_into_force,
     a_replaced_hosting_is_drained_and_cut_too,
+    a_hosting_that_drains_holds_up_no_other_type,
     calls_wait_for_a_gate_within_their_own_time,
     too_many_calls_at_a_gate_are_refused_at_once,
     too_many_bytes_at_a_gate_are_refused_at_once,
@@ -392,6 +394,37 @@ async fn a_replaced_hosting_is_drained_and_cut_too(kind: Kind) {
     if kind != Kind::Remote {
         world.assert_one_at_a_time();
     }
+}
+
+// Two offers at once: only those of one type wait for each other.
+async fn a_hosting_that_drains_holds_up_no_other_type(kind: Kind) {
+    let world = World::default();
+    let host = world.host("a:1", kind, TypeConfig::default()).await;
+    let running = host.start("x", "hold", "");
+    host.until_running(1).await;
+    let epoch = host.engine.status().types[0].epoch;
+    let begun = Instant::now();
+    let replacing = async {
+        host.offer(kind, TypeConfig::default()).await;
+        begun.elapsed().as_millis()
+    };
+    let meanwhile = async {
+        settle().await;
+        let mut other = host.spec(kind, TypeConfig::default());
+        other.actor_type = ActorType::parse("Other").unwrap();
+        host.engine.offer(vec![other]).await.unwrap();
+        assert_eq!(begun.elapsed().as_millis(), 0, "it waits for nobody's drain");
+        let call = Invocation::new(ActorRef::parse("Other", "y").unwrap(), "count", "");
+        assert_eq!(host.invoke(call).await.unwrap(), "1");
+        assert_eq!(host.engine.status().types[0].epoch, epoch, "the first type is still offered");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.probe.let_go(1);
+    };
+    let (replaced, ()) = tokio::join!(replacing, meanwhile);
+    assert_eq!(replaced, 1_000, "the same type waits until the turn has ended");
+    assert_eq!(running.await.unwrap().unwrap(), "held");
+    assert_eq!(host.call("x", "count", "").await.unwrap(), "1", "in a new life");
+    world.assert_one_at_a_time();
 }
 
 // O5: within the caller's own time limit.

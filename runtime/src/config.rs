@@ -146,6 +146,15 @@ impl Default for TypeConfig {
     }
 }
 
+impl TypeConfig {
+    /// Whether actors of the type can be hosted only where there is a store for their
+    /// state (ACT-5); what has no owner on the ring has no fenced state either.
+    #[must_use]
+    pub fn needs_store(&self) -> bool {
+        !self.stateless && self.placement == Policy::Ring
+    }
+}
+
 /// A type that this host offers: its settings and the code that runs its turns.
 #[derive(Debug, Clone)]
 pub struct TypeSpec {

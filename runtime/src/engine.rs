@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::activation::Cut;
 use crate::closing;
-use crate::config::{Config, TurnPolicy, TypeSpec};
+use crate::config::{Config, TurnPolicy, TypeConfig, TypeSpec};
 use crate::core::Core;
 use crate::drain;
 use crate::error::Error;
@@ -66,8 +66,15 @@ struct Inner {
     connected: watch::Receiver<bool>,
     /// What placement is told of, in the order of the changes. A type that is being
     /// replaced stays in it, or the tables would change twice.
-    offered: Mutex<BTreeMap<ActorType, TypeOffer>>,
+    offered: Mutex<BTreeMap<ActorType, Offered>>,
     started: u64,
+}
+
+/// One type as placement is told of it.
+#[derive(Debug)]
+struct Offered {
+    offer: TypeOffer,
+    needs_store: bool,
 }
 
 impl Drop for Inner {
@@ -181,9 +188,16 @@ impl Engine {
         &self.inner.core.config
     }
 
-    /// Where actors keep their state; set once, later values are ignored.
+    /// Where actors keep their state; set once, later values are ignored. Types that
+    /// were offered before and need it are placed from now on.
     pub fn use_store(&self, store: Arc<dyn StateStore>) {
-        self.inner.core.use_store(store);
+        let core = &self.inner.core;
+        core.use_store(store);
+        let hostings = self.hostings(Policy::Ring);
+        if hostings.iter().any(|hosting| hosting.spec.config.needs_store()) {
+            let engine = self.clone();
+            core.tasks.spawn(TaskKind::Watcher, async move { engine.send_offers().await });
+        }
     }
 
     /// Where actors keep their state.
@@ -209,7 +223,8 @@ impl Engine {
     }
 
     /// Hosts types here, or replaces how they are hosted; returns once calls to
-    /// them are routed here.
+    /// them are routed here. A type that needs a store is not offered to placement while
+    /// there is none (ACT-5).
     ///
     /// # Errors
     /// [`Error::Arguments`] when a type's settings contradict each other.
@@ -220,7 +235,7 @@ impl Engine {
         specs.iter().try_for_each(check)?;
         let placed: Vec<ActorType> = specs
             .iter()
-            .filter(|spec| spec.config.placement == Policy::Ring)
+            .filter(|spec| spec.config.placement == Policy::Ring && !self.is_blocked(&spec.config))
             .map(|spec| spec.actor_type.clone())
             .collect();
         let engine = self.clone();
@@ -256,8 +271,13 @@ impl Engine {
             policy: spec.config.placement,
             drain: spec.config.drain_timeout,
         };
+        if self.is_blocked(&spec.config) {
+            let actor_type = &spec.actor_type;
+            tracing::error!(%actor_type, "this host has no state store and the type needs one: it is not offered");
+        }
+        let offered = Offered { offer, needs_store: spec.config.needs_store() };
         entry.host(core, spec);
-        self.inner.offered.lock().await.insert(entry.actor_type.clone(), offer);
+        self.inner.offered.lock().await.insert(entry.actor_type.clone(), offered);
     }
 
     /// Hosts types here no longer: their application is gone. Activations are
@@ -277,8 +297,16 @@ impl Engine {
 
     async fn send_offers(&self) {
         let offered = self.inner.offered.lock().await;
+        let has_store = self.inner.core.store().is_some();
+        let placed = offered.iter().filter(|(_, one)| has_store || !one.needs_store);
+        let offers = placed.map(|(name, one)| (name.clone(), one.offer.clone())).collect();
         // A closed queue means that the engine is stopping.
-        let _ = self.inner.commands.send(Command::Offer(offered.clone())).await;
+        let _ = self.inner.commands.send(Command::Offer(offers)).await;
+    }
+
+    /// Whether a type cannot be placed here for want of a store.
+    fn is_blocked(&self, config: &TypeConfig) -> bool {
+        config.needs_store() && self.inner.core.store().is_none()
     }
 
     async fn in_force(&self, actor_type: &ActorType) {
@@ -556,19 +584,17 @@ impl Engine {
     #[must_use]
     pub fn status(&self) -> Status {
         let core = &self.inner.core;
-        let has_store = core.store().is_some();
         let types = self.inner.types.all().into_iter().map(|entry| {
             let hosting = entry.hosting();
-            let needs_store = hosting.as_ref().is_some_and(|hosting| {
-                !hosting.spec.config.stateless && hosting.spec.config.placement == Policy::Ring
-            });
+            let is_blocked =
+                hosting.as_ref().is_some_and(|hosting| self.is_blocked(&hosting.spec.config));
             TypeStatus {
                 actor_type: entry.actor_type.clone(),
                 is_hosted: hosting.is_some(),
                 placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
                 active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
                 epoch: entry.standing().0.view.chain.as_ref().map(|chain| chain.newest().epoch()),
-                blocked: (needs_store && !has_store).then_some("no state store"),
+                blocked: is_blocked.then_some("no state store"),
             }
         });
         let has_lease = core.lease.may_answer(core.lease.now());

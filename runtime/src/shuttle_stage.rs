@@ -20,7 +20,6 @@ use shuttle::future::{JoinHandle, yield_now};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use super::super::*;
-use crate::config::TypeConfig;
 use crate::defect::Defect;
 use crate::lease::Grant;
 use crate::seams::{Behaviour, Instance};

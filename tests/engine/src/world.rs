@@ -62,6 +62,23 @@ impl World {
         lease: Arc<dyn LeaseClock>,
         set: impl FnOnce(&mut Config),
     ) -> Host {
+        let host = self.storeless_host_with(name, lease, set);
+        host.engine.use_store(Arc::new(self.store.clone()));
+        host
+    }
+
+    /// An engine whose actors have nowhere to keep their state.
+    #[must_use]
+    pub fn storeless_host(&self, name: &str) -> Host {
+        self.storeless_host_with(name, Arc::new(TokioClock::start()), |_| {})
+    }
+
+    fn storeless_host_with(
+        &self,
+        name: &str,
+        lease: Arc<dyn LeaseClock>,
+        set: impl FnOnce(&mut Config),
+    ) -> Host {
         let host = HostName::parse(name).expect("a host's name");
         let mut config = Config::new(AppId::parse("app").expect("an app id"), host);
         set(&mut config);
@@ -75,7 +92,6 @@ impl World {
             tasks: tasks.clone(),
         };
         let engine = Engine::start(config, seams);
-        engine.use_store(Arc::new(self.store.clone()));
         Host { engine, name: name.to_owned(), tasks, probe: Arc::clone(&self.probe) }
     }
 

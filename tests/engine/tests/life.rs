@@ -29,6 +29,8 @@ on_every_kind!(
     calls_wait_while_the_application_is_away,
     a_withdrawn_application_fails_its_turn_and_hears_no_goodbye,
     a_type_that_nobody_hosts_is_not_found_after_a_while,
+    a_type_without_its_store_is_not_placed,
+    a_type_is_placed_once_its_store_is_there,
 );
 
 // DEA-1.
@@ -394,4 +396,34 @@ async fn a_leaving_host_says_a_limited_number_of_goodbyes_at_once() {
     let (left, ()) = tokio::join!(leaving, watching);
     assert_eq!(left, Ok(()));
     assert_eq!(behaviour.goodbyes.load(Ordering::Relaxed), 20);
+}
+
+// ACT-5.
+async fn a_type_without_its_store_is_not_placed(kind: Kind) {
+    let world = World::default();
+    let host = world.storeless_host("a:1");
+    host.offer(kind, TypeConfig::default()).await;
+    settle().await;
+    let blocked = &host.engine.status().types[0];
+    assert_eq!((blocked.is_hosted, blocked.blocked), (true, Some("no state store")));
+    assert_eq!(blocked.epoch, None, "placement has not heard of it");
+    let refused = host.call("x", "count", "").await;
+    assert!(matches!(refused, Err(Error::NoHost { .. })), "{refused:?}");
+    // One that keeps no state needs no store.
+    host.offer(kind, TypeConfig { stateless: true, ..TypeConfig::default() }).await;
+    assert_eq!(host.engine.status().types[0].blocked, None);
+    assert_eq!(host.call("x", "count", "").await.unwrap(), "1");
+}
+
+// ACT-5: a store that comes later brings the types that wait for it.
+async fn a_type_is_placed_once_its_store_is_there(kind: Kind) {
+    let world = World::default();
+    let host = world.storeless_host("a:1");
+    host.offer(kind, TypeConfig::default()).await;
+    let waiting = host.start("x", "set", "k=v");
+    settle().await;
+    assert!(!waiting.is_finished());
+    host.engine.use_store(Arc::new(world.store.clone()));
+    waiting.await.unwrap().unwrap();
+    assert_eq!(host.engine.status().types[0].blocked, None);
 }

@@ -9,14 +9,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures::future::join_all;
 use odeon_base::{ActorType, Entropy, Execution, LeaseClock, TaskKind, Tasks, WallClock};
-use odeon_ring::{Policy, TypeOffer};
+use odeon_ring::Policy;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use crate::activation::Cut;
 use crate::closing;
-use crate::config::{Config, TurnPolicy, TypeConfig, TypeSpec};
+use crate::config::Config;
 use crate::core::Core;
 use crate::drain;
 use crate::error::Error;
@@ -35,6 +33,8 @@ use crate::status::{Status, TypeStatus};
 use crate::store::{Item, Key, StateStore};
 use crate::turn::{Caller, Change, Turn};
 use crate::types::{TypeEntry, Types};
+
+mod offering;
 
 /// What an engine is given from outside.
 #[derive(Debug)]
@@ -66,15 +66,8 @@ struct Inner {
     connected: watch::Receiver<bool>,
     /// What placement is told of, in the order of the changes. A type that is being
     /// replaced stays in it, or the tables would change twice.
-    offered: Mutex<BTreeMap<ActorType, Offered>>,
+    offered: Mutex<BTreeMap<ActorType, offering::Offered>>,
     started: u64,
-}
-
-/// One type as placement is told of it.
-#[derive(Debug)]
-struct Offered {
-    offer: TypeOffer,
-    needs_store: bool,
 }
 
 impl Drop for Inner {
@@ -219,112 +212,6 @@ impl Engine {
                 return;
             }
             changed.await;
-        }
-    }
-
-    /// Hosts types here, or replaces how they are hosted; returns once calls to
-    /// them are routed here. A type that needs a store is not offered to placement while
-    /// there is none (ACT-5).
-    ///
-    /// # Errors
-    /// [`Error::Arguments`] when a type's settings contradict each other.
-    ///
-    /// # Cancel safety
-    /// Once polled, the types are offered whether or not this is waited for.
-    pub async fn offer(&self, specs: Vec<TypeSpec>) -> Result<(), Error> {
-        specs.iter().try_for_each(check)?;
-        let placed: Vec<ActorType> = specs
-            .iter()
-            .filter(|spec| spec.config.placement == Policy::Ring && !self.is_blocked(&spec.config))
-            .map(|spec| spec.actor_type.clone())
-            .collect();
-        let engine = self.clone();
-        let hosting = async move {
-            // One type's drain holds up no other.
-            join_all(specs.into_iter().map(|spec| engine.host(spec))).await;
-            engine.send_offers().await;
-        };
-        Detachable::new(&self.inner.core.tasks, hosting).await;
-        for actor_type in placed {
-            self.in_force(&actor_type).await;
-        }
-        Ok(())
-    }
-
-    /// Hosts one type, after whoever hosted it before has let go of it.
-    async fn host(&self, spec: TypeSpec) {
-        let core = &self.inner.core;
-        let entry = self.inner.types.get_or_add(&spec.actor_type, core.lease.now());
-        let _one = entry.offering.lock().await;
-        let is_same = |earlier: &TypeSpec| {
-            Arc::ptr_eq(&earlier.behaviour, &spec.behaviour) && earlier.config == spec.config
-        };
-        if entry.hosting().is_some_and(|hosting| is_same(&hosting.spec)) {
-            return;
-        }
-        if let Some(earlier) = entry.withdraw(core.lease.now()) {
-            // Two hostings of a type must never overlap.
-            drain::all(&earlier, earlier.spec.config.drain_timeout, Why::Asked).await;
-        }
-        let offer = TypeOffer {
-            actor_type: spec.actor_type.clone(),
-            policy: spec.config.placement,
-            drain: spec.config.drain_timeout,
-        };
-        if self.is_blocked(&spec.config) {
-            let actor_type = &spec.actor_type;
-            tracing::error!(%actor_type, "this host has no state store and the type needs one: it is not offered");
-        }
-        let offered = Offered { offer, needs_store: spec.config.needs_store() };
-        entry.host(core, spec);
-        self.inner.offered.lock().await.insert(entry.actor_type.clone(), offered);
-    }
-
-    /// Hosts types here no longer: their application is gone. Activations are
-    /// dropped without a goodbye; calls that wait go on waiting for a host.
-    pub async fn withdraw(&self, types: &[ActorType]) {
-        let unhosting = types.iter().map(|actor_type| async {
-            let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
-            let _one = entry.offering.lock().await;
-            if let Some(hosting) = entry.withdraw(self.inner.core.lease.now()) {
-                drain::cut_all(&hosting, Cut::Withdrawn);
-            }
-            self.inner.offered.lock().await.remove(actor_type);
-        });
-        join_all(unhosting).await;
-        self.send_offers().await;
-    }
-
-    async fn send_offers(&self) {
-        let offered = self.inner.offered.lock().await;
-        let has_store = self.inner.core.store().is_some();
-        let placed = offered.iter().filter(|(_, one)| has_store || !one.needs_store);
-        let offers = placed.map(|(name, one)| (name.clone(), one.offer.clone())).collect();
-        // A closed queue means that the engine is stopping.
-        let _ = self.inner.commands.send(Command::Offer(offers)).await;
-    }
-
-    /// Whether a type cannot be placed here for want of a store.
-    fn is_blocked(&self, config: &TypeConfig) -> bool {
-        config.needs_store() && self.inner.core.store().is_none()
-    }
-
-    async fn in_force(&self, actor_type: &ActorType) {
-        let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
-        loop {
-            let mut changed = std::pin::pin!(entry.changed.notified());
-            changed.as_mut().enable();
-            let is_withdrawn = entry.hosting().is_none();
-            let view = Arc::clone(&entry.standing().0.view);
-            let stands =
-                view.me.zip(view.chain.as_ref()).is_some_and(|(me, chain)| chain.newest().has(me));
-            if stands || is_withdrawn {
-                return;
-            }
-            tokio::select! {
-                () = changed => {}
-                () = self.inner.core.tasks.stopping().cancelled() => return,
-            }
         }
     }
 
@@ -697,18 +584,6 @@ fn too_late(actor: &ActorRef, execution: Execution) -> Error {
         Execution::None => Error::QueueTimeout { actor_type, id },
         Execution::Maybe | Execution::Done => Error::TurnTimeout { actor_type, id },
     }
-}
-
-fn check(spec: &TypeSpec) -> Result<(), Error> {
-    let actor_type = &spec.actor_type;
-    let overlaps = spec.config.reentrancy.is_some()
-        || matches!(spec.config.turns, TurnPolicy::Concurrent { .. });
-    if overlaps && !spec.behaviour.is_shared() {
-        return Err(Error::Arguments(format!(
-            "actor type '{actor_type}' cannot be reentrant or concurrent: its methods take &mut self"
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(all(test, feature = "model"))]

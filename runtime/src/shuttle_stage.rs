@@ -20,6 +20,8 @@ use shuttle::future::{JoinHandle, yield_now};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 use super::super::*;
+use crate::activation::Cut;
+use crate::config::{TypeConfig, TypeSpec};
 use crate::defect::Defect;
 use crate::lease::Grant;
 use crate::seams::{Behaviour, Instance};

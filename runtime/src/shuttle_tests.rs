@@ -9,7 +9,7 @@ use futures::future::join_all;
 use shuttle::future::block_on;
 
 use super::*;
-use crate::config::Reentrancy;
+use crate::config::{Reentrancy, TypeConfig};
 use crate::defect::Defect;
 use crate::invocation::CallChain;
 

@@ -1,0 +1,146 @@
+//! Which types an engine hosts, and what placement is told of that.
+//!
+//! A type is changed by one caller at a time and waits for its own drain alone. How a
+//! hosting is made is in `types.rs`, how an earlier one is emptied in `drain.rs`.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use odeon_base::ActorType;
+use odeon_ring::{Policy, TypeOffer};
+
+use super::Engine;
+use crate::activation::Cut;
+use crate::config::{TurnPolicy, TypeConfig, TypeSpec};
+use crate::drain;
+use crate::error::Error;
+use crate::execute::Detachable;
+use crate::mailbox::Why;
+use crate::membership::Command;
+
+/// One type as placement is told of it.
+#[derive(Debug)]
+pub(super) struct Offered {
+    offer: TypeOffer,
+    needs_store: bool,
+}
+
+impl Engine {
+    /// Hosts types here, or replaces how they are hosted; returns once calls to
+    /// them are routed here. A type that needs a store is not offered to placement while
+    /// there is none (ACT-5).
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] when a type's settings contradict each other.
+    ///
+    /// # Cancel safety
+    /// Once polled, the types are offered whether or not this is waited for.
+    pub async fn offer(&self, specs: Vec<TypeSpec>) -> Result<(), Error> {
+        specs.iter().try_for_each(check)?;
+        let placed: Vec<ActorType> = specs
+            .iter()
+            .filter(|spec| spec.config.placement == Policy::Ring && !self.is_blocked(&spec.config))
+            .map(|spec| spec.actor_type.clone())
+            .collect();
+        let engine = self.clone();
+        let hosting = async move {
+            // One type's drain holds up no other.
+            join_all(specs.into_iter().map(|spec| engine.host(spec))).await;
+            engine.send_offers().await;
+        };
+        Detachable::new(&self.inner.core.tasks, hosting).await;
+        for actor_type in placed {
+            self.in_force(&actor_type).await;
+        }
+        Ok(())
+    }
+
+    /// Hosts one type, after whoever hosted it before has let go of it.
+    async fn host(&self, spec: TypeSpec) {
+        let core = &self.inner.core;
+        let entry = self.inner.types.get_or_add(&spec.actor_type, core.lease.now());
+        let _one = entry.offering.lock().await;
+        let is_same = |earlier: &TypeSpec| {
+            Arc::ptr_eq(&earlier.behaviour, &spec.behaviour) && earlier.config == spec.config
+        };
+        if entry.hosting().is_some_and(|hosting| is_same(&hosting.spec)) {
+            return;
+        }
+        if let Some(earlier) = entry.withdraw(core.lease.now()) {
+            // Two hostings of a type must never overlap.
+            drain::all(&earlier, earlier.spec.config.drain_timeout, Why::Asked).await;
+        }
+        let offer = TypeOffer {
+            actor_type: spec.actor_type.clone(),
+            policy: spec.config.placement,
+            drain: spec.config.drain_timeout,
+        };
+        if self.is_blocked(&spec.config) {
+            let actor_type = &spec.actor_type;
+            tracing::error!(%actor_type, "this host has no state store and the type needs one: it is not offered");
+        }
+        let offered = Offered { offer, needs_store: spec.config.needs_store() };
+        entry.host(core, spec);
+        self.inner.offered.lock().await.insert(entry.actor_type.clone(), offered);
+    }
+
+    /// Hosts types here no longer: their application is gone. Activations are
+    /// dropped without a goodbye; calls that wait go on waiting for a host.
+    pub async fn withdraw(&self, types: &[ActorType]) {
+        let unhosting = types.iter().map(|actor_type| async {
+            let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
+            let _one = entry.offering.lock().await;
+            if let Some(hosting) = entry.withdraw(self.inner.core.lease.now()) {
+                drain::cut_all(&hosting, Cut::Withdrawn);
+            }
+            self.inner.offered.lock().await.remove(actor_type);
+        });
+        join_all(unhosting).await;
+        self.send_offers().await;
+    }
+
+    pub(super) async fn send_offers(&self) {
+        let offered = self.inner.offered.lock().await;
+        let has_store = self.inner.core.store().is_some();
+        let placed = offered.iter().filter(|(_, one)| has_store || !one.needs_store);
+        let offers = placed.map(|(name, one)| (name.clone(), one.offer.clone())).collect();
+        // A closed queue means that the engine is stopping.
+        let _ = self.inner.commands.send(Command::Offer(offers)).await;
+    }
+
+    /// Whether a type cannot be placed here for want of a store.
+    pub(super) fn is_blocked(&self, config: &TypeConfig) -> bool {
+        config.needs_store() && self.inner.core.store().is_none()
+    }
+
+    async fn in_force(&self, actor_type: &ActorType) {
+        let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
+        loop {
+            let mut changed = std::pin::pin!(entry.changed.notified());
+            changed.as_mut().enable();
+            let is_withdrawn = entry.hosting().is_none();
+            let view = Arc::clone(&entry.standing().0.view);
+            let stands =
+                view.me.zip(view.chain.as_ref()).is_some_and(|(me, chain)| chain.newest().has(me));
+            if stands || is_withdrawn {
+                return;
+            }
+            tokio::select! {
+                () = changed => {}
+                () = self.inner.core.tasks.stopping().cancelled() => return,
+            }
+        }
+    }
+}
+
+fn check(spec: &TypeSpec) -> Result<(), Error> {
+    let actor_type = &spec.actor_type;
+    let overlaps = spec.config.reentrancy.is_some()
+        || matches!(spec.config.turns, TurnPolicy::Concurrent { .. });
+    if overlaps && !spec.behaviour.is_shared() {
+        return Err(Error::Arguments(format!(
+            "actor type '{actor_type}' cannot be reentrant or concurrent: its methods take &mut self"
+        )));
+    }
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! Defects of other runtimes, planted one at a time so that the model checker has to
+//! Defects, those of other runtimes above all, planted one at a time so that the model checker has to
 //! find them: a checker that finds nothing proves little.
 //!
 //! Only the tests under the `model` feature have this file. Each defect is one line at
@@ -27,6 +27,8 @@ pub(crate) enum Defect {
     TurnIsLostWithItsWaiter,
     /// A call that found an activation before its end enters it afterwards.
     ClosedActivationLetsIn,
+    /// A call that was let in does not look whether the gate has shut since it looked.
+    GateIsNotLookedAtAgain,
 }
 
 thread_local! {

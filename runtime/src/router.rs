@@ -174,6 +174,10 @@ impl Path<'_> {
         match entered {
             Entered::Run { activate } => {
                 let admitted = Admitted::new(activation, instance, activate);
+                #[cfg(all(test, feature = "model"))]
+                if Defect::GateIsNotLookedAtAgain.is_planted() {
+                    return Ok(Step::Run(admitted, now));
+                }
                 // The gate may have shut since this call looked: whoever drains either
                 // saw the activation in the directory or is seen here.
                 if self.entry.changes() == changes {
@@ -240,6 +244,10 @@ impl Path<'_> {
 
     /// Whether an admitted turn may still begin, after a wait of another kind.
     pub(crate) fn still_admits(&self, admitted: &Admitted, caller: &Caller) -> bool {
+        #[cfg(all(test, feature = "model"))]
+        if Defect::GateIsNotLookedAtAgain.is_planted() {
+            return true;
+        }
         let now = self.core.lease.now();
         admitted.activation().is_some_and(|activation| {
             activation.cut_reason() == Cut::Not && self.is_current(activation, caller, now)

@@ -155,6 +155,9 @@ impl App {
         if seen.alive.insert(id, true) == Some(true) {
             seen.broken.push("a life began inside of another".to_owned());
         }
+        if seen.is_released {
+            seen.broken.push("a life began after the release".to_owned());
+        }
     }
 
     fn bye(&self, actor: &ActorRef) {
@@ -382,8 +385,10 @@ impl Stage {
                 seen.broken.push(format!("{running} turns run after the release"));
             }
         }
-        yield_now().await;
-        yield_now().await;
+        // Long enough for a call to come all the way from its first look to its turn.
+        for _ in 0..40 {
+            yield_now().await;
+        }
         self.app.seen().is_released = false;
         self.prepare(3, ME);
     }

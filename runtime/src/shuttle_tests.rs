@@ -283,3 +283,9 @@ fn a_turn_lost_with_its_waiter_is_found() {
 fn a_closed_activation_that_lets_in_is_found() {
     finds(Defect::ClosedActivationLetsIn, "outside of a life", SCHEDULES, calls_outlive_lives);
 }
+
+#[test]
+fn a_gate_that_is_not_looked_at_again_is_found() {
+    let symptom = "after the release";
+    finds(Defect::GateIsNotLookedAtAgain, symptom, SCHEDULES, nothing_runs_after_the_release);
+}

@@ -34,6 +34,7 @@ use crate::store::{Item, Key, StateStore};
 use crate::turn::{Caller, Change, Turn};
 use crate::types::{TypeEntry, Types};
 
+mod catch_up;
 mod offering;
 
 /// What an engine is given from outside.
@@ -223,9 +224,13 @@ impl Engine {
     /// # Cancel safety
     /// A call that waits is taken out of its queue; a turn that began runs on (O7).
     pub async fn call(&self, invocation: Invocation) -> Result<Reply, Error> {
-        let Invocation { actor, method, body, headers, deadline, chain } = invocation;
+        let Invocation { actor, method, body, headers, deadline, chain, routed_by } = invocation;
         let bytes = body.len();
-        let entry = self.entry(&actor, deadline).await?;
+        let entry = match routed_by {
+            None => self.entry(&actor, deadline).await?,
+            // Kept out of the memory that every other call takes.
+            Some(epoch) => Box::pin(self.caught_up(&actor, deadline, bytes, epoch)).await?,
+        };
         let caller = Caller { deadline, chain };
         let call = Encoded(Call { method, body, headers });
         self.turn(&entry, &actor, caller, bytes, call).await

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use odeon_base::{ActorId, ActorType};
+use odeon_base::{ActorId, ActorType, Epoch};
 use tokio::time::Instant;
 
 /// Longest call chain that is kept (REE-4).
@@ -138,6 +138,8 @@ pub struct Invocation {
     pub deadline: Option<Instant>,
     /// Who is waiting for this call.
     pub chain: CallChain,
+    /// The table by which another host sent it here; `None` for a caller of this host.
+    pub routed_by: Option<Epoch>,
 }
 
 impl Invocation {
@@ -151,6 +153,7 @@ impl Invocation {
             headers: Headers::new(),
             deadline: None,
             chain: CallChain::default(),
+            routed_by: None,
         }
     }
 }

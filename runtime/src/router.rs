@@ -34,7 +34,7 @@ use crate::view::Route;
 /// Between tries of a call that did not begin (RT-3).
 const RETRY: Backoff = Backoff { first: Duration::from_millis(10), max: Duration::from_secs(1) };
 /// How long a call without a time limit of its own waits for a gate or the lease.
-const PARK_MAX: Duration = Duration::from_secs(60);
+pub(crate) const PARK_MAX: Duration = Duration::from_secs(60);
 
 /// What one look at gate, lease and mailbox came to.
 pub(crate) enum Step {
@@ -298,7 +298,7 @@ impl Path<'_> {
     }
 
     /// Room for this call while it is parked; the mailbox's limits hold for it too (TURN-6).
-    fn room(&self) -> Result<(Room<'_>, Option<Waiting<'_>>), Error> {
+    pub(crate) fn room(&self) -> Result<(Room<'_>, Option<Waiting<'_>>), Error> {
         let full = |waiting| {
             self.entry.counters.refused.fetch_add(1, Ordering::Relaxed);
             self.full(waiting)

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, Guard};
-use odeon_base::ActorType;
 use odeon_base::ident::ring_hash;
+use odeon_base::{ActorType, Epoch};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::activation::Hosting;
@@ -72,6 +72,12 @@ impl TypeEntry {
             offering: tokio::sync::Mutex::default(),
             hostings: Mutex::default(),
         }
+    }
+
+    /// Whether this table, or a later one, has come here.
+    pub(crate) fn knows(&self, epoch: Epoch) -> bool {
+        let view = &self.standing().0.view;
+        view.chain.as_ref().is_some_and(|chain| chain.newest().epoch() >= epoch)
     }
 
     /// How the type is hosted here, if it is.

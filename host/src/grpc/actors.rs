@@ -42,8 +42,15 @@ pub(super) async fn invoke(
     for (name, value) in trace.headers() {
         headers.push(name, value);
     }
-    let invocation =
-        Invocation { actor, method: method.into(), body: data, headers, deadline, chain };
+    let invocation = Invocation {
+        actor,
+        method: method.into(),
+        body: data,
+        headers,
+        deadline,
+        chain,
+        routed_by: None,
+    };
     let reply = api.engine().call(invocation).await.map_err(|error| Failure::invoke(&error))?;
     if let Some(limit) = api.limits().body_bytes
         && reply.body.len() > limit

@@ -23,7 +23,15 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
     }
     let limit = call.api.limits().body_bytes;
     let body = call.body.read(limit).await.map_err(Failure::bad_request)?;
-    let invocation = Invocation { actor, method: method.into(), body, headers, deadline, chain };
+    let invocation = Invocation {
+        actor,
+        method: method.into(),
+        body,
+        headers,
+        deadline,
+        chain,
+        routed_by: None,
+    };
     match call.api.engine().call(invocation).await {
         Ok(reply) => Ok(answer::reply(reply)),
         Err(error) => Err(Failure::invoke(&error)),

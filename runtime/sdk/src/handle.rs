@@ -88,8 +88,15 @@ impl Handle {
     pub(crate) async fn send(&self, method: Arc<str>, body: Bytes) -> Result<Bytes> {
         let Caller { deadline, chain } = self.caller();
         let actor = self.actor.clone();
-        let invocation =
-            Invocation { actor, method, body, headers: Headers::new(), deadline, chain };
+        let invocation = Invocation {
+            actor,
+            method,
+            body,
+            headers: Headers::new(),
+            deadline,
+            chain,
+            routed_by: None,
+        };
         let reply = match &self.way {
             Way::Engine { engine, door: None } => engine.call(invocation).await,
             Way::Engine { door: Some(door), .. } => door.call(invocation).await,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use odeon_base::{ActorType, Execution};
+use odeon_base::{ActorType, Epoch, Execution};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::invocation::CallChain;
@@ -33,6 +33,8 @@ on_every_kind!(
     calls_wait_for_a_gate_within_their_own_time,
     too_many_calls_at_a_gate_are_refused_at_once,
     too_many_bytes_at_a_gate_are_refused_at_once,
+    a_call_waits_for_the_table_that_it_was_routed_by,
+    a_call_waits_for_the_first_table_of_its_type,
     a_farewell_ends_although_calls_keep_coming,
 );
 
@@ -500,6 +502,52 @@ async fn too_many_bytes_at_a_gate_are_refused_at_once(kind: Kind) {
     world.probe.let_go(1);
     running.await.unwrap().unwrap();
     parked.await.unwrap().unwrap();
+}
+
+// "knows less than the caller's epoch: waits for its table, then as here"
+async fn a_call_waits_for_the_table_that_it_was_routed_by(kind: Kind) {
+    let world = World::default();
+    let config = TypeConfig { waiting_max: 1, ..TypeConfig::default() };
+    let first = world.host("a:1", kind, config.clone()).await;
+    let second = world.host("b:1", kind, config).await;
+    settle().await;
+    let id = owned_by(&first).await;
+    world.board.set_reachable(false);
+    world.board.expire("a:1");
+    first.kill().await;
+    let old = second.call(&id, "get", "k").await;
+    assert!(matches!(old, Err(Error::Moved { .. })), "by the table it knows: {old:?}");
+    let mut routed = invocation(&id, "get", "k");
+    routed.routed_by = Some(world.board.epoch());
+    let mut short = routed.clone();
+    short.deadline = Some(Instant::now() + Duration::from_millis(500));
+    let late = second.invoke(short).await;
+    assert!(matches!(late, Err(Error::QueueTimeout { .. })), "{late:?}");
+    let waits = {
+        let (second, routed) = (second.clone(), routed.clone());
+        async move { second.invoke(routed).await }
+    };
+    let back = async {
+        second.until_waiting(1).await;
+        let refused = second.invoke(routed).await;
+        assert!(matches!(refused, Err(Error::MailboxFull { .. })), "TURN-6: {refused:?}");
+        world.board.set_reachable(true);
+    };
+    let (served, ()) = tokio::join!(waits, back);
+    assert_eq!(served.unwrap(), "");
+}
+
+async fn a_call_waits_for_the_first_table_of_its_type(kind: Kind) {
+    let world = World::default();
+    let host = world.bare_host("a:1");
+    let mut routed = invocation("x", "count", "");
+    routed.routed_by = Some(Epoch { term: 1, n: 1 });
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        host.offer(kind, TypeConfig::default()).await;
+    };
+    let (served, ()) = tokio::join!(host.invoke(routed), late);
+    assert_eq!(served.unwrap(), "1");
 }
 
 async fn a_farewell_ends_although_calls_keep_coming(kind: Kind) {

@@ -1,0 +1,71 @@
+//! Waits for the table by which another host sent a call here.
+//!
+//! Tables come to each host in its own time, so a caller may know of one that is still on
+//! its way here. Sending the call back would send it round in circles: it waits, within
+//! its time and the mailbox's limits (`design/ownership.md`, "A membership change").
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use odeon_base::{Epoch, Execution};
+use tokio::time::Instant;
+
+use super::Engine;
+use crate::error::Error;
+use crate::invocation::ActorRef;
+use crate::router::{PARK_MAX, Path};
+use crate::types::TypeEntry;
+
+impl Engine {
+    /// The entry of the type once this host knows the table, or a later one.
+    ///
+    /// # Cancel safety
+    /// Nothing has begun.
+    pub(super) async fn caught_up(
+        &self,
+        actor: &ActorRef,
+        deadline: Option<Instant>,
+        bytes: usize,
+        epoch: Epoch,
+    ) -> Result<Arc<TypeEntry>, Error> {
+        let until = deadline.unwrap_or_else(|| Instant::now() + PARK_MAX);
+        let catching_up = async {
+            // Somebody hosts the type, so its first table is on its way if it is not here.
+            let entry = self.known(actor).await;
+            if entry.knows(epoch) {
+                return Ok(entry);
+            }
+            let inner = &self.inner;
+            let path = Path { core: &inner.core, entry: &entry, idle: &inner.idle, actor, bytes };
+            let room = path.room()?;
+            loop {
+                let mut changed = pin!(entry.changed.notified());
+                changed.as_mut().enable();
+                if entry.knows(epoch) {
+                    break;
+                }
+                changed.await;
+            }
+            drop(room);
+            Ok(entry)
+        };
+        tokio::time::timeout_at(until, catching_up).await.unwrap_or_else(|_| match deadline {
+            Some(_) => Err(super::too_late(actor, Execution::None)),
+            // No table in all that time: this host hears nothing any more.
+            None => Err(Error::LeaseLost { execution: Execution::None }),
+        })
+    }
+
+    /// The entry of a type that somebody hosts.
+    async fn known(&self, actor: &ActorRef) -> Arc<TypeEntry> {
+        let types = &self.inner.types;
+        loop {
+            let mut added = pin!(types.added.notified());
+            added.as_mut().enable();
+            if let Some(entry) = types.get(actor.actor_type.as_str()) {
+                return entry;
+            }
+            added.await;
+        }
+    }
+}

@@ -43,8 +43,8 @@ pub(crate) enum Action {
 enum Life {
     /// No lease, none asked for.
     Out,
-    /// Asked for one.
-    Joining { incarnation: Incarnation, sent: Duration },
+    /// Asked for one, on this stream at that time.
+    Joining { incarnation: Incarnation, sent: Duration, replaces: Option<Incarnation> },
     /// Holds one.
     Live(Live),
     /// Has left for good; nothing follows.
@@ -138,8 +138,15 @@ impl Ownership {
     pub(crate) fn connected(&mut self, now: Duration, fresh: Incarnation) -> Vec<Action> {
         self.is_connected = true;
         match &self.life {
-            // Out | Joining -> Joining: the Join before may never have arrived.
-            Life::Out | Life::Joining { .. } => vec![self.join(now, fresh)],
+            // Out -> Joining.
+            Life::Out => vec![self.join(now, fresh, self.previous)],
+            // Joining -> Joining: the Join before may or may not have arrived, so it is the
+            // same once more; another incarnation would leave this one behind in the
+            // tables. What is granted on this stream answers this Join.
+            Life::Joining { incarnation, replaces, .. } => {
+                let (incarnation, replaces) = (*incarnation, *replaces);
+                vec![self.join(now, incarnation, replaces)]
+            }
             Life::Live(live) if live.has_lapsed(now) => self.tick(now, fresh),
             Life::Live(live) => {
                 let incarnation = live.incarnation;
@@ -195,6 +202,12 @@ impl Ownership {
             ToHost::Expired { incarnation } if self.incarnation() == Some(incarnation) => {
                 self.lapse()
             }
+            // Joining -> out: it was ended before it heard that it had begun.
+            ToHost::Expired { incarnation: expired } if matches!(self.life, Life::Joining { incarnation, .. } if incarnation == expired) =>
+            {
+                self.life = Life::Out;
+                Vec::new()
+            }
             ToHost::Expired { .. } | ToHost::NotLeader { .. } => Vec::new(),
         }
     }
@@ -203,13 +216,15 @@ impl Ownership {
     pub(crate) fn tick(&mut self, now: Duration, fresh: Incarnation) -> Vec<Action> {
         let Life::Live(live) = &self.life else {
             return match &self.life {
-                // Joining: ask again once a lease's length has passed without an answer.
-                Life::Joining { sent, .. }
+                // Joining -> Joining: ask again once a lease's length has passed without an
+                // answer, as somebody else: a late grant would be counted from too late.
+                Life::Joining { incarnation, sent, .. }
                     if self.is_connected && now.saturating_sub(*sent) >= Duration::from_secs(5) =>
                 {
-                    vec![self.join(now, fresh)]
+                    let replaced = *incarnation;
+                    vec![self.join(now, fresh, Some(replaced))]
                 }
-                Life::Out if self.is_connected => vec![self.join(now, fresh)],
+                Life::Out if self.is_connected => vec![self.join(now, fresh, self.previous)],
                 Life::Out | Life::Joining { .. } | Life::Live(_) | Life::Gone => Vec::new(),
             };
         };
@@ -217,7 +232,7 @@ impl Ownership {
         if live.has_lapsed(now) {
             let mut actions = self.lapse();
             if self.is_connected && matches!(self.life, Life::Out) {
-                actions.push(self.join(now, fresh));
+                actions.push(self.join(now, fresh, self.previous));
             }
             return actions;
         }
@@ -332,12 +347,17 @@ impl Ownership {
             })
     }
 
-    fn join(&mut self, now: Duration, fresh: Incarnation) -> Action {
-        self.life = Life::Joining { incarnation: fresh, sent: now };
+    fn join(
+        &mut self,
+        now: Duration,
+        incarnation: Incarnation,
+        replaces: Option<Incarnation>,
+    ) -> Action {
+        self.life = Life::Joining { incarnation, sent: now, replaces };
         let identity = &self.identity;
         Action::Send(ToPlacement::Join(Join {
             member: Member {
-                incarnation: fresh,
+                incarnation,
                 host: identity.host.clone(),
                 address: std::sync::Arc::clone(&identity.address),
             },
@@ -345,7 +365,7 @@ impl Ownership {
             namespace: identity.namespace.clone(),
             types: self.placed_offers(),
             resources: Vec::new(),
-            replaces: self.previous,
+            replaces,
         }))
     }
 
@@ -380,7 +400,7 @@ impl Ownership {
         let mut actions = Vec::new();
         let from = match &mut self.life {
             // Joining -> Live: counted from when the Join was sent.
-            Life::Joining { incarnation: mine, sent } if *mine == incarnation => {
+            Life::Joining { incarnation: mine, sent, .. } if *mine == incarnation => {
                 let from = *sent;
                 self.life = Life::Live(Live {
                     incarnation,

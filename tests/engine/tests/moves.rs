@@ -25,6 +25,7 @@ on_every_kind!(
     a_host_that_leaves_while_nobody_listens_leaves_when_somebody_does,
     a_host_that_cannot_leave_names_what_is_left,
     a_lapsed_host_serves_again_after_it_has_joined,
+    a_join_whose_answer_was_lost_leaves_nobody_behind,
     a_host_that_stands_still_for_a_while_keeps_its_memory,
     a_lease_ends_in_its_time_while_connecting_takes_for_ever,
     a_type_offered_while_nobody_listens_comes_into_force,
@@ -297,6 +298,30 @@ async fn a_lapsed_host_serves_again_after_it_has_joined(kind: Kind) {
     assert_eq!(begun.elapsed().as_millis(), 0, "it joins at once");
     assert_eq!(world.probe.count("x hello"), 2);
     assert_ne!(world.board.incarnation("a:1").unwrap(), incarnation);
+}
+
+// The stream broke after its Join had arrived, and the lease was lost with it.
+async fn a_join_whose_answer_was_lost_leaves_nobody_behind(kind: Kind) {
+    let world = World::default();
+    world.board.set_reachable(false);
+    world.board.silence("a:1");
+    let host = world.bare_host("a:1");
+    let offering = host.offer(kind, TypeConfig::default());
+    let breaking = async {
+        settle().await;
+        world.board.set_reachable(true);
+        eventually("it joins", || world.board.heard() == ["join a:1"]).await;
+        settle().await;
+        world.board.set_reachable(false);
+        world.board.answer_again("a:1");
+        assert!(world.board.incarnation("a:1").is_some(), "it has come, nobody has told it");
+        settle().await;
+        world.board.set_reachable(true);
+    };
+    let ((), ()) = tokio::join!(offering, breaking);
+    let limit = Duration::from_secs(1);
+    let served = host.call_within(limit, "x", "count", "").await;
+    assert_eq!(served.unwrap(), "1", "it waits for nobody who was it once");
 }
 
 // A broken stream, or silence, is only a hint: between 0.8 and 0.9 L calls wait, and a

@@ -15,6 +15,8 @@ pub(crate) enum Defect {
     /// A turn is given up with its caller, while the application goes on with it
     /// (actor-semantics 5; TURN-4).
     TurnEndsWithItsCaller,
+    /// Waiting calls are taken in without end (actor-semantics 5; TURN-6).
+    WaitingHasNoBound,
     /// A call that is refused for its depth counts as one more turn
     /// (actor-semantics 6, defect b; REE-2).
     DepthIsKeptByRefusals,

@@ -101,6 +101,7 @@ pub(super) enum Memory {
 pub(super) struct App {
     memory: Memory,
     is_reentrant: bool,
+    waiting_max: usize,
     seen: StdMutex<Seen>,
     /// How many activations fail before one succeeds.
     failures: StdMutex<u32>,
@@ -181,6 +182,10 @@ impl App {
 async fn perform(app: Arc<App>, turn: TurnParts, body: String) -> Result<Reply, Error> {
     app.begin(&turn.actor, &body);
     yield_now().await;
+    let waiting = turn.engine.metrics().first().map_or(0, |numbers| numbers.waiting);
+    if waiting > app.waiting_max {
+        app.seen().broken.push(format!("{waiting} calls wait"));
+    }
     let mut result = Ok(Reply::default());
     if let Some((first, rest)) = body.split_once('/') {
         let (next, rest) = rest.split_once('/').unwrap_or((rest, ""));
@@ -309,6 +314,7 @@ impl Stage {
         let app = Arc::new(App {
             memory,
             is_reentrant: config.reentrancy.is_some(),
+            waiting_max: config.waiting_max,
             seen: StdMutex::default(),
             failures: StdMutex::default(),
         });

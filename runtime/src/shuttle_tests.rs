@@ -45,6 +45,23 @@ fn callers_leave() {
     });
 }
 
+// TURN-6: no more wait than may, however they come and go; who is refused has not begun.
+fn too_many_callers_come() {
+    block_on(async {
+        let config = TypeConfig { waiting_max: 1, ..TypeConfig::default() };
+        let stage = Stage::new(Memory::Remote, config);
+        let calls = ["0", "1", "2", "3"].map(|body| stage.start(invocation("x", body)));
+        calls[1].abort();
+        for (number, call) in calls.into_iter().enumerate() {
+            let Ok(answer) = call.await else { continue };
+            stage.judge(&number.to_string(), &answer);
+            let is_full = matches!(answer, Err(Error::MailboxFull { .. }));
+            assert!(answer.is_ok() || is_full, "{answer:?}");
+        }
+        stage.end().await;
+    });
+}
+
 fn close_while_calls_come(memory: Memory) {
     block_on(async {
         let stage = Stage::new(memory, TypeConfig::default());
@@ -213,6 +230,11 @@ fn callers_may_leave_at_any_moment() {
 }
 
 #[test]
+fn no_more_callers_wait_than_may() {
+    check(SCHEDULES, too_many_callers_come);
+}
+
+#[test]
 fn an_actor_may_be_closed_at_any_moment() {
     check(SCHEDULES, calls_outlive_lives);
     check(SCHEDULES, calls_outlive_owned_lives);
@@ -254,6 +276,12 @@ fn a_leaving_waiter_that_pops_the_head_is_found() {
 #[test]
 fn a_turn_that_ends_with_its_caller_is_found() {
     finds(Defect::TurnEndsWithItsCaller, "came into a turn", SCHEDULES, callers_leave);
+}
+
+// actor-semantics 5: waiting callers form a ring without a bound.
+#[test]
+fn a_mailbox_without_a_bound_is_found() {
+    finds(Defect::WaitingHasNoBound, "calls wait", SCHEDULES, too_many_callers_come);
 }
 
 // actor-semantics 6, defect b.

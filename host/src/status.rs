@@ -274,6 +274,7 @@ impl Failure {
             }
             Error::App(_)
             | Error::AppLost { .. }
+            | Error::Refused { .. }
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
@@ -343,6 +344,7 @@ impl Failure {
             Error::NoHost { .. }
             | Error::App(_)
             | Error::AppLost { .. }
+            | Error::Refused { .. }
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
@@ -414,6 +416,7 @@ impl Failure {
             Error::NoHost { .. }
             | Error::App(_)
             | Error::AppLost { .. }
+            | Error::Refused { .. }
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }

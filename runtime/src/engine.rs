@@ -233,7 +233,28 @@ impl Engine {
         };
         let caller = Caller { deadline, chain };
         let call = Encoded(Call { method, body, headers });
-        self.turn(&entry, &actor, caller, bytes, call).await
+        match self.turn(&entry, &actor, caller, bytes, call).await {
+            Err(Error::Refused { reason, call }) => Box::pin(self.again(reason, *call)).await,
+            answered => answered,
+        }
+    }
+
+    /// Sends a call again that the application refused before it began (RT-3).
+    async fn again(&self, mut reason: String, mut call: Invocation) -> Result<Reply, Error> {
+        let core = &self.inner.core;
+        for attempt in 0..core.config.attempts_max {
+            tokio::time::sleep(router::retry_wait(core, attempt)).await;
+            let Invocation { actor, method, body, headers, deadline, chain, .. } = call;
+            let bytes = body.len();
+            let entry = self.entry(&actor, deadline).await?;
+            let caller = Caller { deadline, chain };
+            let body = Encoded(Call { method, body, headers });
+            match self.turn(&entry, &actor, caller, bytes, body).await {
+                Err(Error::Refused { reason: why, call: back }) => (reason, call) = (why, *back),
+                answered => return answered,
+            }
+        }
+        Err(Error::AppLost { reason, execution: Execution::None })
     }
 
     /// Looks the way to an actor up once.

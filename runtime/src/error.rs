@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use odeon_base::{ActorId, ActorType, Epoch, Execution, Kind};
 
+use crate::invocation::Invocation;
 use crate::store;
 
 /// A call, or an operation on an actor, that did not succeed.
@@ -114,6 +115,15 @@ pub enum Error {
         /// Whether the application may have seen the call.
         execution: Execution,
     },
+    /// The application refused the call before it began, and gives it back to be sent
+    /// again. Made by [`crate::Turn::refuse`]; whoever calls an actor never sees it.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+        /// The call, as it came.
+        call: Box<Invocation>,
+    },
     /// The turn panicked; its activation was ended (TURN-9).
     #[error("the turn of actor '{actor_type}||{id}' panicked: {message}")]
     Panicked {
@@ -194,9 +204,10 @@ impl Error {
             }
             Self::CallCycle { .. } | Self::NotActive | Self::Fenced { .. } => Kind::Conflict,
             Self::Moved { .. } => Kind::Moved,
-            Self::LeaseLost { .. } | Self::AppLost { .. } | Self::Activation { .. } => {
-                Kind::Unavailable
-            }
+            Self::LeaseLost { .. }
+            | Self::AppLost { .. }
+            | Self::Refused { .. }
+            | Self::Activation { .. } => Kind::Unavailable,
             Self::Closed => Kind::Draining,
             Self::App(_) | Self::Panicked { .. } => Kind::AppFailed,
             Self::NoStore => Kind::Unsupported,
@@ -218,6 +229,7 @@ impl Error {
             | Self::StackDepth { .. }
             | Self::Moved { .. }
             | Self::Closed
+            | Self::Refused { .. }
             | Self::Activation { .. }
             | Self::NotActive
             | Self::NoStore

@@ -437,17 +437,28 @@ fn judge<T>(
         activation.disown();
     }
     if cut != Cut::Not {
-        return (Err(cut_error(activation, cut, Execution::Maybe)), Outcome::Cut);
+        let error = cut_error(activation, cut, Execution::Maybe);
+        return (Err(unless_refused(ended, error)), Outcome::Cut);
     }
     if hosting.is_leased() && !hosting.core.lease.may_answer(now) {
         closing::cut(activation, Cut::Lease);
-        return (Err(cut_error(activation, Cut::Lease, Execution::Maybe)), Outcome::Cut);
+        let error = cut_error(activation, Cut::Lease, Execution::Maybe);
+        return (Err(unless_refused(ended, error)), Outcome::Cut);
     }
     match ended {
         Ok(Ok(Ok(value))) => (Ok(value), Outcome::Done),
         Ok(Ok(Err(error))) => (Err(own(error)), Outcome::Failed),
         Ok(Err(panic)) => (Err(panicked(activation, &*panic)), Outcome::Panicked),
         Err(why) => (Err(cut_error(activation, why, Execution::Maybe)), Outcome::Cut),
+    }
+}
+
+/// What a cut turn fails with. One that the application refused has never begun,
+/// whatever became of its activation since.
+fn unless_refused<T>(ended: Ended<T>, error: Error) -> Error {
+    match ended {
+        Ok(Ok(Err(refused @ Error::Refused { .. }))) => refused,
+        Ok(Ok(_) | Err(_)) | Err(_) => error,
     }
 }
 
@@ -473,6 +484,7 @@ fn own(error: Error) -> Error {
         | Error::Fenced { .. }
         | Error::App(_)
         | Error::AppLost { .. }
+        | Error::Refused { .. }
         | Error::Panicked { .. }
         | Error::NotActive
         | Error::NoStore

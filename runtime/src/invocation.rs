@@ -158,6 +158,17 @@ impl Invocation {
     }
 }
 
+/// The method and argument of one turn.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method, cleaned.
+    pub method: Arc<str>,
+    /// The argument.
+    pub body: Bytes,
+    /// What the caller sent beside it.
+    pub headers: Headers,
+}
+
 /// What the actor answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {

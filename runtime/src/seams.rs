@@ -10,25 +10,15 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use odeon_ring::{ToHost, ToPlacement};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::invocation::{ActorRef, Headers, Reply};
+use crate::invocation::{ActorRef, Reply};
 use crate::turn::Turn;
 
-/// The method and argument of one turn.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// The method, cleaned.
-    pub method: Arc<str>,
-    /// The argument.
-    pub body: Bytes,
-    /// What the caller sent beside it.
-    pub headers: Headers,
-}
+pub use crate::invocation::Call;
 
 /// An actor's memory, as its behaviour keeps it between turns.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::invocation::{ActorRef, CallChain};
+use crate::invocation::{ActorRef, Call, CallChain, Invocation};
 use crate::store::{Condition, Expiry, Item};
 
 /// One write to an actor's state.
@@ -171,6 +171,20 @@ impl Turn {
     /// the activation.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), Error> {
         Arc::clone(&self.port).commit(changes).await
+    }
+
+    /// Gives the call back: the application refused it before it began. The engine sends
+    /// it again, a few times, as if it had just come (RT-3).
+    #[must_use = "the turn fails with it"]
+    pub fn refuse(&self, call: Call, reason: impl Into<String>) -> Error {
+        let Call { method, body, headers } = call;
+        let Caller { deadline, chain } = self.caller.clone();
+        let actor = self.actor().clone();
+        // The table by which it was sent here is known by now.
+        let routed_by = None;
+        let call =
+            Box::new(Invocation { actor, method, body, headers, deadline, chain, routed_by });
+        Error::Refused { reason: reason.into(), call }
     }
 
     /// Ends the activation after this turn and forgets its memory.

@@ -14,6 +14,8 @@ use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::Resp
 use odeon_runtime::{ActorRef, Error, Reply};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::refusals::{Refusal, Refusals};
+
 /// What a question asks; the answer has to be of the same kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -78,10 +80,13 @@ struct Flight {
 #[derive(Debug)]
 pub(super) struct Link {
     queue: mpsc::Sender<SubscribeActorEventsResponseAlpha1>,
+    refusals: Refusals,
     ids: AtomicU64,
     flights: Mutex<Flights>,
     /// The worker was told that its types are registered; questions may go out.
     is_open: AtomicBool,
+    /// The worker takes no new questions.
+    is_leaving: AtomicBool,
     /// Told when the link opens or closes, and when a late question is settled.
     changed: Notify,
 }
@@ -111,12 +116,17 @@ impl Drop for Asked<'_> {
 
 impl Link {
     /// A link that puts its questions into this queue.
-    pub(super) fn new(queue: mpsc::Sender<SubscribeActorEventsResponseAlpha1>) -> Self {
+    pub(super) fn new(
+        queue: mpsc::Sender<SubscribeActorEventsResponseAlpha1>,
+        refusals: Refusals,
+    ) -> Self {
         Self {
             queue,
+            refusals,
             ids: AtomicU64::new(1),
             flights: Mutex::default(),
             is_open: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -129,6 +139,21 @@ impl Link {
     /// Whether questions may go out.
     pub(super) fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Acquire)
+    }
+
+    /// Whether the worker takes new questions, now or soon.
+    pub(super) fn is_staying(&self) -> bool {
+        !self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// The worker is about to go: new questions are for others.
+    pub(super) fn is_about_to_go(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+    }
+
+    /// What the code of a failed request says about the turn's beginning.
+    pub(super) fn refusal(&self, code: u32) -> Option<Refusal> {
+        self.refusals.of(code)
     }
 
     /// Lets questions out, the worker's own answer before all of them.
@@ -251,7 +276,7 @@ impl Link {
 }
 
 /// The worker is gone.
-pub(super) fn lost(execution: Execution) -> Error {
+fn lost(execution: Execution) -> Error {
     Error::AppLost { reason: "actor host disconnected before responding".into(), execution }
 }
 

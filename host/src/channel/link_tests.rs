@@ -23,7 +23,7 @@ fn question(id: String) -> ResponseType {
 
 async fn open() -> (Link, Sent) {
     let (queue, mut sent) = mpsc::channel(8);
-    let link = Link::new(queue);
+    let link = Link::new(queue, Refusals::default());
     let initial = SubscribeActorEventsResponseAlpha1 { response_type: None };
     assert!(link.open(initial).await);
     assert!(sent.recv().await.is_some(), "the initial response goes out first");
@@ -98,7 +98,7 @@ async fn an_actor_is_settled_once_its_late_question_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_never_went_out_leaves_nothing_behind() {
     let (queue, mut sent) = mpsc::channel(1);
-    let link = Link::new(queue);
+    let link = Link::new(queue, Refusals::default());
     let a = actor("a");
     let early = timeout(Duration::from_secs(1), link.ask(Kind::Invoke, &a, question)).await;
     assert!(early.is_err(), "nothing goes out before the link is open");
@@ -131,7 +131,7 @@ async fn the_end_of_a_link_tells_everybody_who_waits() {
 #[tokio::test]
 async fn a_link_that_closes_before_it_opened_lets_its_askers_go() {
     let (queue, _sent) = mpsc::channel(1);
-    let link = Link::new(queue);
+    let link = Link::new(queue, Refusals::default());
     let a = actor("a");
     let (answer, ()) = tokio::join!(link.ask(Kind::Invoke, &a, question), async { link.close() });
     assert_eq!(answer.unwrap_err().execution(), Execution::None);

@@ -2,16 +2,19 @@
 //!
 //! Here: workers, which host actor types over the gRPC stream
 //! `SubscribeActorEventsAlpha1` that they open. `stream` reads one stream,
-//! `link` matches questions and answers on it, `worker` is the engine's
+//! `link` matches questions and answers on it, `refusals` knows what was never begun, `worker` is the engine's
 //! `Behaviour` of one type, `hub` knows who hosts what. None of it knows front
 //! doors or statuses over HTTP.
 
 mod hub;
 mod link;
+mod refusals;
 mod settings;
 mod stream;
 mod worker;
 
 pub use hub::{AppChannel, Hub};
+pub(crate) use refusals::REFUSAL_CODES;
+pub use refusals::Refusals;
 pub use settings::InvalidSettings;
 pub use stream::{Outbound, accept};

@@ -22,6 +22,7 @@ use tonic::{Status, Streaming};
 
 use super::hub::{AppChannel, Hub};
 use super::link::{Answer, Kind, Link};
+use super::refusals::Refusals;
 use super::settings;
 use crate::api::Ended;
 use crate::status;
@@ -55,19 +56,26 @@ impl Stream for Outbound {
 }
 
 /// Serves a stream that a worker opened, in a task of its own; what is sent to the
-/// worker comes out of what this returns.
+/// worker comes out of what this returns. `refusals` is what it said when it opened it.
 #[must_use]
-pub fn accept(hub: &Hub, inbound: Streaming<SubscribeActorEventsRequestAlpha1>) -> Outbound {
-    let (link, outbound, end) = pair(hub.queue());
+pub fn accept(
+    hub: &Hub,
+    refusals: Refusals,
+    inbound: Streaming<SubscribeActorEventsRequestAlpha1>,
+) -> Outbound {
+    let (link, outbound, end) = pair(hub.queue(), refusals);
     hub.tasks().spawn(TaskKind::Stream, run(hub.clone(), inbound, link, end));
     outbound
 }
 
 /// Both ends of a stream's sending side, and the way to end it.
-fn pair(queue: usize) -> (Arc<Link>, Outbound, oneshot::Sender<Result<(), Ended>>) {
+fn pair(
+    queue: usize,
+    refusals: Refusals,
+) -> (Arc<Link>, Outbound, oneshot::Sender<Result<(), Ended>>) {
     let (sender, questions) = mpsc::channel(queue);
     let (end, ended) = oneshot::channel();
-    (Arc::new(Link::new(sender)), Outbound { questions, end: Some(ended) }, end)
+    (Arc::new(Link::new(sender, refusals)), Outbound { questions, end: Some(ended) }, end)
 }
 
 /// Serves a worker until its stream ends.

@@ -1,14 +1,16 @@
 //! An actor type that workers host: the engine's `Behaviour` over their streams.
 //!
-//! The newest open stream gets the questions; older ones finish what they have.
+//! The newest open stream gets the questions; older ones, and those of workers that
+//! are about to go, finish what they have.
 //! What a question looks like on the wire is here, who is connected is `hub.rs`'s.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
-use odeon_base::{ActorType, Execution};
+use odeon_base::ActorType;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
 use odeon_proto::dapr::runtime::v1::{
     SubscribeActorEventsResponseDeactivateRequestAlpha1 as DeactivateRequest,
@@ -18,9 +20,11 @@ use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
 use odeon_runtime::{ActorRef, Error, Reply, TypeConfig};
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-use super::link::{Answer, Kind, Link, lost};
+use super::link::{Answer, Kind, Link};
+use super::refusals::Refusal;
 
 /// The code by which a worker says that a method does not exist: gRPC's NotFound.
 const NO_METHOD: u32 = 5;
@@ -37,15 +41,18 @@ pub(super) struct Member {
 pub(super) struct Worker {
     pub(super) actor_type: ActorType,
     members: ArcSwap<Vec<Member>>,
+    /// Told when a stream comes or goes.
+    changed: Notify,
 }
 
 impl Worker {
     pub(super) fn new(actor_type: ActorType) -> Self {
-        Self { actor_type, members: ArcSwap::default() }
+        Self { actor_type, members: ArcSwap::default(), changed: Notify::new() }
     }
 
     pub(super) fn add(&self, member: &Member) {
         self.members.rcu(|members| members.iter().chain([member]).cloned().collect::<Vec<_>>());
+        self.changed.notify_waiters();
     }
 
     pub(super) fn remove(&self, link: &Arc<Link>) {
@@ -53,6 +60,7 @@ impl Worker {
             let others = members.iter().filter(|member| !Arc::ptr_eq(&member.link, link));
             others.cloned().collect::<Vec<_>>()
         });
+        self.changed.notify_waiters();
     }
 
     /// The settings of the newest stream; `None` when nobody hosts the type.
@@ -60,12 +68,71 @@ impl Worker {
         self.members.load().last().map(|member| member.config.clone())
     }
 
-    /// The newest open stream; one that is about to open if there is no other.
-    fn link(&self) -> Result<Arc<Link>, Error> {
+    /// The newest open stream among those, or one that is about to open.
+    fn newest(&self, is_meant: impl Fn(&Link) -> bool) -> Option<Arc<Link>> {
         let members = self.members.load();
-        let open = members.iter().rev().find(|member| member.link.is_open());
-        let member = open.or(members.last()).ok_or_else(|| lost(Execution::None))?;
-        Ok(Arc::clone(&member.link))
+        let meant = || members.iter().rev().filter(|member| is_meant(&member.link));
+        let member = meant().find(|member| member.link.is_open()).or(meant().next())?;
+        Some(Arc::clone(&member.link))
+    }
+
+    /// Waits for a worker that stays. A call that a turn waits for may as well go to one
+    /// that ends its turns before it goes. `None` when waiting is not worth while: nobody
+    /// hosts the type, or the caller has given up.
+    async fn wait_for_stream(&self, turn: &Turn, is_inner: bool) -> Option<Arc<Link>> {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let any = || self.newest(|_| true).filter(|_| is_inner);
+            if let Some(link) = self.newest(Link::is_staying).or_else(any) {
+                return Some(link);
+            }
+            if self.members.load().is_empty() {
+                return None;
+            }
+            match turn.deadline() {
+                Some(deadline) => timeout_at(deadline, changed).await.ok()?,
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Sends a call to a worker, and to another one if the first refuses it.
+    async fn ask(&self, turn: &Turn, call: Call) -> Result<Reply, Error> {
+        let mut has_asked = false;
+        loop {
+            let link = match self.newest(Link::is_staying) {
+                Some(link) => link,
+                None => {
+                    // The chain names this actor last, and whoever waits for it before.
+                    let is_inner = !has_asked && turn.chain().hops().len() > 1;
+                    match self.wait_for_stream(turn, is_inner).await {
+                        Some(link) => link,
+                        None => return Err(turn.refuse(call, "the actor host is stopping")),
+                    }
+                }
+            };
+            has_asked = true;
+            let question = |id| ResponseType::InvokeRequest(invoke_request(id, turn, &call));
+            let (code, message) = match link.ask(Kind::Invoke, turn.actor(), question).await {
+                Ok(Answer::Reply(reply)) => return Ok(reply),
+                Ok(Answer::Done) => return Ok(Reply::default()),
+                Ok(Answer::Failed { code, message }) => (code, message),
+                // It has never gone out; the stream is over and about to be removed.
+                Err(error) if error.is_safe_to_retry() => {
+                    link.is_about_to_go();
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match link.refusal(code) {
+                None if code == NO_METHOD => return Err(no_method(turn.actor(), &call.method)),
+                None => return Err(Error::App(AppFailure { message })),
+                Some(Refusal::Arguments) => return Err(Error::Arguments(message)),
+                Some(Refusal::Busy) => return Err(turn.refuse(call, message)),
+                Some(Refusal::Stopping) => link.is_about_to_go(),
+            }
+        }
     }
 }
 
@@ -88,27 +155,13 @@ impl Behaviour for Worker {
         turn: &'a Turn,
         call: Call,
     ) -> BoxFuture<'a, Result<Reply, Error>> {
-        Box::pin(async move {
-            let actor = turn.actor();
-            let method = Arc::clone(&call.method);
-            let question = |id| ResponseType::InvokeRequest(invoke_request(id, turn, call));
-            match self.link()?.ask(Kind::Invoke, actor, question).await? {
-                Answer::Reply(reply) => Ok(reply),
-                Answer::Done => Ok(Reply::default()),
-                Answer::Failed { code: NO_METHOD, .. } => Err(Error::NoMethod {
-                    actor_type: actor.actor_type.clone(),
-                    id: actor.id.clone(),
-                    method: method.to_string(),
-                }),
-                Answer::Failed { message, .. } => Err(Error::App(AppFailure { message })),
-            }
-        })
+        Box::pin(self.ask(turn, call))
     }
 
     /// How long a worker may take is the engine's to say (DEA-3).
     fn deactivate<'a>(&'a self, actor: &'a ActorRef, _instance: Instance) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let Ok(link) = self.link() else { return };
+            let Some(link) = self.newest(|_| true) else { return };
             let question = |id| {
                 ResponseType::DeactivateRequest(DeactivateRequest {
                     id,
@@ -135,7 +188,12 @@ impl Behaviour for Worker {
     }
 }
 
-fn invoke_request(id: String, turn: &Turn, call: Call) -> InvokeRequest {
+fn no_method(actor: &ActorRef, method: &str) -> Error {
+    let ActorRef { actor_type, id } = actor.clone();
+    Error::NoMethod { actor_type, id, method: method.to_owned() }
+}
+
+fn invoke_request(id: String, turn: &Turn, call: &Call) -> InvokeRequest {
     let actor = turn.actor();
     let mut metadata = HashMap::with_capacity(8);
     for (name, value) in call.headers.iter() {
@@ -158,7 +216,7 @@ fn invoke_request(id: String, turn: &Turn, call: Call) -> InvokeRequest {
         actor_type: actor.actor_type.to_string(),
         actor_id: actor.id.to_string(),
         method: call.method.to_string(),
-        data: call.body,
+        data: call.body.clone(),
         metadata,
     }
 }

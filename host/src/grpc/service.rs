@@ -11,7 +11,7 @@ use super::answer;
 use super::missing::rpcs_to_come;
 use super::{actors, metadata};
 use crate::api::Api;
-use crate::channel::{self, Hub, Outbound};
+use crate::channel::{self, Hub, Outbound, Refusals};
 use crate::status::Failure;
 
 /// The stream of an RPC that is not there yet: it never begins.
@@ -71,8 +71,12 @@ impl Dapr for Service {
         &self,
         request: Request<Streaming<SubscribeActorEventsRequestAlpha1>>,
     ) -> Result<Response<Outbound>, Status> {
+        let codes = request.metadata().get(channel::REFUSAL_CODES);
+        let refusals = codes.and_then(|codes| codes.to_str().ok()).map(Refusals::parse);
         // Answered at once: some clients send nothing before they are.
-        Ok(Response::new(channel::accept(&self.hub, request.into_inner())))
+        let outbound =
+            channel::accept(&self.hub, refusals.unwrap_or_default(), request.into_inner());
+        Ok(Response::new(outbound))
     }
 
     async fn get_metadata(

@@ -67,8 +67,8 @@ pub trait Make: Actor {
 pub trait Method<A: Actor>: Serialize + DeserializeOwned + Send + 'static {
     /// Its name on the wire.
     const NAME: &'static str;
-    /// How many arguments it has.
-    const ARGUMENTS: usize;
+    /// The names of its arguments on the wire.
+    const ARGUMENTS: &'static [&'static str];
     /// Whether it takes `&mut self`.
     const CHANGES: bool;
     /// What is inside its `Result`.

@@ -133,12 +133,15 @@ impl Remote {
         Ok(())
     }
 
-    /// Opens the stream of turns; answers go out by `answers`.
-    pub(crate) async fn turns<S>(&self, answers: S) -> Result<Turns, Cause>
+    /// Opens the stream of turns; answers go out by `answers`, and `refusals` are the
+    /// codes that mean there that a turn has not begun.
+    pub(crate) async fn turns<S>(&self, refusals: &'static str, answers: S) -> Result<Turns, Cause>
     where
         S: tokio_stream::Stream<Item = proto::SubscribeActorEventsRequestAlpha1> + Send + 'static,
     {
-        let request = self.request(answers);
+        let mut request = self.request(answers);
+        let refusals = MetadataValue::from_static(refusals);
+        request.metadata_mut().insert(wire::REFUSAL_CODES, refusals);
         let stream = self
             .client()
             .subscribe_actor_events_alpha1(request)

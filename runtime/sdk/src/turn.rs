@@ -29,9 +29,8 @@ pub async fn serve<A: Actor, M: Method<A>>(
     ctx: &mut Ctx<'_>,
     body: Bytes,
 ) -> Result<Bytes, TurnError> {
-    let method: M = wire::read_arguments(M::ARGUMENTS, &body).map_err(|error| {
-        TurnError::Refused(Error::Arguments { method: M::NAME, reason: error.to_string() })
-    })?;
+    let method: M = wire::read_arguments(M::ARGUMENTS, &body)
+        .map_err(|reason| TurnError::Refused(Error::Arguments { method: M::NAME, reason }))?;
     let answer = method.run(actor, ctx).await.and_then(|answer| {
         wire::write_answer(&answer)
             .map_err(|error| Error::Answer { method: M::NAME, reason: error.to_string() })

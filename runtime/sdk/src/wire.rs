@@ -18,6 +18,9 @@ pub(crate) const ACTOR_CHAIN: &str = "odeon-actor-chain";
 pub(crate) const ACTOR_TIMEOUT: &str = "odeon-actor-timeout";
 /// Whether a failed call may have run: `none`, `maybe` or `done`. Wire: Odeon's own.
 pub(crate) const ACTOR_EXECUTION: &str = "odeon-actor-execution";
+/// The codes by which a worker says that a request was refused before its turn began.
+/// Wire: Odeon's own, sent when the stream is opened.
+pub(crate) const REFUSAL_CODES: &str = "odeon-refusal-codes";
 /// The token that a host may want to see. Wire: Dapr's.
 pub(crate) const API_TOKEN: &str = "dapr-api-token";
 
@@ -31,24 +34,46 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::E
     serde_json::from_slice(bytes)
 }
 
-/// The body of a call with so many arguments.
+/// The body of a call with arguments of these names.
 pub(crate) fn write_arguments<T: Serialize>(
-    count: usize,
+    names: &[&str],
     arguments: &T,
 ) -> Result<Bytes, serde_json::Error> {
-    if count == 0 { Ok(Bytes::new()) } else { write(arguments) }
+    if names.is_empty() { Ok(Bytes::new()) } else { write(arguments) }
 }
 
 /// The arguments in the body of a call. No argument may also come as `null`, `{}` or `[]`,
 /// which is what clients in other languages send.
+///
+/// # Errors
+/// Which argument does not fit, and what was expected.
 pub(crate) fn read_arguments<T: DeserializeOwned>(
-    count: usize,
+    names: &[&str],
     body: &[u8],
-) -> Result<T, serde_json::Error> {
+) -> Result<T, String> {
     let nothing = matches!(body.trim_ascii(), b"" | b"{}" | b"[]");
-    match (count, nothing) {
-        (0, true) => read(b"null"),
-        _ => read(body),
+    let body = if names.is_empty() && nothing { b"null" } else { body };
+    read(body).map_err(|error| misfit::<T>(names, body, &error))
+}
+
+/// What does not fit, in words. The body is read once more, with an eye on where.
+fn misfit<T: DeserializeOwned>(names: &[&str], body: &[u8], error: &serde_json::Error) -> String {
+    if body.trim_ascii().is_empty() {
+        return format!("the body is empty; expected '{}'", names.join("', '"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let place = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(_) => return error.to_string(),
+        Err(error) => error.path().to_string(),
+    };
+    match (names, place.as_str()) {
+        ([name], ".") => format!("argument '{name}': {error}"),
+        ([name], inside) if inside.starts_with('[') => {
+            format!("argument '{name}{inside}': {error}")
+        }
+        ([name], inside) => format!("argument '{name}.{inside}': {error}"),
+        (_, ".") => error.to_string(),
+        (_, place) => format!("argument '{place}': {error}"),
     }
 }
 
@@ -77,11 +102,11 @@ mod tests {
 
     #[test]
     fn nothing_is_an_empty_body_both_ways() {
-        assert_eq!(write_arguments(0, &Nothing).unwrap(), "");
+        assert_eq!(write_arguments(&[], &Nothing).unwrap(), "");
         for body in ["", " ", "null", "{}", "[]"] {
-            assert_eq!(read_arguments::<Nothing>(0, body.as_bytes()).unwrap(), Nothing);
+            assert_eq!(read_arguments::<Nothing>(&[], body.as_bytes()).unwrap(), Nothing);
         }
-        assert!(read_arguments::<Nothing>(0, b"1").is_err());
+        assert!(read_arguments::<Nothing>(&[], b"1").is_err());
         assert_eq!(write_answer(&()).unwrap(), "");
         read_answer::<()>(b"").unwrap();
         assert_eq!(read_answer::<Option<u8>>(b"").unwrap(), None);
@@ -89,9 +114,41 @@ mod tests {
 
     #[test]
     fn one_argument_is_its_json() {
-        assert_eq!(write_arguments(1, &One { by: 2 }).unwrap(), "2");
-        assert_eq!(read_arguments::<One>(1, b" 2 ").unwrap(), One { by: 2 });
-        assert!(read_arguments::<One>(1, b"").is_err());
+        assert_eq!(write_arguments(&["by"], &One { by: 2 }).unwrap(), "2");
+        assert_eq!(read_arguments::<One>(&["by"], b" 2 ").unwrap(), One { by: 2 });
+        assert!(read_arguments::<One>(&["by"], b"").is_err());
         assert_eq!(write_answer(&vec![1, 2]).unwrap(), "[1,2]");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_what_was_expected() {
+        let of_one = |body: &str| read_arguments::<One>(&["by"], body.as_bytes()).unwrap_err();
+        assert_eq!(of_one(" "), "the body is empty; expected 'by'");
+        assert_eq!(
+            of_one("\"two\""),
+            "argument 'by': invalid type: string \"two\", expected i64 at line 1 column 5"
+        );
+        assert_eq!(of_one("2 3"), "trailing characters at line 1 column 3");
+
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(expecting = "an object with the arguments 'items', 'count'")]
+        struct Two {
+            #[expect(dead_code, reason = "only read")]
+            items: Vec<One>,
+            #[expect(dead_code, reason = "only read")]
+            count: u32,
+        }
+        let of_two =
+            |body: &str| read_arguments::<Two>(&["items", "count"], body.as_bytes()).unwrap_err();
+        assert_eq!(
+            of_two(r#"{"items":[1,true],"count":1}"#),
+            "argument 'items[1]': invalid type: boolean `true`, expected i64 at line 1 column 16"
+        );
+        assert_eq!(
+            of_two(r#"{"items":[],"count":-1}"#),
+            "argument 'count': invalid value: integer `-1`, expected u32 at line 1 column 22"
+        );
+        assert_eq!(of_two(r#"{"items":[]}"#), "missing field `count` at line 1 column 12");
+        assert!(of_two("7").contains("expected an object with the arguments 'items', 'count'"));
     }
 }

@@ -63,8 +63,9 @@ fn message(actor: &Actor, method: &Method) -> TokenStream {
     let (output, ident, changes) = (&method.output, &method.ident, method.is_mut);
     let fields: Vec<_> = method.arguments().map(|argument| &argument.ident).collect();
     let types = method.arguments().map(|argument| &argument.ty);
-    let (count, names) = (fields.len(), method.arguments().map(|argument| &argument.wire));
-    let form = match count {
+    let names: Vec<_> = method.arguments().map(|argument| &argument.wire).collect();
+    let expecting = expecting(method);
+    let form = match fields.len() {
         0 => quote!(struct #message;),
         1 => quote!(#[serde(transparent)] struct #message { #(#fields: #types),* }),
         _ => quote!(struct #message { #(#[serde(rename = #names)] #fields: #types),* }),
@@ -73,14 +74,14 @@ fn message(actor: &Actor, method: &Method) -> TokenStream {
     quote_spanned! {span=>
         #(#cfgs)*
         #[derive(__sdk::serde::Serialize, __sdk::serde::Deserialize)]
-        #[serde(crate = "::odeon_sdk::macro_support::serde")]
+        #[serde(crate = "::odeon_sdk::macro_support::serde", expecting = #expecting)]
         #form
 
         #(#cfgs)*
         #[automatically_derived]
         impl __sdk::Method<#this> for #message {
             const NAME: &'static str = #name;
-            const ARGUMENTS: usize = #count;
+            const ARGUMENTS: &'static [&'static str] = &[#(#names),*];
             const CHANGES: bool = #changes;
             type Output = #output;
 
@@ -95,6 +96,16 @@ fn message(actor: &Actor, method: &Method) -> TokenStream {
                 )
             }
         }
+    }
+}
+
+/// What the body of a call is to be, in the words of an error.
+fn expecting(method: &Method) -> String {
+    let names: Vec<_> = method.arguments().map(|argument| format!("'{}'", argument.wire)).collect();
+    match names.as_slice() {
+        [] => "no arguments".to_owned(),
+        [one] => format!("argument {one}"),
+        several => format!("an object with the arguments {}", several.join(", ")),
     }
 }
 

@@ -15,6 +15,11 @@ use tonic::Code;
 use crate::actor::Settings;
 use crate::error::{Error, TurnError};
 
+/// The codes that are used only for what was refused before it began (and `NotFound`,
+/// which Dapr knows): InvalidArgument, ResourceExhausted, Unavailable. A turn that ran
+/// ends with others, whatever it failed with.
+pub(crate) const REFUSAL_CODES: &str = "3,8,14";
+
 /// A message to the host.
 pub(crate) type Message = proto::SubscribeActorEventsRequestAlpha1;
 
@@ -121,16 +126,19 @@ fn failure(error: &TurnError) -> (Code, String) {
     }
 }
 
-/// The code for trouble with the state: whether the host may try again is its to say.
+/// The code for trouble with the state; none of [`REFUSAL_CODES`].
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::Conflict | Kind::Moved => Code::Aborted,
         Kind::Timeout => Code::DeadlineExceeded,
-        Kind::Unavailable | Kind::Draining => Code::Unavailable,
-        Kind::Overloaded => Code::ResourceExhausted,
-        Kind::Invalid | Kind::NotFound | Kind::AppFailed | Kind::Unsupported | Kind::Internal => {
-            Code::Internal
-        }
+        Kind::Unavailable
+        | Kind::Draining
+        | Kind::Overloaded
+        | Kind::Invalid
+        | Kind::NotFound
+        | Kind::AppFailed
+        | Kind::Unsupported
+        | Kind::Internal => Code::Internal,
     }
 }
 
@@ -169,6 +177,27 @@ mod tests {
         ] {
             let message = turn(Asked::Invoke, "1".into(), Err(error.clone()));
             assert_eq!(code_of(message), code, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_turn_that_ran_never_ends_with_a_code_of_refusals() {
+        use odeon_runtime::store;
+        let unavailable = store::Error::Unavailable { reason: "no route".into() };
+        for cause in [
+            odeon_runtime::Error::Closed,
+            odeon_runtime::Error::Store(unavailable),
+            odeon_runtime::Error::TooLarge { what: "it", found: 2, limit: 1 },
+        ] {
+            for error in [
+                TurnError::Commit(cause.clone().into()),
+                TurnError::Failed(Error::State(cause.clone().into())),
+                TurnError::Failed(Error::Call(cause.into())),
+            ] {
+                let code = code_of(turn(Asked::Invoke, "1".into(), Err(error.clone())));
+                let is_kept = REFUSAL_CODES.split(',').any(|kept| kept == code.to_string());
+                assert!(!is_kept && code != 5, "{error:?}: {code}");
+            }
         }
     }
 

@@ -62,7 +62,8 @@ pub(crate) async fn serve<F: Future>(setup: &Setup, mut stop: Pin<&mut F>) -> En
     // The queue is empty, so this never waits.
     let _ = answers.send(introduction).await;
     let opened = async {
-        let mut turns = setup.host.turns(ReceiverStream::new(outgoing)).await?;
+        let mut turns =
+            setup.host.turns(answer::REFUSAL_CODES, ReceiverStream::new(outgoing)).await?;
         welcome(&mut turns).await?;
         Ok(turns)
     };

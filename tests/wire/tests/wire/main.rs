@@ -9,5 +9,8 @@ mod grpc;
 mod http;
 mod invoke;
 mod metrics;
+mod refusals;
+mod sdk;
 mod state;
 mod stream;
+mod worker;

@@ -8,105 +8,12 @@ use odeon_host::channel::AppChannel;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_request_alpha1::RequestType;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
 use odeon_proto::dapr::runtime::v1::*;
-use odeon_test_wire::{Rig, Told};
+use odeon_test_wire::Rig;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::Code;
 
-type Invoke = SubscribeActorEventsResponseInvokeRequestAlpha1;
-
-/// A worker's end of a stream.
-struct Worker {
-    send: mpsc::Sender<SubscribeActorEventsRequestAlpha1>,
-    receive: Streaming<SubscribeActorEventsResponseAlpha1>,
-}
-
-fn initial(entities: &[&str]) -> SubscribeActorEventsRequestInitialAlpha1 {
-    SubscribeActorEventsRequestInitialAlpha1 {
-        entities: entities.iter().map(|&name| name.into()).collect(),
-        ..SubscribeActorEventsRequestInitialAlpha1::default()
-    }
-}
-
-impl Worker {
-    /// A stream on which nothing was said yet.
-    async fn open(rig: &Rig) -> Self {
-        let (send, sent) = mpsc::channel(64);
-        let receive =
-            rig.client().subscribe_actor_events_alpha1(ReceiverStream::new(sent)).await.unwrap();
-        Self { send, receive: receive.into_inner() }
-    }
-
-    /// A worker that was taken in.
-    async fn start(rig: &Rig, entities: &[&str]) -> Self {
-        Self::with(rig, initial(entities)).await
-    }
-
-    async fn with(rig: &Rig, initial: SubscribeActorEventsRequestInitialAlpha1) -> Self {
-        let mut worker = Self::open(rig).await;
-        worker.say(RequestType::InitialRequest(initial)).await;
-        let first = worker.next().await;
-        assert!(matches!(first, ResponseType::InitialResponse(_)), "{first:?}");
-        worker
-    }
-
-    async fn say(&self, what: RequestType) {
-        let message = SubscribeActorEventsRequestAlpha1 { request_type: Some(what) };
-        self.send.send(message).await.unwrap();
-    }
-
-    async fn next(&mut self) -> ResponseType {
-        self.receive.message().await.unwrap().unwrap().response_type.unwrap()
-    }
-
-    async fn asked(&mut self) -> Invoke {
-        match self.next().await {
-            ResponseType::InvokeRequest(invoke) => invoke,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn reply(&self, id: &str, data: &'static str) {
-        let mut metadata = std::collections::HashMap::new();
-        metadata.insert("content-type".into(), "text/x".into());
-        let data = data.into();
-        let response = SubscribeActorEventsRequestInvokeResponseAlpha1 {
-            id: id.into(),
-            data,
-            metadata,
-            error: false,
-        };
-        self.say(RequestType::InvokeResponse(response)).await;
-    }
-
-    async fn fail(&self, id: &str, code: u32, message: &str) {
-        let (id, message) = (id.into(), message.into());
-        let failed = SubscribeActorEventsRequestFailedAlpha1 { id, code, message };
-        self.say(RequestType::RequestFailed(failed)).await;
-    }
-
-    /// How the stream ended.
-    async fn end(mut self) -> Result<(), Status> {
-        loop {
-            match self.receive.message().await {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(()),
-                Err(status) => return Err(status),
-            }
-        }
-    }
-}
-
-async fn call(rig: &Rig, id: &str) -> Told {
-    rig.ask("POST", &format!("/v1.0/actors/W/{id}/method/m"))
-        .header("content-type", "a/b")
-        .header("x-mine", "1")
-        .header("x-mine", "2")
-        .body("hello")
-        .told()
-        .await
-}
+use crate::worker::{Invoke, Worker, call, initial};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_goes_out_with_all_it_needs_and_comes_back() {

@@ -28,12 +28,12 @@ use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
 use crate::router::{self, Path, Step};
 use crate::seams::{Call, PlacementLink, SharedWork, Work};
-use crate::state;
 use crate::status::{Status, TypeStatus};
-use crate::store::{Item, Key, StateStore};
-use crate::turn::{Caller, Change, Turn};
+use crate::store::StateStore;
+use crate::turn::{Caller, Turn};
 use crate::types::{TypeEntry, Types};
 
+mod by_name;
 mod catch_up;
 mod offering;
 
@@ -426,36 +426,6 @@ impl Engine {
             admitted.permit = permit.ok_or_else(too_late)?.ok();
         }
         Ok((admitted, started))
-    }
-
-    /// Reads a key of an actor's state, whether or not the actor is active.
-    ///
-    /// # Errors
-    /// [`Error::NoStore`], [`Error::Fenced`], or what the store says.
-    pub async fn read_state(&self, actor: &ActorRef, key: &str) -> Result<Option<Item>, Error> {
-        if let Some(activation) = self.active(actor) {
-            let items = activation.read_state(vec![key.into()]).await?;
-            return Ok(items.into_iter().next().flatten());
-        }
-        let core = &self.inner.core;
-        let store = core.store().ok_or(Error::NoStore)?;
-        let scope = state::scope(&core.config.state_prefix, actor);
-        Ok(store.get(&Key::Actor(scope, key.into())).await?)
-    }
-
-    /// Commits changes to the state of an actor that is active here.
-    ///
-    /// # Errors
-    /// [`Error::NotActive`] when it is not; else as [`Turn::commit`].
-    ///
-    /// # Cancel safety
-    /// A commit that was sent is seen to its end.
-    pub async fn write_state(&self, actor: &ActorRef, changes: Vec<Change>) -> Result<(), Error> {
-        let core = &self.inner.core;
-        core.store().ok_or(Error::NoStore)?;
-        let activation = self.active(actor).ok_or(Error::NotActive)?;
-        let commit = async move { activation.commit_state(changes).await };
-        Detachable::new(&core.tasks, commit).await
     }
 
     fn active(&self, actor: &ActorRef) -> Option<Arc<crate::activation::Activation>> {

@@ -313,7 +313,7 @@ async fn make(activation: &Arc<Activation>, turn: &Turn) -> Result<Instance, Err
     let hosting = &activation.hosting;
     match &hosting.spec.config.preload {
         Preload::None => {}
-        Preload::Keys(keys) => drop(activation.read_state(keys.to_vec()).await?),
+        Preload::Keys(keys) => drop(activation.read_state(None, keys.to_vec()).await?),
         Preload::All => activation.preload_all().await?,
     }
     hosting.spec.behaviour.activate(turn).await

@@ -97,9 +97,17 @@ impl Activation {
     }
 
     /// Claims the state unless this activation has; `Activating` counts as not begun.
-    async fn claim(self: &Arc<Self>) -> Result<(Arc<dyn StateStore>, Fence), Error> {
+    /// `shown` is the fence of the activation that means to use it, where it may be
+    /// another one: a straggler in another process.
+    async fn claim(
+        self: &Arc<Self>,
+        shown: Option<Fence>,
+    ) -> Result<(Arc<dyn StateStore>, Fence), Error> {
         let store = Arc::clone(self.usable_store()?);
         let (fence, claim) = self.with(|inner| (inner.fence, inner.claim));
+        if shown.is_some_and(|shown| shown != fence) {
+            return Err(self.fenced(Execution::Maybe));
+        }
         match claim {
             Claim::Held => {}
             Claim::Lost => return Err(self.fenced(Execution::Maybe)),
@@ -119,12 +127,15 @@ impl Activation {
     /// Reads keys, from the cache where the type keeps one.
     pub(crate) async fn read_state(
         self: &Arc<Self>,
+        shown: Option<Fence>,
         keys: Vec<Arc<str>>,
     ) -> Result<Vec<Option<Item>>, Error> {
-        if let Some(items) = self.cached(&keys) {
+        if shown.is_none()
+            && let Some(items) = self.cached(&keys)
+        {
             return Ok(items);
         }
-        let (store, fence) = self.claim().await?;
+        let (store, fence) = self.claim(shown).await?;
         let scope = self.scope();
         let wanted: Vec<Key> =
             keys.iter().map(|key| Key::Actor(scope.clone(), Arc::clone(key))).collect();
@@ -160,9 +171,13 @@ impl Activation {
     }
 
     /// Commits changes in one transaction.
-    pub(crate) async fn commit_state(self: &Arc<Self>, changes: Vec<Change>) -> Result<(), Error> {
+    pub(crate) async fn commit_state(
+        self: &Arc<Self>,
+        shown: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> Result<(), Error> {
         self.check_limits(&changes)?;
-        let (store, fence) = self.claim().await?;
+        let (store, fence) = self.claim(shown).await?;
         if changes.is_empty() {
             return Ok(());
         }
@@ -227,7 +242,7 @@ impl Activation {
 
     /// Reads all keys of the actor into the cache (ACT-4).
     pub(crate) async fn preload_all(self: &Arc<Self>) -> Result<(), Error> {
-        let (store, fence) = self.claim().await?;
+        let (store, fence) = self.claim(None).await?;
         let mut scan =
             store::Scan { scope: self.scope(), starts_with: "".into(), after: None, limit: 1_000 };
         let mut all: HashMap<Arc<str>, Option<Item>> = HashMap::new();
@@ -271,6 +286,10 @@ impl Port for Activation {
         &self.actor
     }
 
+    fn fence(&self) -> Fence {
+        self.with(|inner| inner.fence)
+    }
+
     fn hop(&self) -> u64 {
         self.hosting.hop(&self.actor.id)
     }
@@ -283,11 +302,11 @@ impl Port for Activation {
         self: Arc<Self>,
         keys: Vec<Arc<str>>,
     ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>> {
-        async move { self.read_state(keys).await }.boxed()
+        async move { self.read_state(None, keys).await }.boxed()
     }
 
     fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>> {
-        async move { self.commit_state(changes).await }.boxed()
+        async move { self.commit_state(None, changes).await }.boxed()
     }
 
     fn end(&self, forget: bool) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use odeon_base::Fence;
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -77,6 +78,7 @@ pub struct Caller {
 /// What a turn needs of its activation.
 pub(crate) trait Port: Any + Send + Sync + Debug {
     fn actor(&self) -> &ActorRef;
+    fn fence(&self) -> Fence;
     fn hop(&self) -> u64;
     fn is_reentrant(&self) -> bool;
     fn read(
@@ -110,6 +112,13 @@ impl Turn {
     #[must_use]
     pub fn actor(&self) -> &ActorRef {
         self.port.actor()
+    }
+
+    /// Names the activation whose turn it is, among all that its actor ever had. Code in
+    /// another process shows it with its state calls ([`crate::Engine::write_state_of`]).
+    #[must_use]
+    pub fn activation(&self) -> Fence {
+        self.port.fence()
     }
 
     /// The chain for calls made from this turn: the caller's, and this actor below it.

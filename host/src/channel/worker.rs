@@ -25,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::link::{Answer, Kind, Link};
 use super::refusals::Refusal;
+use crate::api::ACTIVATION;
 
 /// The code by which a worker says that a method does not exist: gRPC's NotFound.
 const NO_METHOD: u32 = 5;
@@ -204,6 +205,7 @@ fn invoke_request(id: String, turn: &Turn, call: &Call) -> InvokeRequest {
     }
     let chain = turn.chain();
     metadata.insert("odeon-actor-chain".to_owned(), chain.to_header());
+    metadata.insert(ACTIVATION.to_owned(), turn.activation().to_string());
     if let Some(reentrancy) = &chain.reentrancy {
         metadata.insert("Dapr-Reentrancy-Id".to_owned(), reentrancy.to_string());
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_base::ident;
+use odeon_base::{Fence, ident};
 use odeon_proto::dapr::runtime::v1::{
     ExecuteActorStateTransactionRequest, GetActorStateRequest, GetActorStateResponse,
     InvokeActorRequest, InvokeActorResponse, TransactionalActorStateOperation,
@@ -13,7 +13,9 @@ use odeon_runtime::{ActorRef, CallChain, Change, Headers, Invocation};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-use crate::api::{Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key};
+use crate::api::{
+    ACTIVATION, Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, read_activation,
+};
 use crate::status::Failure;
 
 /// Longest time limit that a caller may set; longer ones count as this.
@@ -64,11 +66,13 @@ pub(super) async fn invoke(
 /// `GetActorState`: a missing key is an empty reply.
 pub(super) async fn state(
     api: &Api,
+    caller: &MetadataMap,
     request: GetActorStateRequest,
 ) -> Result<GetActorStateResponse, Failure> {
     let actor = open_actor(&request.actor_type, &request.actor_id)?;
     check_key(&request.key).map_err(Failure::bad_request)?;
-    let item = api.engine().read_state(&actor, &request.key).await;
+    let activation = activation(caller)?;
+    let item = api.engine().read_state_of(&actor, activation, &request.key).await;
     let item = item.map_err(|error| Failure::state_get(&error))?;
     Ok(item.map_or_else(GetActorStateResponse::default, |item| GetActorStateResponse {
         data: item.value,
@@ -86,9 +90,11 @@ pub(super) async fn state(
 /// `ExecuteActorStateTransaction`.
 pub(super) async fn transact(
     api: &Api,
+    caller: &MetadataMap,
     request: ExecuteActorStateTransactionRequest,
 ) -> Result<(), Failure> {
     let actor = open_actor(&request.actor_type, &request.actor_id)?;
+    let activation = activation(caller)?;
     let has_ttl = api.has_feature(FEATURE_STATE_TTL);
     let changes: Vec<Change> = request
         .operations
@@ -96,7 +102,7 @@ pub(super) async fn transact(
         .map(|operation| read(operation).into_change(has_ttl))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::operation(&error))?;
-    let written = api.engine().write_state(&actor, changes).await;
+    let written = api.engine().write_state_of(&actor, activation, changes).await;
     written.map_err(|error| Failure::state_write(&error))
 }
 
@@ -117,6 +123,12 @@ fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
         return Err(Failure::reserved_type(actor_type));
     }
     Ok(actor)
+}
+
+/// The activation that asks, if it says so.
+fn activation(caller: &MetadataMap) -> Result<Option<Fence>, Failure> {
+    let shown = caller.get(ACTIVATION).map(|value| value.to_str().unwrap_or_default());
+    shown.map(read_activation).transpose().map_err(Failure::bad_request)
 }
 
 /// What a caller says to the host itself: in the request's own metadata, as a
@@ -176,6 +188,7 @@ fn is_host_matter(name: &str) -> bool {
     [
         "odeon-actor-timeout",
         "odeon-actor-chain",
+        ACTIVATION,
         "dapr-reentrancy-id",
         "dapr-api-call",
         "x-dapr-remote",

@@ -57,14 +57,16 @@ impl Dapr for Service {
         &self,
         request: Request<GetActorStateRequest>,
     ) -> Result<Response<GetActorStateResponse>, Status> {
-        answered(actors::state(&self.api, request.into_inner()).await)
+        let (caller, _, request) = request.into_parts();
+        answered(actors::state(&self.api, &caller, request).await)
     }
 
     async fn execute_actor_state_transaction(
         &self,
         request: Request<ExecuteActorStateTransactionRequest>,
     ) -> Result<Response<()>, Status> {
-        answered(actors::transact(&self.api, request.into_inner()).await)
+        let (caller, _, request) = request.into_parts();
+        answered(actors::transact(&self.api, &caller, request).await)
     }
 
     async fn subscribe_actor_events_alpha1(

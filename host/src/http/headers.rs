@@ -7,6 +7,8 @@ use http::HeaderMap;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use odeon_runtime::Headers;
 
+use crate::api::ACTIVATION;
+
 /// Marks a call that came through the public API.
 const API_CALL: &str = "Dapr-API-Call";
 
@@ -85,6 +87,7 @@ fn is_host_matter(name: &str) -> bool {
                 | "dapr-reentrancy-id"
                 | "odeon-actor-timeout"
                 | "odeon-actor-chain"
+                | ACTIVATION
                 | "traceparent"
                 | "tracestate"
                 | "baggage"

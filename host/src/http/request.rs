@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
+use odeon_base::Fence;
 use odeon_runtime::{ActorRef, CallChain};
 use tokio::time::Instant;
 
 use super::inbound::Inbound;
 use super::path::{self, Undecodable};
-use crate::api::{Api, TraceContext};
+use crate::api::{ACTIVATION, Api, TraceContext, read_activation};
 use crate::status::Failure;
 
 /// Longest time limit that a caller may set; longer ones count as this.
@@ -72,6 +73,11 @@ impl Call<'_> {
     /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).
     pub(super) fn deadline(&self) -> Result<Option<Instant>, Failure> {
         self.header("odeon-actor-timeout").map(deadline).transpose()
+    }
+
+    /// The activation that asks, if it says so.
+    pub(super) fn activation(&self) -> Result<Option<Fence>, Failure> {
+        self.header(ACTIVATION).map(read_activation).transpose().map_err(Failure::bad_request)
     }
 
     /// The actors that wait for this call, and the id that lets it join a turn (REE-4).

@@ -16,7 +16,7 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.open_actor()?;
     let key = call.param("key")?;
     check_key(&key).map_err(Failure::bad_request)?;
-    let item = call.api.engine().read_state(&actor, &key).await;
+    let item = call.api.engine().read_state_of(&actor, call.activation()?, &key).await;
     let Some(item) = item.map_err(|error| Failure::state_get(&error))? else {
         return Ok(answer::empty());
     };
@@ -34,6 +34,7 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
         return Err(Failure::reserved_type(&actor_type));
     }
     let actor = call.actor()?;
+    let activation = call.activation()?;
     let limit = call.api.limits().body_bytes;
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let operations = operations(&body).map_err(Failure::malformed)?;
@@ -43,7 +44,7 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
         .map(|operation| operation.into_change(has_ttl))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::operation(&error))?;
-    let written = call.api.engine().write_state(&actor, changes).await;
+    let written = call.api.engine().write_state_of(&actor, activation, changes).await;
     written.map_err(|error| Failure::state_write(&error))?;
     Ok(answer::empty())
 }

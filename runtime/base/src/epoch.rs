@@ -1,6 +1,7 @@
 //! The numbers of `design/ownership.md`: epoch, incarnation and fence.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Names one table of an actor type; only grows, across leader changes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -72,6 +73,22 @@ impl fmt::Display for Fence {
     }
 }
 
+/// The text is not that of a fence: three numbers with points between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected three numbers with points between them")]
+pub struct NotAFence;
+
+impl FromStr for Fence {
+    type Err = NotAFence;
+
+    fn from_str(text: &str) -> Result<Self, NotAFence> {
+        let mut numbers = text.split('.').map(str::parse);
+        let mut number = || numbers.next().and_then(Result::ok).ok_or(NotAFence);
+        let fence = Self { epoch: Epoch { term: number()?, n: number()? }, seq: number()? };
+        if numbers.next().is_some() { Err(NotAFence) } else { Ok(fence) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +101,11 @@ mod tests {
         assert!(sorted.map(Fence::to_bytes).is_sorted());
         assert_eq!(Fence::from_bytes(&sorted[3].to_bytes()), Some(sorted[3]));
         assert_eq!(Fence::from_bytes(&[0; 23]), None);
+        for fence in sorted {
+            assert_eq!(fence.to_string().parse(), Ok(fence));
+        }
+        for text in ["", "1.2", "1.2.3.4", "1.2.x", "1.2.-3", "1.2.99999999999999999999"] {
+            assert_eq!(text.parse::<Fence>(), Err(NotAFence), "{text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use odeon_runtime::ActorRef;
 use odeon_runtime::turn::{Caller, Change, Turn};
 
 use crate::error::Cause;
-use crate::remote::Remote;
+use crate::remote::{Activation, Remote};
 
 /// Where a turn runs.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,8 @@ pub(crate) enum After {
 pub(crate) struct WorkerTurn<'a> {
     pub(crate) host: &'a Remote,
     pub(crate) actor: &'a ActorRef,
+    /// The host's word for the activation, if it has one.
+    activation: Option<Activation>,
     pub(crate) caller: Caller,
     pub(crate) now: SystemTime,
     after: AtomicU8,
@@ -48,10 +50,11 @@ impl<'a> WorkerTurn<'a> {
     pub(crate) fn new(
         host: &'a Remote,
         actor: &'a ActorRef,
+        activation: Option<Activation>,
         caller: Caller,
         now: SystemTime,
     ) -> Self {
-        Self { host, actor, caller, now, after: AtomicU8::new(After::Stay as u8) }
+        Self { host, actor, activation, caller, now, after: AtomicU8::new(After::Stay as u8) }
     }
 
     /// What the turn has asked for.
@@ -91,14 +94,18 @@ impl Place<'_> {
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, Cause> {
         match self {
             Self::Engine(turn) => Ok(turn.get(key).await?.map(|item| item.value)),
-            Self::Worker(turn) => turn.host.get_state(turn.actor, key).await,
+            Self::Worker(turn) => {
+                turn.host.get_state(turn.actor, turn.activation.as_ref(), key).await
+            }
         }
     }
 
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<(), Cause> {
         match self {
             Self::Engine(turn) => Ok(turn.commit(changes).await?),
-            Self::Worker(turn) => turn.host.commit(turn.actor, changes).await,
+            Self::Worker(turn) => {
+                turn.host.commit(turn.actor, turn.activation.as_ref(), changes).await
+            }
         }
     }
 

@@ -34,6 +34,15 @@ const WINDOW_BYTES: u32 = 4 << 20;
 /// The stream of turns that a host hands to a worker.
 pub(crate) type Turns = Streaming<proto::SubscribeActorEventsResponseAlpha1>;
 
+/// The host's name for the activation for which a turn runs; only echoed.
+pub(crate) type Activation = MetadataValue<Ascii>;
+
+/// The activation of a turn, from the headers that the host sent with it; none from a
+/// host that does not name it.
+pub(crate) fn activation(headers: &Headers) -> Option<Activation> {
+    headers.get(wire::ACTIVATION)?.parse().ok()
+}
+
 /// A host, reached over gRPC. Cheap to clone; connects when first used.
 #[derive(Debug, Clone)]
 pub(crate) struct Remote {
@@ -85,6 +94,15 @@ impl Remote {
         request
     }
 
+    /// A request of a turn, which names its activation if its host does.
+    fn request_of<T>(&self, activation: Option<&Activation>, message: T) -> Request<T> {
+        let mut request = self.request(message);
+        if let Some(activation) = activation {
+            request.metadata_mut().insert(wire::ACTIVATION, activation.clone());
+        }
+        request
+    }
+
     /// Calls an actor.
     ///
     /// # Cancel safety
@@ -99,33 +117,43 @@ impl Remote {
         answer.map(|answer| answer.into_inner().data).map_err(|status| cause(&status))
     }
 
-    /// Reads a key of an actor's state; what is empty is not there.
+    /// Reads a key of an actor's state, for a turn of this activation; what is empty is
+    /// not there.
     pub(crate) async fn get_state(
         &self,
         actor: &ActorRef,
+        activation: Option<&Activation>,
         key: &str,
     ) -> Result<Option<Bytes>, Cause> {
-        let request = self.request(proto::GetActorStateRequest {
+        let message = proto::GetActorStateRequest {
             actor_type: actor.actor_type.as_str().to_owned(),
             actor_id: actor.id.as_str().to_owned(),
             key: key.to_owned(),
-        });
+        };
+        let request = self.request_of(activation, message);
         let answer =
             self.client().get_actor_state(request).await.map_err(|status| cause(&status))?;
         let data = answer.into_inner().data;
         Ok((!data.is_empty()).then_some(data))
     }
 
-    /// Commits changes of an actor that is active at this host.
+    /// Commits changes of an actor that is active at this host, for a turn of this
+    /// activation.
     ///
     /// # Cancel safety
     /// Dropped, the outcome is unknown.
-    pub(crate) async fn commit(&self, actor: &ActorRef, changes: Vec<Change>) -> Result<(), Cause> {
-        let request = self.request(proto::ExecuteActorStateTransactionRequest {
+    pub(crate) async fn commit(
+        &self,
+        actor: &ActorRef,
+        activation: Option<&Activation>,
+        changes: Vec<Change>,
+    ) -> Result<(), Cause> {
+        let message = proto::ExecuteActorStateTransactionRequest {
             actor_type: actor.actor_type.as_str().to_owned(),
             actor_id: actor.id.as_str().to_owned(),
             operations: changes.into_iter().map(operation).collect(),
-        });
+        };
+        let request = self.request_of(activation, message);
         self.client()
             .execute_actor_state_transaction(request)
             .await

@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 pub(crate) const REENTRANCY_ID: &str = "Dapr-Reentrancy-Id";
 /// The actors whose turns wait for a call. Wire: Odeon's own.
 pub(crate) const ACTOR_CHAIN: &str = "odeon-actor-chain";
+/// The activation for which a turn runs; shown with its state calls. Wire: Odeon's own.
+pub(crate) const ACTIVATION: &str = "odeon-activation";
 /// The caller's time limit in milliseconds. Wire: Odeon's own; gRPC has its own header as well.
 pub(crate) const ACTOR_TIMEOUT: &str = "odeon-actor-timeout";
 /// Whether a failed call may have run: `none`, `maybe` or `done`. Wire: Odeon's own.

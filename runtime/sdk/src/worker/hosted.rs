@@ -212,7 +212,8 @@ impl<A: Actor> Instances<A> {
     ) -> Result<Bytes, Broken> {
         let limit = self.settings.turn_max;
         let caller = remote::caller(headers, Instant::now());
-        let turn = WorkerTurn::new(&desk.host, &slot.actor, caller, desk.wall.now());
+        let activation = remote::activation(headers);
+        let turn = WorkerTurn::new(&desk.host, &slot.actor, activation, caller, desk.wall.now());
         if matches!(*guard, Memory::New) {
             match within(limit, self.activate(&turn)).await {
                 Ok(held) => *guard = Memory::Here(held),

@@ -41,6 +41,7 @@ pub(crate) struct Memory {
     pub(crate) calls: Vec<proto::InvokeActorRequest>,
     /// Headers of the last request.
     pub(crate) token: Option<String>,
+    pub(crate) activation: Option<String>,
 }
 
 /// The host's end of a stream.
@@ -213,9 +214,13 @@ impl Service<http::Request<Body>> for Script {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let script = self.clone();
-        let token = request.headers().get("dapr-api-token");
-        script.memory.lock().unwrap().token =
-            token.and_then(|token| token.to_str().ok()).map(ToOwned::to_owned);
+        let header = |name: &str| {
+            let value = request.headers().get(name)?;
+            value.to_str().ok().map(ToOwned::to_owned)
+        };
+        let mut memory = script.memory.lock().unwrap();
+        (memory.token, memory.activation) = (header("dapr-api-token"), header("odeon-activation"));
+        drop(memory);
         Box::pin(async move {
             let method = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
             Ok(match method.as_str() {

@@ -58,6 +58,10 @@ impl Counter {
         Ok(self.n)
     }
 
+    async fn stored(&self, ctx: &Ctx) -> Result<Option<i64>> {
+        ctx.get("n").await
+    }
+
     async fn fail(&mut self, by: i64) -> Result<()> {
         self.n += by;
         Err(Error::failed("changed my mind"))
@@ -256,6 +260,25 @@ async fn calls_carry_the_chain_and_the_others_no_comes_back() {
     assert_eq!(typed.add(5).await.unwrap(), 5);
     let error = typed.fail(1).await.unwrap_err();
     assert!(matches!(error, Error::Failed { message } if message == "changed my mind"));
+}
+
+#[tokio::test]
+async fn state_calls_say_for_which_activation_they_are() {
+    let mut scene = scene().await;
+    let mut line = scene.host.welcome().await;
+    for activation in ["1.2.3", "1.2.4"] {
+        let headers = HashMap::from([("odeon-activation".to_owned(), activation.to_owned())]);
+        // The first of them reads, too, as the instance is made.
+        for (method, body) in [("add", "2"), ("stored", "")] {
+            line.ask_with("c1", method, body, headers.clone()).await;
+            line.answer().await.1.unwrap();
+            let shown = scene.host.memory.lock().unwrap().activation.take();
+            assert_eq!(shown.as_deref(), Some(activation), "{method}");
+        }
+    }
+    line.turn("c1", "add", "2").await.unwrap();
+    let shown = scene.host.memory.lock().unwrap().activation.take();
+    assert_eq!(shown, None, "a host that does not name it");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: what cannot fail and does is a failure")]
 
+mod activation;
 mod bytes;
 mod errors;
 mod fuzz;

@@ -16,7 +16,7 @@ mod trace;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use odeon_base::{AppId, Namespace};
+use odeon_base::{ActorType, AppId, Namespace};
 use odeon_runtime::Engine;
 
 pub(crate) use ended::Ended;
@@ -263,6 +263,19 @@ impl Api {
     pub fn set_metadata(&self, key: &str, value: &str) {
         let mut extended = self.0.extended.lock().unwrap_or_else(PoisonError::into_inner);
         extended.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Whether actors of a type can run here at all: without placement, only those of
+    /// the host itself do.
+    #[must_use]
+    pub fn can_run(&self, actor_type: &ActorType) -> bool {
+        self.has_placement() || actor_type.is_system()
+    }
+
+    /// Whether a placement service is configured; without one, actors are turned off.
+    #[must_use]
+    pub fn has_placement(&self) -> bool {
+        self.0.parts.has_placement
     }
 
     /// What the metadata endpoint tells, collected now.

@@ -104,6 +104,10 @@ pub async fn start(
 ) -> Result<Host, Error> {
     let began = Instant::now();
     announce(&config);
+    if !config.placement && !types.is_empty() {
+        // They would wait for ever to be offered.
+        return Err(Error::ActorsDisabled);
+    }
     let bound = Bound::bind(&config).await?;
     let entropy = Entropy::from_os().map_err(|error| machine("randomness", error))?;
     let clock = Arc::new(SystemClock);

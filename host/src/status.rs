@@ -217,6 +217,13 @@ impl Failure {
         Self::new(403, Code::PermissionDenied, "ERR_ACTOR_TYPE_RESERVED", message)
     }
 
+    /// Actors are turned off, because no placement is configured.
+    #[must_use]
+    pub fn actors_disabled() -> Self {
+        let message = "actors are turned off: no placement is configured; give this host a --placement-host-address";
+        Self::new(400, Code::Unavailable, "ERR_ACTOR_NO_PLACEMENT", message)
+    }
+
     /// Nobody can say who owns an actor.
     #[must_use]
     pub fn no_placement(reason: &str) -> Self {

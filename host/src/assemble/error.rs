@@ -51,6 +51,12 @@ pub enum Error {
     /// An actor type cannot be offered.
     #[error("actor types cannot be offered: {0}")]
     Offer(#[source] odeon_runtime::Error),
+    /// The program has actors of its own, and the settings turn actors off.
+    #[error(
+        "this program has actors of its own, but --placement-host-address is empty, which turns \
+         actors off; leave it out"
+    )]
+    ActorsDisabled,
     /// Something that the machine should always give was refused.
     #[error("the machine refused {what}: {reason}")]
     Machine {
@@ -65,7 +71,7 @@ impl Error {
     /// Whether a person wrote something wrong, as opposed to the machine not granting it.
     #[must_use]
     pub fn is_mistake(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Unfit { .. })
+        matches!(self, Self::Config(_) | Self::Unfit { .. } | Self::ActorsDisabled)
     }
 
     /// The lines that daprd writes about a failing component, which tools wait for.

@@ -30,6 +30,7 @@ pub(super) async fn invoke(
     let InvokeActorRequest { actor_type, actor_id, method, data, metadata } = request;
     let actor = ActorRef::parse(&actor_type, &actor_id).map_err(Failure::bad_request)?;
     let method = ident::clean_method(&method).map_err(Failure::bad_request)?;
+    runnable(api, &actor)?;
     let said = Said { metadata: &metadata, caller };
     let deadline = said.deadline()?;
     let chain = said.chain();
@@ -71,6 +72,7 @@ pub(super) async fn state(
 ) -> Result<GetActorStateResponse, Failure> {
     let actor = open_actor(&request.actor_type, &request.actor_id)?;
     check_key(&request.key).map_err(Failure::bad_request)?;
+    runnable(api, &actor)?;
     let activation = activation(caller)?;
     let item = api.engine().read_state_of(&actor, activation, &request.key).await;
     let item = item.map_err(|error| Failure::state_get(&error))?;
@@ -94,6 +96,7 @@ pub(super) async fn transact(
     request: ExecuteActorStateTransactionRequest,
 ) -> Result<(), Failure> {
     let actor = open_actor(&request.actor_type, &request.actor_id)?;
+    runnable(api, &actor)?;
     let activation = activation(caller)?;
     let has_ttl = api.has_feature(FEATURE_STATE_TTL);
     let changes: Vec<Change> = request
@@ -123,6 +126,10 @@ fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
         return Err(Failure::reserved_type(actor_type));
     }
     Ok(actor)
+}
+
+fn runnable(api: &Api, actor: &ActorRef) -> Result<(), Failure> {
+    api.can_run(&actor.actor_type).then_some(()).ok_or_else(Failure::actors_disabled)
 }
 
 /// The activation that asks, if it says so.

@@ -73,6 +73,9 @@ impl Dapr for Service {
         &self,
         request: Request<Streaming<SubscribeActorEventsRequestAlpha1>>,
     ) -> Result<Response<Outbound>, Status> {
+        if !self.api.has_placement() {
+            return Err(answer::status(&Failure::actors_disabled()));
+        }
         let codes = request.metadata().get(channel::REFUSAL_CODES);
         let refusals = codes.and_then(|codes| codes.to_str().ok()).map(Refusals::parse);
         // Answered at once: some clients send nothing before they are.

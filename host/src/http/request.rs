@@ -55,6 +55,11 @@ impl Call<'_> {
         Ok(actor)
     }
 
+    /// Refuses what needs an actor that cannot run here.
+    pub(super) fn runnable(&self, actor: &ActorRef) -> Result<(), Failure> {
+        self.api.can_run(&actor.actor_type).then_some(()).ok_or_else(Failure::actors_disabled)
+    }
+
     /// A header's first value; a value that is not ASCII counts as absent.
     pub(super) fn header(&self, name: &'static str) -> Option<&str> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())

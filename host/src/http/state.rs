@@ -16,6 +16,7 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.open_actor()?;
     let key = call.param("key")?;
     check_key(&key).map_err(Failure::bad_request)?;
+    call.runnable(&actor)?;
     let item = call.api.engine().read_state_of(&actor, call.activation()?, &key).await;
     let Some(item) = item.map_err(|error| Failure::state_get(&error))? else {
         return Ok(answer::empty());
@@ -38,6 +39,7 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
     let limit = call.api.limits().body_bytes;
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let operations = operations(&body).map_err(Failure::malformed)?;
+    call.api.can_run(&actor.actor_type).then_some(()).ok_or_else(Failure::actors_disabled)?;
     let has_ttl = call.api.has_feature(FEATURE_STATE_TTL);
     let changes: Vec<Change> = operations
         .into_iter()

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use odeon_base::{ActorId, Epoch, HostName, Incarnation};
 use odeon_host::api::{AppConnection, AppHealth, Component, Origins, Owner, Owners, Shutdown};
 use odeon_host::http::Door;
+use odeon_proto::dapr::runtime::v1::InvokeActorRequest;
 use odeon_ring::TypeKey;
 use odeon_runtime::store::Capabilities;
 use odeon_test_wire::{Ask, Rig, Told};
@@ -68,6 +69,46 @@ async fn metadata_of_a_host_without_placement_or_types_leaves_things_out() {
     let told = rig.ask("GET", "/v1.0/metadata").told().await.json();
     assert_eq!(told["actorRuntime"]["runtimeStatus"], "INITIALIZING");
     assert_eq!(told["actorRuntime"].get("placement"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_placement_actors_are_turned_off_and_nobody_waits() {
+    let rig = Rig::with(|parts| parts.has_placement = false).await;
+    let began = tokio::time::Instant::now();
+    for (verb, path) in [
+        ("PUT", "/v1.0/actors/T/a/method/echo"),
+        ("PUT", "/v1.0/actors/Unknown/a/method/echo"),
+        ("GET", "/v1.0/actors/T/a/state/k"),
+        ("POST", "/v1.0/actors/T/a/state"),
+        ("POST", "/v1.0-alpha1/actors/T/a/deactivate"),
+    ] {
+        let told = rig.ask(verb, path).body("[]").told().await;
+        let (status, code, _) = told.error();
+        assert_eq!((status, &*code), (400, "ERR_ACTOR_NO_PLACEMENT"), "{path}");
+        assert_eq!(told.header("odeon-actor-execution"), "none");
+    }
+    // What is wrong with the request itself is said first.
+    assert_eq!(rig.ask("POST", "/v1.0/actors/T/a/state").body("{").told().await.status, 400);
+    let told = rig.ask("PUT", "/v1.0/actors/dapr.internal.x/a/state").body("[]").told().await;
+    assert_eq!(told.status, 403);
+    // The host's own actors need no placement.
+    let told = rig.ask("PUT", "/v1.0/actors/sys.none/a/method/get").told().await;
+    assert_ne!(told.error().1, "ERR_ACTOR_NO_PLACEMENT");
+
+    let mut client = rig.client();
+    let opened = client.subscribe_actor_events_alpha1(tokio_stream::pending());
+    let refused = opened.await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert!(refused.message().starts_with("actors are turned off"), "{refused:?}");
+    let request = InvokeActorRequest {
+        actor_type: "T".into(),
+        actor_id: "a".into(),
+        method: "echo".into(),
+        ..InvokeActorRequest::default()
+    };
+    let refused = client.invoke_actor(request).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "only `sys.none` is waited for");
 }
 
 #[tokio::test(start_paused = true)]

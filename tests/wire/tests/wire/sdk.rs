@@ -133,3 +133,13 @@ async fn a_call_that_meets_a_stopping_worker_is_served_by_the_next() {
     assert_eq!((late.status.as_u16(), late.text()), (200, "3"), "{late:?}");
     assert_eq!(told.status, 200, "the turn that ran was let end");
 }
+
+#[tokio::test]
+async fn a_program_with_actors_is_told_that_its_settings_turn_them_off() {
+    let builder = odeon_host::Builder::new("shop")
+        .setting("placement-host-address", "")
+        .actors(vec![spec_with(|_| Basket { signs: Arc::default() })]);
+    let error = builder.start().await.unwrap_err();
+    assert!(error.is_mistake());
+    assert!(error.to_string().contains("--placement-host-address is empty"), "{error}");
+}

@@ -15,6 +15,8 @@ use odeon_runtime::turn::{Caller, Change, Turn};
 use odeon_runtime::{ActorRef, Engine, Invocation, Reply};
 use tokio::sync::Semaphore;
 
+use crate::wire::Wire;
+
 /// An actor's memory.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -133,10 +135,15 @@ pub struct Place<'a> {
     pub caller: Caller,
     /// The turn; `None` when the program runs in another process.
     pub turn: Option<&'a Turn>,
+    /// The host's door; `None` when the program reaches the engine itself.
+    pub wire: Option<&'a Wire>,
 }
 
 impl Place<'_> {
     async fn get(&self, key: &str) -> Result<String, Error> {
+        if let Some(wire) = self.wire {
+            return wire.get(&self.actor, key).await;
+        }
         let item = match self.turn {
             Some(turn) => turn.get(key).await?,
             None => self.engine.read_state(&self.actor, key).await?,
@@ -148,6 +155,9 @@ impl Place<'_> {
         let (key, value) = pair.split_once('=').expect("key=value");
         let change =
             if value.is_empty() { Change::remove(key) } else { Change::set(key, value.to_owned()) };
+        if let Some(wire) = self.wire {
+            return wire.commit(&self.actor, change).await;
+        }
         match self.turn {
             Some(turn) => turn.commit(vec![change]).await,
             None => self.engine.write_state(&self.actor, vec![change]).await,
@@ -159,7 +169,11 @@ impl Place<'_> {
         let mut parts = call.splitn(4, '/');
         let mut part = || parts.next().unwrap_or_default();
         let actor = ActorRef::parse(part(), part())?;
-        let mut invocation = Invocation::new(actor, part(), part().to_owned());
+        let (method, body) = (part(), part().to_owned());
+        if let Some(wire) = self.wire {
+            return wire.call(&actor, method, body).await;
+        }
+        let mut invocation = Invocation::new(actor, method, body);
         invocation.deadline = self.caller.deadline;
         invocation.chain = self.caller.chain.clone();
         self.engine.call(invocation).await.map(|reply| text(&reply.body))

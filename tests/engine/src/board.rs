@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use odeon_base::{ActorType, Epoch, Incarnation, Namespace, TaskKind, Tasks};
 use odeon_ring::change::{Join, Update};
 use odeon_ring::rings::content_hash;
-use odeon_ring::{Mark, Member, TableData, ToHost, ToPlacement, TypeKey};
+use odeon_ring::{Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer};
 use odeon_runtime::seams::{PlacementLink, PlacementStream};
 use tokio::sync::{Notify, mpsc};
 
@@ -213,6 +213,12 @@ fn kind(message: &ToPlacement) -> &'static str {
     }
 }
 
+/// The types that have tables; the others run where they are.
+fn on_the_ring(offers: Vec<TypeOffer>) -> BTreeSet<ActorType> {
+    let placed = offers.into_iter().filter(|offer| offer.policy == Policy::Ring);
+    placed.map(|offer| offer.actor_type).collect()
+}
+
 impl Inner {
     fn live(&self, host: &str) -> Option<Incarnation> {
         let of_host = |(incarnation, (member, _)): (&Incarnation, &(Member, _))| {
@@ -249,7 +255,7 @@ impl Inner {
                 }
             }
             ToPlacement::Offer { incarnation, types } => {
-                let offered = types.into_iter().map(|offer| offer.actor_type).collect();
+                let offered = on_the_ring(types);
                 if let Some((_, known)) = self.members.get_mut(&incarnation) {
                     *known = offered;
                     self.tables();
@@ -287,7 +293,7 @@ impl Inner {
             self.end(earlier);
         }
         let incarnation = join.member.incarnation;
-        let offered = join.types.into_iter().map(|offer| offer.actor_type).collect();
+        let offered = on_the_ring(join.types);
         self.members.insert(incarnation, (join.member, offered));
         for actor_type in self.lines.keys() {
             self.tell(host, self.whole(actor_type));

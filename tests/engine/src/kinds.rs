@@ -1,8 +1,19 @@
 //! The ways to host an actor, in one list.
 //!
-//! A kind is a behaviour around the one program in `app`. One that hosts actors
-//! further out (a worker's stream, a system actor) is added here, in [`Kind`] and in
-//! `on_every_kind`, and every test of the suite holds it to the same promises.
+//! A kind is a behaviour around the one program in `app`, and what stands around the
+//! engine besides. One more is added here, in [`Kind`] and in `on_every_kind`, and every
+//! test of the suite holds it to the same promises. Where code in another process is
+//! seen to differ, the test asks [`Kind::is_elsewhere`] and says how; what a worker tells
+//! in other words is said here.
+//!
+//! What does not run on every kind: tests of ownership, not on [`Kind::System`], and
+//! those that move the board, not on [`Kind::Placed`] (see `on_every_kind`); reentrant types, only where turns share an object or there is
+//! none ([`Kind::Shared`], [`Kind::Remote`], [`Kind::Worker`]); caches and preloading and
+//! commits that arrive late, only where the state is the turn's own, since code
+//! elsewhere reaches it through the host ([`Kind::Native`]; for workers see
+//! `activation.rs` of the wire tests); what actors do while they are made, not on
+//! [`Kind::Worker`], which is not asked to make one; actors whose making or parting fails,
+//! with a behaviour of their own in `life.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,17 +36,40 @@ pub enum Kind {
     Native,
     /// An object that turns share, as system actors have.
     Shared,
-    /// An application in another process, behind a channel.
+    /// An application in another process, behind a channel of the tests' own.
     Remote,
+    /// A worker, behind the host's own door and channel.
+    Worker,
+    /// As [`Kind::Shared`], placed as system actors are: where they are, without a lease.
+    System,
+    /// As [`Kind::Native`], where the real `sys.state` stands before the store.
+    OverSysState,
+    /// As [`Kind::Native`], under the placement of a release in place of the board.
+    Placed,
 }
 
 /// Runs tests, each a function of a kind, on every kind.
+///
+/// Those after `ring:` are about who owns an actor, which for [`Kind::System`] nobody
+/// asks. Those after `board:` are too, and move the board by hand or ask it what it heard:
+/// a real placement ([`Kind::Placed`]) cannot be made to keep silent, and its own tests
+/// make it do the rest, and it makes a table in its own time, where the board is at once.
 #[macro_export]
 macro_rules! on_every_kind {
-    ($($name:ident),* $(,)?) => {
-        $crate::on_every_kind!(@ native Native $($name)*);
-        $crate::on_every_kind!(@ shared Shared $($name)*);
-        $crate::on_every_kind!(@ remote Remote $($name)*);
+    (
+        $($name:ident),* $(,)?
+        $(; ring: $($of_ring:ident),* $(,)?)?
+        $(; board: $($of_board:ident),* $(,)?)?
+    ) => {
+        $crate::on_every_kind!(@ native Native $($name)* $($($of_ring)*)? $($($of_board)*)?);
+        $crate::on_every_kind!(@ shared Shared $($name)* $($($of_ring)*)? $($($of_board)*)?);
+        $crate::on_every_kind!(@ remote Remote $($name)* $($($of_ring)*)? $($($of_board)*)?);
+        $crate::on_every_kind!(@ worker Worker $($name)* $($($of_ring)*)? $($($of_board)*)?);
+        $crate::on_every_kind!(@ system System $($name)*);
+        $crate::on_every_kind!(
+            @ over_sys_state OverSysState $($name)* $($($of_ring)*)? $($($of_board)*)?
+        );
+        $crate::on_every_kind!(@ placed Placed $($name)* $($($of_ring)*)?);
     };
     (@ $module:ident $kind:ident $($name:ident)*) => {
         mod $module {
@@ -50,21 +84,59 @@ macro_rules! on_every_kind {
 }
 
 impl Kind {
-    /// The behaviour, seen by the probe.
+    /// The behaviour, seen by the probe; `None` where the host brings its own.
     #[must_use]
-    pub fn behaviour(self, probe: &Arc<Probe>, tasks: &Tasks) -> Arc<dyn Behaviour> {
+    pub fn behaviour(self, probe: &Arc<Probe>, tasks: &Tasks) -> Option<Arc<dyn Behaviour>> {
         let probe = Arc::clone(probe);
         match self {
-            Self::Native => Arc::new(Native { probe }),
-            Self::Shared => Arc::new(Shared { probe }),
-            Self::Remote => Arc::new(Remote::start(probe, tasks)),
+            Self::Native | Self::OverSysState | Self::Placed => Some(Arc::new(Native { probe })),
+            Self::Shared | Self::System => Some(Arc::new(Shared { probe })),
+            Self::Remote => Some(Arc::new(Remote::start(probe, tasks))),
+            Self::Worker => None,
         }
+    }
+
+    /// Whether a turn failed with an error of a sort. A worker has only a code and a text
+    /// for what went wrong, which makes every error of its turns the application's own.
+    #[must_use]
+    pub fn fails_with(self, error: &Error, is_of_sort: impl Fn(&Error) -> bool) -> bool {
+        match self {
+            Self::Worker => matches!(error, Error::App(_)),
+            _ => is_of_sort(error),
+        }
+    }
+
+    /// What is known of a turn that panicked: a worker notices, and answers.
+    #[must_use]
+    pub fn execution_of_a_panic(self) -> Execution {
+        match self {
+            Self::Worker => Execution::Done,
+            _ => Execution::Maybe,
+        }
+    }
+
+    /// Whether turns of one actor may overlap, as reentrancy wants it.
+    #[must_use]
+    pub fn may_overlap(self) -> bool {
+        matches!(self, Self::Shared | Self::System) || self.is_elsewhere()
+    }
+
+    /// Whether the code runs in another process, where nobody can stop it.
+    #[must_use]
+    pub fn is_elsewhere(self) -> bool {
+        matches!(self, Self::Remote | Self::Worker)
     }
 }
 
 fn place(turn: &Turn) -> Result<Place<'_>, Error> {
     let engine = Engine::of(turn).ok_or(Error::Closed)?;
-    Ok(Place { engine, actor: turn.actor().clone(), caller: turn.as_caller(), turn: Some(turn) })
+    Ok(Place {
+        engine,
+        actor: turn.actor().clone(),
+        caller: turn.as_caller(),
+        turn: Some(turn),
+        wire: None,
+    })
 }
 
 async fn hello(probe: &Probe, turn: &Turn) -> Result<(), Error> {
@@ -253,7 +325,7 @@ impl Remote {
 
 async fn work(probe: Arc<Probe>, memory: Arc<Memory>, job: Job, _at_work: AtWork) {
     let Job { engine, actor, caller, call, answer } = job;
-    let place = Place { engine, actor, caller, turn: None };
+    let place = Place { engine, actor, caller, turn: None, wire: None };
     let done = perform(&probe, place, &memory, &call.method, &call.body).await;
     // The host may have stopped waiting.
     let _ = answer.send(done);

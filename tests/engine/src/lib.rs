@@ -1,8 +1,9 @@
 //! The engine's promises, held to by every way of hosting an actor.
 //!
-//! `board` is a placement that a test can move by hand, `store` a state store whose
-//! commits it can hold up, `app` what the actors of the tests do, `kinds` the ways to
-//! host them, in one list, and `world` puts hosts together. The tests are in
+//! `board` is a placement that a test can move by hand, `placed` the one of a release,
+//! `store` a state store whose commits it can hold up, `app` what the actors of the tests
+//! do, `kinds` the ways to host them, in one list (`worker` and `wire` are one of them),
+//! and `world` puts hosts together. The tests are in
 //! `tests/`: `turns` (mailbox, turns, life), `fences` (O3), `moves` (O1, O4, O5).
 
 #![expect(
@@ -14,7 +15,10 @@
 pub mod app;
 pub mod board;
 pub mod kinds;
+pub mod placed;
 pub mod store;
+pub mod wire;
+mod worker;
 pub mod world;
 
 pub use app::Probe;

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use odeon_base::clock::{ManualClock, TokioClock};
 use odeon_base::{ActorType, AppId, Entropy, Execution, HostName, LeaseClock, TaskKind, Tasks};
+use odeon_blocks::state::actor::Component;
+use odeon_blocks::state::{Prefixes, StateActor, StateHandle};
+use odeon_ring::Policy;
 use odeon_runtime::config::{Config, TypeConfig, TypeSpec};
 use odeon_runtime::engine::Seams;
 use odeon_runtime::error::Error;
 use odeon_runtime::metrics::TypeMetrics;
-use odeon_runtime::store::ActorScope;
+use odeon_runtime::status::TypeStatus;
+use odeon_runtime::store::{ActorScope, StateStore};
 use odeon_runtime::{ActorRef, Engine, Invocation};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -17,10 +21,14 @@ use tokio::time::Instant;
 use crate::app::{Probe, text};
 use crate::board::Board;
 use crate::kinds::Kind;
+use crate::placed::Placed;
 use crate::store::MemoryStore;
+use crate::worker;
 
 /// The type of all actors here.
 pub const TYPE: &str = "Actor";
+/// The component behind `sys.state`.
+const COMPONENT: &str = "statestore";
 
 /// Hosts, and what they share.
 #[derive(Debug)]
@@ -31,18 +39,29 @@ pub struct World {
     pub store: MemoryStore,
     /// Sees all actors.
     pub probe: Arc<Probe>,
+    /// In place of the board.
+    placed: Option<Arc<Placed>>,
+    has_sys_state: bool,
     tasks: Tasks,
 }
 
 impl Default for World {
     fn default() -> Self {
-        let (tasks, probe) = (Tasks::new("world"), Arc::default());
-        let board = Board::new(&tasks, &probe);
-        Self { board, store: MemoryStore::default(), probe, tasks }
+        Self::of(Kind::Native)
     }
 }
 
 impl World {
+    /// What hosts of actors of this kind share.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        let (tasks, probe) = (Tasks::new("world"), Arc::default());
+        let board = Board::new(&tasks, &probe);
+        let placed = (kind == Kind::Placed).then(|| Placed::new(&tasks));
+        let has_sys_state = kind == Kind::OverSysState;
+        Self { board, store: MemoryStore::default(), probe, placed, has_sys_state, tasks }
+    }
+
     /// An engine that offers nothing yet; its lease clock follows `tokio::time`.
     #[must_use]
     pub fn bare_host(&self, name: &str) -> Host {
@@ -62,8 +81,15 @@ impl World {
         lease: Arc<dyn LeaseClock>,
         set: impl FnOnce(&mut Config),
     ) -> Host {
-        let host = self.storeless_host_with(name, lease, set);
-        host.engine.use_store(Arc::new(self.store.clone()));
+        let mut host = self.storeless_host_with(name, lease, set);
+        let store: Arc<dyn StateStore> = Arc::new(self.store.clone());
+        if self.has_sys_state {
+            let handle = StateHandle::new(&host.engine, COMPONENT, Arc::clone(&store));
+            host.engine.use_store(Arc::new(handle.expect("an actor's id")));
+            host.sys_state = Some(store);
+        } else {
+            host.engine.use_store(store);
+        }
         host
     }
 
@@ -85,14 +111,18 @@ impl World {
         let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
         let tasks = self.tasks.child("host");
         let seams = Seams {
-            placement: self.board.link(name),
+            placement: match &self.placed {
+                Some(placed) => Arc::<Placed>::clone(placed),
+                None => self.board.link(name),
+            },
             lease,
             wall: Arc::new(TokioClock::start()),
             entropy: Entropy::seeded(seed),
             tasks: tasks.clone(),
         };
         let engine = Engine::start(config, seams);
-        Host { engine, name: name.to_owned(), tasks, probe: Arc::clone(&self.probe) }
+        let probe = Arc::clone(&self.probe);
+        Host { engine, name: name.to_owned(), tasks, probe, sys_state: None }
     }
 
     /// A host of actors of one kind, once calls are routed to it.
@@ -117,19 +147,42 @@ pub struct Host {
     pub name: String,
     tasks: Tasks,
     probe: Arc<Probe>,
+    /// What stands behind `sys.state`, if that is between.
+    sys_state: Option<Arc<dyn StateStore>>,
 }
 
 impl Host {
     /// Hosts the type here.
     pub async fn offer(&self, kind: Kind, config: TypeConfig) {
-        self.engine.offer(vec![self.spec(kind, config)]).await.expect("settings that agree");
+        self.offer_as(kind, TYPE, config).await;
     }
 
-    /// The type as this host would offer it.
-    #[must_use]
-    pub fn spec(&self, kind: Kind, config: TypeConfig) -> TypeSpec {
-        let behaviour = kind.behaviour(&self.probe, &self.tasks);
-        TypeSpec { actor_type: actor("any").actor_type, config, behaviour }
+    /// Hosts a type of another name here.
+    pub async fn offer_as(&self, kind: Kind, name: &str, mut config: TypeConfig) {
+        if kind == Kind::System {
+            config.placement = Policy::Local;
+        }
+        if let Some(store) = &self.sys_state {
+            let prefixes = Prefixes { plain: "app".into(), actors: "app".into() };
+            let component = Component { store: Arc::clone(store), prefixes };
+            let spec = StateActor::spec([(COMPONENT.to_owned(), component)].into());
+            let spec = spec.expect("a type's name");
+            self.engine.offer(vec![spec]).await.expect("settings that agree");
+        }
+        match kind.behaviour(&self.probe, &self.tasks) {
+            Some(behaviour) => {
+                let actor_type = ActorType::parse(name).expect("a good name");
+                let spec = TypeSpec { actor_type, config, behaviour };
+                self.engine.offer(vec![spec]).await.expect("settings that agree");
+            }
+            None => worker::start(&self.engine, name, config, &self.probe, &self.tasks).await,
+        }
+    }
+
+    /// Offers the type where the engine may refuse it.
+    pub async fn try_offer(&self, kind: Kind, config: TypeConfig) -> Result<(), Error> {
+        let behaviour = kind.behaviour(&self.probe, &self.tasks).expect("the engine is asked");
+        self.engine.offer(vec![TypeSpec { actor_type: actor_type(), config, behaviour }]).await
     }
 
     /// Calls an actor and waits for its answer.
@@ -164,10 +217,18 @@ impl Host {
         self.tasks.spawn(TaskKind::Connection, work)
     }
 
+    /// How the type stands.
+    #[must_use]
+    pub fn status(&self) -> TypeStatus {
+        let mut all = self.engine.status().types.into_iter();
+        all.find(|of| of.actor_type.as_str() == TYPE).expect("the type is known")
+    }
+
     /// What is counted of the type.
     #[must_use]
     pub fn metrics(&self) -> TypeMetrics {
-        self.engine.metrics().into_iter().next().expect("the type is known")
+        let mut all = self.engine.metrics().into_iter();
+        all.find(|of| of.actor_type.as_str() == TYPE).expect("the type is known")
     }
 
     /// Waits until this many calls stand in mailboxes.

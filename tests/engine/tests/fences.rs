@@ -17,16 +17,17 @@ use odeon_test_engine::world::{execution, scope, settle};
 use odeon_test_engine::{Host, Kind, World, eventually, on_every_kind};
 
 on_every_kind!(
+    an_unknown_outcome_ends_the_activation,
+    a_commit_that_is_not_waited_for_ends_the_activation,
+    a_refused_commit_changes_nothing_and_keeps_the_activation,
+    each_life_has_a_fence_of_its_own,
+    the_runtime_keeps_its_key_to_itself;
+    board:
     a_paused_holder_is_refused_by_the_store_and_its_answer_is_dropped,
     a_paused_holder_that_knows_the_time_does_not_even_ask,
     a_turn_is_cut_at_the_end_of_the_lease,
     removing_every_key_keeps_the_fence,
-    an_unknown_outcome_ends_the_activation,
-    a_commit_that_is_not_waited_for_ends_the_activation,
-    a_refused_commit_changes_nothing_and_keeps_the_activation,
     a_fence_of_a_forgotten_term_is_told_and_overtaken,
-    each_life_has_a_fence_of_its_own,
-    the_runtime_keeps_its_key_to_itself,
 );
 
 /// Two hosts; an actor whose owner is the first, and its lease clock.
@@ -48,7 +49,7 @@ async fn two_hosts(world: &World, kind: Kind) -> (Host, Host, Arc<ManualClock>, 
 // O3, SA-1: no clock is trusted. The first host stands still and does not know for how
 // long; meanwhile it expires, and the second one claims and writes.
 async fn a_paused_holder_is_refused_by_the_store_and_its_answer_is_dropped(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let (first, second, _, id) = two_hosts(&world, kind).await;
     let paused = first.start(&id, "hold-set", "k=old");
     first.until_running(1).await;
@@ -70,7 +71,7 @@ async fn a_paused_holder_is_refused_by_the_store_and_its_answer_is_dropped(kind:
 }
 
 async fn a_paused_holder_that_knows_the_time_does_not_even_ask(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let (first, _, clock, id) = two_hosts(&world, kind).await;
     let fence = world.store.fence(&scope(&id));
     let paused = first.start(&id, "hold-set", "k=old");
@@ -90,7 +91,7 @@ async fn a_paused_holder_that_knows_the_time_does_not_even_ask(kind: Kind) {
 
 // Trap: turns are not cut at the lease's end. SA-2.
 async fn a_turn_is_cut_at_the_end_of_the_lease(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let running = host.start("x", "hold-set", "k=old");
     host.until_running(1).await;
@@ -106,7 +107,7 @@ async fn a_turn_is_cut_at_the_end_of_the_lease(kind: Kind) {
     eventually("it is gone", || host.metrics().active == 0).await;
     // What waited goes on in the next life of the host.
     world.board.answer_again("a:1");
-    if kind == Kind::Remote {
+    if kind.is_elsewhere() {
         // Code in another process runs on, and finds that it may not write.
         tokio::time::timeout(Duration::from_secs(10), host.engine.ready()).await.unwrap();
         settle().await;
@@ -127,7 +128,7 @@ async fn a_commit_that_was_on_its_way_is_refused_after_the_next_activation_has_r
 }
 
 async fn late_commit(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { turn_max: Some(Duration::from_secs(1)), ..TypeConfig::default() };
     let host = world.host("a:1", kind, config).await;
     host.call("x", "set", "k=one").await.unwrap();
@@ -146,7 +147,7 @@ async fn late_commit(kind: Kind) {
 
 // Trap: deletion removes the fence. ST-6.
 async fn removing_every_key_keeps_the_fence(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let (first, second, _, id) = two_hosts(&world, kind).await;
     first.call(&id, "set", "k=v").await.unwrap();
     let paused = first.start(&id, "hold-set", "k=old");
@@ -166,7 +167,7 @@ async fn removing_every_key_keeps_the_fence(kind: Kind) {
 // Trap: an activation outlives a commit of unknown outcome.
 async fn an_unknown_outcome_ends_the_activation(kind: Kind) {
     for fate in [Fate::AnswerLost, Fate::Lost] {
-        let world = World::default();
+        let world = World::of(kind);
         let host = world.host("a:1", kind, TypeConfig::default()).await;
         assert_eq!(host.call("x", "count", "").await.unwrap(), "1");
         world.store.next_commit(fate);
@@ -183,13 +184,13 @@ async fn an_unknown_outcome_ends_the_activation(kind: Kind) {
 
 // The same trap: the turn itself gave up waiting for its commit.
 async fn a_commit_that_is_not_waited_for_ends_the_activation(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { turn_max: Some(Duration::from_secs(5)), ..TypeConfig::default() };
     let host = world.host("a:1", kind, config).await;
     host.call("x", "set", "k=1").await.unwrap();
     world.store.next_commit(Fate::Late);
     let answer = host.call("x", "set-in-haste", "k=2").await.unwrap();
-    if kind == Kind::Remote {
+    if kind.is_elsewhere() {
         // What another process sent is seen to its end, whether or not it waits.
         assert_eq!(answer, "left alone, 1");
         return;
@@ -201,12 +202,12 @@ async fn a_commit_that_is_not_waited_for_ends_the_activation(kind: Kind) {
 }
 
 async fn a_refused_commit_changes_nothing_and_keeps_the_activation(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "count", "").await.unwrap();
     world.store.next_commit(Fate::Refused);
-    let refused = host.call("x", "set", "k=1").await;
-    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    let refused = host.call("x", "set", "k=1").await.unwrap_err();
+    assert!(kind.fails_with(&refused, |error| matches!(error, Error::Store(_))), "{refused:?}");
     assert_eq!(host.call("x", "count", "").await.unwrap(), "2", "the same life");
     host.call("x", "set", "k=2").await.unwrap();
     assert_eq!(host.call("x", "get", "k").await.unwrap(), "2");
@@ -217,7 +218,7 @@ async fn a_refused_commit_changes_nothing_and_keeps_the_activation(kind: Kind) {
 // again.
 async fn a_fence_of_a_forgotten_term_is_told_and_overtaken(kind: Kind) {
     for (epoch, next) in [(Epoch { term: 7, n: 3 }, 8), (Epoch { term: 1, n: 99 }, 2)] {
-        let world = World::default();
+        let world = World::of(kind);
         world.store.leave_fence(scope("x"), Fence { epoch, seq: 9 });
         let preload = Preload::Keys(Arc::new(["k".into()]));
         let config = TypeConfig { preload, ..TypeConfig::default() };
@@ -234,7 +235,7 @@ async fn a_fence_of_a_forgotten_term_is_told_and_overtaken(kind: Kind) {
 }
 
 async fn each_life_has_a_fence_of_its_own(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let mut fences = Vec::new();
     for _ in 0..5 {
@@ -248,10 +249,10 @@ async fn each_life_has_a_fence_of_its_own(kind: Kind) {
 }
 
 async fn the_runtime_keeps_its_key_to_itself(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
-    let refused = host.call("x", "set", "__fence=1").await;
-    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    let refused = host.call("x", "set", "__fence=1").await.unwrap_err();
+    assert!(kind.fails_with(&refused, |error| matches!(error, Error::Store(_))), "{refused:?}");
     assert_eq!(host.call("x", "count", "").await.unwrap(), "1");
 }
 

@@ -28,14 +28,15 @@ on_every_kind!(
     another_behaviour_takes_over_after_the_turns_of_the_first,
     calls_wait_while_the_application_is_away,
     a_withdrawn_application_fails_its_turn_and_hears_no_goodbye,
-    a_type_that_nobody_hosts_is_not_found_after_a_while,
+    a_type_that_nobody_hosts_is_not_found_after_a_while;
+    ring:
     a_type_without_its_store_is_not_placed,
     a_type_is_placed_once_its_store_is_there,
 );
 
 // DEA-1.
 async fn an_idle_actor_says_goodbye_once(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { idle_timeout: Duration::from_secs(1), ..TypeConfig::default() };
     let host = world.host("a:1", kind, config).await;
     host.call("x", "count", "").await.unwrap();
@@ -51,7 +52,7 @@ async fn an_idle_actor_says_goodbye_once(kind: Kind) {
 
 // DEA-1: a 3 s turn with a 1 s idle timeout completes and is not cancelled.
 async fn the_idle_clock_stands_still_while_a_turn_runs(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { idle_timeout: Duration::from_secs(1), ..TypeConfig::default() };
     let host = world.host("a:1", kind, config).await;
     assert_eq!(host.call("x", "sleep", "3000").await.unwrap(), "slept");
@@ -62,7 +63,7 @@ async fn the_idle_clock_stands_still_while_a_turn_runs(kind: Kind) {
 
 // DEA-1.
 async fn the_idle_clock_starts_anew_after_every_turn(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { idle_timeout: Duration::from_secs(1), ..TypeConfig::default() };
     let host = world.host("a:1", kind, config).await;
     for _ in 0..20 {
@@ -76,7 +77,7 @@ async fn the_idle_clock_starts_anew_after_every_turn(kind: Kind) {
 
 // DEA-2, DEA-5, TURN-2.
 async fn a_goodbye_queues_behind_the_turn_and_later_calls_live_again(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let running = host.start("x", "hold", "");
     host.until_running(1).await;
@@ -107,7 +108,7 @@ async fn a_goodbye_queues_behind_the_turn_and_later_calls_live_again(kind: Kind)
 
 // DEA-5.
 async fn who_is_not_active_is_not_deactivated(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     assert!(!host.engine.deactivate(&actor("x")).await);
     host.call("x", "count", "").await.unwrap();
@@ -117,11 +118,11 @@ async fn who_is_not_active_is_not_deactivated(kind: Kind) {
 
 // DEA-5: an in-turn request.
 async fn a_turn_may_ask_for_its_own_end(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "leave", "").await.unwrap();
     // An application in another process asks through its host's API instead.
-    if kind != Kind::Remote {
+    if !kind.is_elsewhere() {
         eventually("it is gone", || host.metrics().active == 0).await;
         assert_eq!(world.probe.log(), ["x hello", "x leave", "x bye"]);
     }
@@ -129,7 +130,7 @@ async fn a_turn_may_ask_for_its_own_end(kind: Kind) {
 
 // Two hostings of a type never overlap.
 async fn another_behaviour_takes_over_after_the_turns_of_the_first(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "count", "").await.unwrap();
     let running = host.start("x", "hold", "");
@@ -153,7 +154,7 @@ async fn another_behaviour_takes_over_after_the_turns_of_the_first(kind: Kind) {
 
 // RT-6.
 async fn calls_wait_while_the_application_is_away(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "count", "").await.unwrap();
     host.engine.withdraw(&[actor_type()]).await;
@@ -165,7 +166,7 @@ async fn calls_wait_while_the_application_is_away(kind: Kind) {
 }
 
 async fn a_withdrawn_application_fails_its_turn_and_hears_no_goodbye(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let running = host.start("x", "hold", "");
     host.until_running(1).await;
@@ -182,7 +183,7 @@ async fn a_withdrawn_application_fails_its_turn_and_hears_no_goodbye(kind: Kind)
 
 // RT-6.
 async fn a_type_that_nobody_hosts_is_not_found_after_a_while(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.bare_host("a:1");
     let begun = tokio::time::Instant::now();
     let never = host.call("x", "count", "").await;
@@ -400,24 +401,24 @@ async fn a_leaving_host_says_a_limited_number_of_goodbyes_at_once() {
 
 // ACT-5.
 async fn a_type_without_its_store_is_not_placed(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.storeless_host("a:1");
     host.offer(kind, TypeConfig::default()).await;
     settle().await;
-    let blocked = &host.engine.status().types[0];
+    let blocked = host.status();
     assert_eq!((blocked.is_hosted, blocked.blocked), (true, Some("no state store")));
     assert_eq!(blocked.epoch, None, "placement has not heard of it");
     let refused = host.call("x", "count", "").await;
     assert!(matches!(refused, Err(Error::NoHost { .. })), "{refused:?}");
     // One that keeps no state needs no store.
     host.offer(kind, TypeConfig { stateless: true, ..TypeConfig::default() }).await;
-    assert_eq!(host.engine.status().types[0].blocked, None);
+    assert_eq!(host.status().blocked, None);
     assert_eq!(host.call("x", "count", "").await.unwrap(), "1");
 }
 
 // ACT-5: a store that comes later brings the types that wait for it.
 async fn a_type_is_placed_once_its_store_is_there(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.storeless_host("a:1");
     host.offer(kind, TypeConfig::default()).await;
     let waiting = host.start("x", "set", "k=v");
@@ -425,5 +426,5 @@ async fn a_type_is_placed_once_its_store_is_there(kind: Kind) {
     assert!(!waiting.is_finished());
     host.engine.use_store(Arc::new(world.store.clone()));
     waiting.await.unwrap().unwrap();
-    assert_eq!(host.engine.status().types[0].blocked, None);
+    assert_eq!(host.status().blocked, None);
 }

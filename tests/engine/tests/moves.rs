@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use odeon_base::{ActorType, Epoch, Execution};
+use odeon_base::{Epoch, Execution};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::invocation::CallChain;
@@ -14,29 +14,32 @@ use odeon_test_engine::{Host, Kind, World, eventually, on_every_kind};
 use tokio::time::Instant;
 
 on_every_kind!(
+    ;
+    ring:
     only_actors_whose_owner_changes_are_moved,
     a_moving_actor_ends_its_turn_says_goodbye_and_lives_elsewhere,
     waiting_calls_are_sent_to_the_new_owner,
     a_turn_that_drains_too_long_is_cut,
     a_type_that_is_not_drained_is_cut_at_once,
     a_draining_turn_may_call_behind_the_gate,
+    a_host_that_cannot_leave_names_what_is_left,
+    a_farewell_ends_although_calls_keep_coming,
+    too_many_calls_at_a_gate_are_refused_at_once,
+    too_many_bytes_at_a_gate_are_refused_at_once,
+    a_call_waits_for_the_first_table_of_its_type;
+    board:
+    a_hosting_that_drains_holds_up_no_other_type,
     nothing_runs_behind_a_gate_that_is_released,
     a_leaving_host_releases_everything_and_says_farewell,
     a_host_that_leaves_while_nobody_listens_leaves_when_somebody_does,
-    a_host_that_cannot_leave_names_what_is_left,
     a_lapsed_host_serves_again_after_it_has_joined,
     a_join_whose_answer_was_lost_leaves_nobody_behind,
     a_host_that_stands_still_for_a_while_keeps_its_memory,
     a_lease_ends_in_its_time_while_connecting_takes_for_ever,
     a_type_offered_while_nobody_listens_comes_into_force,
     a_replaced_hosting_is_drained_and_cut_too,
-    a_hosting_that_drains_holds_up_no_other_type,
     calls_wait_for_a_gate_within_their_own_time,
-    too_many_calls_at_a_gate_are_refused_at_once,
-    too_many_bytes_at_a_gate_are_refused_at_once,
     a_call_waits_for_the_table_that_it_was_routed_by,
-    a_call_waits_for_the_first_table_of_its_type,
-    a_farewell_ends_although_calls_keep_coming,
 );
 
 /// An id that this host serves.
@@ -53,7 +56,7 @@ async fn owned_by(host: &Host) -> String {
 /// An id whose owner changes from one host to the other when the second comes: found on
 /// a world like this one.
 async fn that_moves(kind: Kind) -> (String, String) {
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     let second = world.host("b:1", kind, TypeConfig::default()).await;
     eventually("the table is committed", || first.metrics().active == 0).await;
@@ -63,7 +66,7 @@ async fn that_moves(kind: Kind) -> (String, String) {
 
 // O4.
 async fn only_actors_whose_owner_changes_are_moved(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     for number in 0..50 {
         first.call(&number.to_string(), "count", "").await.unwrap();
@@ -92,7 +95,7 @@ async fn only_actors_whose_owner_changes_are_moved(kind: Kind) {
 // O1, O5, step 4.
 async fn a_moving_actor_ends_its_turn_says_goodbye_and_lives_elsewhere(kind: Kind) {
     let (moves, stays) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     first.call(&moves, "set", "k=1").await.unwrap();
     let running = first.start(&moves, "hold-set", "k=2");
@@ -112,7 +115,7 @@ async fn a_moving_actor_ends_its_turn_says_goodbye_and_lives_elsewhere(kind: Kin
 // O5: none of them has begun, so all can be sent on, in their order.
 async fn waiting_calls_are_sent_to_the_new_owner(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     let running = first.start(&moves, "hold", "");
     first.until_running(1).await;
@@ -136,7 +139,7 @@ async fn waiting_calls_are_sent_to_the_new_owner(kind: Kind) {
 // Step 4: the type's drain time.
 async fn a_turn_that_drains_too_long_is_cut(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { drain_timeout: Duration::from_secs(2), ..TypeConfig::default() };
     let first = world.host("a:1", kind, config.clone()).await;
     let running = first.start(&moves, "hold", "");
@@ -149,14 +152,14 @@ async fn a_turn_that_drains_too_long_is_cut(kind: Kind) {
     assert_eq!(execution(&cut), Some(Execution::Maybe));
     assert_eq!(begun.elapsed().as_secs(), 2);
     parked.await.unwrap().unwrap();
-    if kind == Kind::Remote {
+    if kind.is_elsewhere() {
         assert_eq!(world.probe.count(&format!("{moves} bye")), 1, "the app forgets it");
     }
 }
 
 async fn a_type_that_is_not_drained_is_cut_at_once(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { drain_rebalanced: false, ..TypeConfig::default() };
     let first = world.host("a:1", kind, config.clone()).await;
     let running = first.start(&moves, "hold", "");
@@ -171,7 +174,7 @@ async fn a_type_that_is_not_drained_is_cut_at_once(kind: Kind) {
 async fn a_draining_turn_may_call_behind_the_gate(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
     let other = {
-        let world = World::default();
+        let world = World::of(kind);
         let _first = world.host("a:1", kind, TypeConfig::default()).await;
         let second = world.host("b:1", kind, TypeConfig::default()).await;
         settle().await;
@@ -184,7 +187,7 @@ async fn a_draining_turn_may_call_behind_the_gate(kind: Kind) {
         }
         found
     };
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     let draining = first.start(&moves, "hold-nest", &format!("{TYPE}/{other}/set/k=1"));
     first.until_running(1).await;
@@ -204,7 +207,7 @@ async fn nothing_runs_behind_a_gate_that_is_released(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
     let mut began = 0;
     for steps in 0..120 {
-        let world = World::default();
+        let world = World::of(kind);
         let first = world.host("a:1", kind, TypeConfig::default()).await;
         let second = world.bare_host("b:1");
         let offering = second.offer(kind, TypeConfig::default());
@@ -231,7 +234,7 @@ async fn nothing_runs_behind_a_gate_that_is_released(kind: Kind) {
 
 // live | SIGTERM | leaving: `Leave`, drains; after the last `Released`, `Farewell`
 async fn a_leaving_host_releases_everything_and_says_farewell(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     let second = world.host("b:1", kind, TypeConfig::default()).await;
     settle().await;
@@ -259,7 +262,7 @@ async fn a_leaving_host_releases_everything_and_says_farewell(kind: Kind) {
 }
 
 async fn a_host_that_leaves_while_nobody_listens_leaves_when_somebody_does(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "count", "").await.unwrap();
     world.board.set_reachable(false);
@@ -275,7 +278,7 @@ async fn a_host_that_leaves_while_nobody_listens_leaves_when_somebody_does(kind:
 }
 
 async fn a_host_that_cannot_leave_names_what_is_left(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let running = host.start("x", "hold", "");
     host.until_running(1).await;
@@ -286,7 +289,7 @@ async fn a_host_that_cannot_leave_names_what_is_left(kind: Kind) {
 }
 
 async fn a_lapsed_host_serves_again_after_it_has_joined(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "set", "k=v").await.unwrap();
     let incarnation = world.board.incarnation("a:1").unwrap();
@@ -302,7 +305,7 @@ async fn a_lapsed_host_serves_again_after_it_has_joined(kind: Kind) {
 
 // The stream broke after its Join had arrived, and the lease was lost with it.
 async fn a_join_whose_answer_was_lost_leaves_nobody_behind(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     world.board.set_reachable(false);
     world.board.silence("a:1");
     let host = world.bare_host("a:1");
@@ -327,7 +330,7 @@ async fn a_join_whose_answer_was_lost_leaves_nobody_behind(kind: Kind) {
 // A broken stream, or silence, is only a hint: between 0.8 and 0.9 L calls wait, and a
 // host back before it lapsed keeps everything it had.
 async fn a_host_that_stands_still_for_a_while_keeps_its_memory(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     host.call("x", "count", "").await.unwrap();
     let running = host.start("x", "hold", "");
@@ -355,7 +358,7 @@ async fn a_host_that_stands_still_for_a_while_keeps_its_memory(kind: Kind) {
 
 // O8 and the trap about the lease's end: nobody refuses the connection, nobody accepts it.
 async fn a_lease_ends_in_its_time_while_connecting_takes_for_ever(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let running = host.start("x", "hold", "");
     host.until_running(1).await;
@@ -374,7 +377,7 @@ async fn a_lease_ends_in_its_time_while_connecting_takes_for_ever(kind: Kind) {
 }
 
 async fn a_type_offered_while_nobody_listens_comes_into_force(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.bare_host("a:1");
     host.engine.ready().await;
     world.board.set_reachable(false);
@@ -393,7 +396,7 @@ async fn a_type_offered_while_nobody_listens_comes_into_force(kind: Kind) {
 // O1: while another behaviour waits to take over, the first one's turns still count.
 async fn a_replaced_hosting_is_drained_and_cut_too(kind: Kind) {
     let (moves, stays) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     let running = [first.start(&moves, "hold", ""), first.start(&stays, "hold", "")];
     first.until_running(2).await;
@@ -418,18 +421,18 @@ async fn a_replaced_hosting_is_drained_and_cut_too(kind: Kind) {
         parked.await.unwrap().unwrap();
     };
     tokio::join!(replacing, meanwhile);
-    if kind != Kind::Remote {
+    if !kind.is_elsewhere() {
         world.assert_one_at_a_time();
     }
 }
 
 // Two offers at once: only those of one type wait for each other.
 async fn a_hosting_that_drains_holds_up_no_other_type(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.host("a:1", kind, TypeConfig::default()).await;
     let running = host.start("x", "hold", "");
     host.until_running(1).await;
-    let epoch = host.engine.status().types[0].epoch;
+    let epoch = host.status().epoch;
     let begun = Instant::now();
     let replacing = async {
         host.offer(kind, TypeConfig::default()).await;
@@ -437,13 +440,11 @@ async fn a_hosting_that_drains_holds_up_no_other_type(kind: Kind) {
     };
     let meanwhile = async {
         settle().await;
-        let mut other = host.spec(kind, TypeConfig::default());
-        other.actor_type = ActorType::parse("Other").unwrap();
-        host.engine.offer(vec![other]).await.unwrap();
+        host.offer_as(kind, "Other", TypeConfig::default()).await;
         assert_eq!(begun.elapsed().as_millis(), 0, "it waits for nobody's drain");
         let call = Invocation::new(ActorRef::parse("Other", "y").unwrap(), "count", "");
         assert_eq!(host.invoke(call).await.unwrap(), "1");
-        assert_eq!(host.engine.status().types[0].epoch, epoch, "the first type is still offered");
+        assert_eq!(host.status().epoch, epoch, "the first type is still offered");
         tokio::time::sleep(Duration::from_secs(1)).await;
         world.probe.let_go(1);
     };
@@ -457,7 +458,7 @@ async fn a_hosting_that_drains_holds_up_no_other_type(kind: Kind) {
 // O5: within the caller's own time limit.
 async fn calls_wait_for_a_gate_within_their_own_time(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     world.board.set_drain_limit(Duration::from_secs(600));
     let config = TypeConfig { drain_timeout: Duration::from_secs(90), ..TypeConfig::default() };
     let first = world.host("a:1", kind, config.clone()).await;
@@ -481,7 +482,7 @@ async fn calls_wait_for_a_gate_within_their_own_time(kind: Kind) {
 // TURN-6: who waits at a gate counts as who waits in the mailbox does.
 async fn too_many_calls_at_a_gate_are_refused_at_once(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { waiting_max: 3, waiting_bytes_max: 10, ..TypeConfig::default() };
     let first = world.host("a:1", kind, config.clone()).await;
     let running = first.start(&moves, "hold", "");
@@ -513,7 +514,7 @@ async fn too_many_calls_at_a_gate_are_refused_at_once(kind: Kind) {
 // TURN-6: bodies that wait at a gate take room of the whole host.
 async fn too_many_bytes_at_a_gate_are_refused_at_once(kind: Kind) {
     let (moves, _) = that_moves(kind).await;
-    let world = World::default();
+    let world = World::of(kind);
     let first = world.host("a:1", kind, TypeConfig::default()).await;
     let running = first.start(&moves, "hold", "");
     first.until_running(1).await;
@@ -531,7 +532,7 @@ async fn too_many_bytes_at_a_gate_are_refused_at_once(kind: Kind) {
 
 // "knows less than the caller's epoch: waits for its table, then as here"
 async fn a_call_waits_for_the_table_that_it_was_routed_by(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let config = TypeConfig { waiting_max: 1, ..TypeConfig::default() };
     let first = world.host("a:1", kind, config.clone()).await;
     let second = world.host("b:1", kind, config).await;
@@ -563,7 +564,7 @@ async fn a_call_waits_for_the_table_that_it_was_routed_by(kind: Kind) {
 }
 
 async fn a_call_waits_for_the_first_table_of_its_type(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let host = world.bare_host("a:1");
     let mut routed = invocation("x", "count", "");
     routed.routed_by = Some(Epoch { term: 1, n: 1 });
@@ -576,7 +577,7 @@ async fn a_call_waits_for_the_first_table_of_its_type(kind: Kind) {
 }
 
 async fn a_farewell_ends_although_calls_keep_coming(kind: Kind) {
-    let world = World::default();
+    let world = World::of(kind);
     let local = TypeConfig { placement: odeon_ring::Policy::Local, ..TypeConfig::default() };
     let host = world.host("a:1", kind, local).await;
     let calls = async {

@@ -1,8 +1,8 @@
 //! The shell for one process: runs the core with one ledger and in-process streams.
 //!
 //! One task waits for streams, the ledger and the clock, asks the core and does what
-//! it says. It decides nothing; `core` does. What others see of it is in `handle`; a
-//! listener for hosts on other machines would use the same [`Handle::connect`].
+//! it says. It decides nothing; `core` does. What others see of it is in `handle`;
+//! `service` brings hosts of other processes through the same [`Handle::connect`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What can go wrong with placement as a whole, in its own words.
 //!
 //! A host's mistakes are not here: they are answered by a message (`Expired`,
-//! `NotLeader`) or change nothing. Statuses for the outside are the host crate's.
+//! `NotLeader`) or change nothing; what ends a stream of the wire is in `refusal`.
 
 use odeon_base::Kind;
 

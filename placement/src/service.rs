@@ -1,0 +1,257 @@
+//! Placement for those outside its process: the gRPC service over a [`Handle`].
+//!
+//! A stream of the wire becomes a pair of channels as [`Handle::connect`] gives them. One
+//! task reads what the host says; what it hears is pulled by the connection. It decides
+//! nothing; the words are in `wire`, the reasons to refuse in `refusal`.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures::{Stream, stream};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status, Streaming};
+
+use odeon_base::{ActorId, ActorType, Namespace, TaskKind, Tasks};
+use odeon_proto::odeon::placement::v1 as proto;
+use odeon_ring::{ToHost, ToPlacement, TypeKey};
+use proto::placement_server::{Placement, PlacementServer};
+
+use crate::core::{Role, Snapshot};
+use crate::handle::Handle;
+use crate::refusal::Refusal;
+use crate::token::Token;
+use crate::wire::{self, AtPlacement, FromPlacement, MESSAGE_BYTES_MAX};
+
+/// How often a silent connection is asked whether its host is there, and how long the answer
+/// may take. A stream that breaks is only a hint, so this need not be quicker than a lease.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// Placement as a gRPC service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service {
+    handle: Handle,
+    token: Option<Token>,
+    tasks: Tasks,
+}
+
+impl Service {
+    /// A service for whoever shows the token, or for all if there is none. The tasks that
+    /// read from hosts belong to `tasks`.
+    #[must_use]
+    pub fn new(handle: Handle, token: Option<Token>, tasks: Tasks) -> Self {
+        Self { handle, token, tasks }
+    }
+
+    /// The service as tonic wants it, with room for large reports.
+    #[must_use]
+    pub fn into_server(self) -> PlacementServer<Self> {
+        PlacementServer::new(self).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Serves hosts on a listener until the tasks are told to stop, and ends their streams then.
+    ///
+    /// # Errors
+    /// When the server cannot go on; a failing connection concerns its own peer alone.
+    ///
+    /// # Cancel safety
+    /// Dropped, it takes no more connections; open streams end with the tasks.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), tonic::transport::Error> {
+        let stopping = self.tasks.stopping().clone();
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEP_ALIVE))
+            .http2_keepalive_timeout(Some(KEEP_ALIVE))
+            .add_service(self.into_server())
+            .serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
+            .await
+    }
+
+    fn admit<T>(&self, request: &Request<T>) -> Result<(), Refusal> {
+        match &self.token {
+            Some(token) => Ok(token.check(request.metadata())?),
+            None => Ok(()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Placement for Service {
+    type ConnectStream = Pin<Box<dyn Stream<Item = Result<proto::ToHost, Status>> + Send>>;
+
+    async fn connect(
+        &self,
+        request: Request<Streaming<proto::ToPlacement>>,
+    ) -> Result<Response<Self::ConnectStream>, Status> {
+        let peer = request.remote_addr();
+        if let Err(refusal) = self.admit(&request) {
+            tracing::warn!(?peer, "refused a host: {refusal}");
+            return Err(refusal.into());
+        }
+        let (to, from) = self.handle.connect();
+        let (refuse, refused) = oneshot::channel();
+        let namespace = Arc::new(OnceLock::new());
+        let over = CancellationToken::new();
+        let stopping = self.tasks.stopping().clone();
+        let heard =
+            Hearing { to, reader: AtPlacement::default(), namespace: Arc::clone(&namespace) };
+        let ended = over.clone();
+        self.tasks.spawn(TaskKind::Stream, async move {
+            let end = tokio::select! {
+                biased;
+                () = stopping.cancelled() => Some(Refusal::Closed),
+                () = ended.cancelled() => None,
+                end = heard.run(request.into_inner()) => end,
+            };
+            if let Some(refusal) = end {
+                tracing::warn!(?peer, "ended the stream of a host: {refusal}");
+                // Nobody there to be told: the host has gone meanwhile.
+                let _ = refuse.send(refusal);
+            }
+        });
+        let said = Saying {
+            from,
+            refused,
+            writer: FromPlacement::new(),
+            namespace,
+            ready: VecDeque::new(),
+            is_over: false,
+            _over: over.drop_guard(),
+        };
+        Ok(Response::new(Box::pin(stream::unfold(said, Saying::next))))
+    }
+
+    async fn owner(
+        &self,
+        request: Request<proto::OwnerRequest>,
+    ) -> Result<Response<proto::OwnerReply>, Status> {
+        self.admit(&request)?;
+        let (key, id) = asked(&request.into_inner()).map_err(Refusal::from)?;
+        let tables = self.handle.tables();
+        let answer = if tables.role == Role::Follower {
+            proto::owner_reply::Answer::NotLeader(proto::NotLeader { leader: String::new() })
+        } else {
+            proto::owner_reply::Answer::Owner(owner(&tables, &key, &id))
+        };
+        Ok(Response::new(proto::OwnerReply { answer: Some(answer) }))
+    }
+}
+
+/// What a host says, on its way to the one who decides.
+struct Hearing {
+    to: mpsc::Sender<ToPlacement>,
+    reader: AtPlacement,
+    namespace: Arc<OnceLock<Namespace>>,
+}
+
+impl Hearing {
+    /// Until the host ends the stream or goes away; or else why the stream must end.
+    async fn run(mut self, mut incoming: Streaming<proto::ToPlacement>) -> Option<Refusal> {
+        loop {
+            let heard = match incoming.message().await {
+                Ok(heard) => heard?,
+                Err(broken) => {
+                    tracing::debug!("the stream of a host broke: {}", broken.message());
+                    return None;
+                }
+            };
+            let message = match self.reader.hear(heard) {
+                Ok(message) => message,
+                Err(error) => return Some(error.into()),
+            };
+            if let Some(namespace) = self.reader.namespace() {
+                self.namespace.get_or_init(|| namespace.clone());
+            }
+            let Some(message) = message else { continue };
+            if self.to.send(message).await.is_err() {
+                return Some(Refusal::Closed);
+            }
+        }
+    }
+}
+
+/// What a host is told, pulled by its connection: a host that does not read lets the
+/// channel behind fill, which ends the stream.
+struct Saying {
+    from: mpsc::Receiver<ToHost>,
+    refused: oneshot::Receiver<Refusal>,
+    writer: FromPlacement,
+    namespace: Arc<OnceLock<Namespace>>,
+    ready: VecDeque<proto::ToHost>,
+    is_over: bool,
+    /// Ends the reading when the connection lets go of this.
+    _over: DropGuard,
+}
+
+impl Saying {
+    async fn next(mut self) -> Option<(Result<proto::ToHost, Status>, Self)> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Some((Ok(message), self));
+            }
+            if self.is_over {
+                return None;
+            }
+            let refusal = tokio::select! {
+                biased;
+                // Without a reason it was the host that ended the stream.
+                refusal = &mut self.refused => refusal.ok()?,
+                message = self.from.recv() => match message {
+                    None => Refusal::Closed,
+                    Some(message) => match self.writer.say(message, self.namespace.get()) {
+                        Ok(said) => {
+                            self.ready.extend(said);
+                            continue;
+                        }
+                        Err(wrong) => {
+                            tracing::error!("cannot say this to a host: {wrong}");
+                            Refusal::Closed
+                        }
+                    },
+                },
+            };
+            self.is_over = true;
+            return Some((Err(refusal.into()), self));
+        }
+    }
+}
+
+fn asked(request: &proto::OwnerRequest) -> Result<(TypeKey, ActorId), wire::Wrong> {
+    let proto::OwnerRequest { namespace, actor_type, actor_id } = request;
+    let key = TypeKey {
+        namespace: wire::name("namespace", namespace, Namespace::parse)?,
+        actor_type: wire::name("actor_type", actor_type, ActorType::parse)?,
+    };
+    Ok((key, wire::name("actor_id", actor_id, ActorId::parse)?))
+}
+
+fn owner(tables: &Snapshot, key: &TypeKey, id: &ActorId) -> proto::Owner {
+    let Some(view) = tables.types.get(key) else {
+        return proto::Owner { member: None, epoch: None, awaited: Vec::new() };
+    };
+    let newest = view.chain.newest();
+    let owner = newest.owner(id.hash());
+    let mut awaited = Vec::new();
+    for pair in view.chain.tables().windows(2) {
+        let Some(before) = pair[0].owner(id.hash()) else { continue };
+        let is_still = |table: &odeon_ring::Table| {
+            table.owner(id.hash()).is_some_and(|after| after.incarnation == before.incarnation)
+        };
+        let is_awaited = !is_still(newest)
+            && !is_still(&pair[1])
+            && !view.chain.has_released(before.incarnation, pair[1].epoch())
+            && !awaited.contains(before);
+        if is_awaited {
+            awaited.push(Arc::clone(before));
+        }
+    }
+    proto::Owner {
+        member: owner.map(|member| wire::member_of(member)),
+        epoch: Some(wire::epoch_of(newest.epoch())),
+        awaited: awaited.iter().map(|member| wire::member_of(member)).collect(),
+    }
+}

@@ -1,0 +1,514 @@
+//! The wire's messages into domain messages: whatever comes, a message or an error.
+//!
+//! Lists and texts are bounded before anything is made of them. What a message means is
+//! for `core` and for the host to say. Writing is in `write`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use odeon_base::ident::Invalid;
+use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
+use odeon_proto::odeon::placement::v1 as proto;
+use odeon_ring::{
+    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
+    Update,
+};
+use proto::to_host::Message as HostMessage;
+use proto::to_placement::Message as PlacementMessage;
+
+use super::write::hash_of;
+use super::wrong::{
+    ADDRESS_BYTES_MAX, Error, MARKS_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX, RESOURCES_MAX, ROOM_MAX,
+    STEPS_MAX, TIME_MAX, TYPES_MAX, Wrong, check_protocol,
+};
+
+type Marks = BTreeMap<Incarnation, Mark>;
+
+/// What placement hears on one stream.
+#[derive(Debug, Clone, Default)]
+pub struct AtPlacement {
+    namespace: Option<Namespace>,
+}
+
+impl AtPlacement {
+    /// The namespace of the stream, once its first message was heard.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+
+    /// The domain message; `None` for a report that says there is nothing to report.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for a first message of a distant release, [`Error::Field`] for
+    /// all else that cannot be understood. The stream cannot go on after either.
+    pub fn hear(&mut self, heard: proto::ToPlacement) -> Result<Option<ToPlacement>, Error> {
+        if self.namespace.is_none() {
+            check_protocol(heard.protocol)?;
+        }
+        let message = heard.message.ok_or_else(no_message)?;
+        let Some(namespace) = &self.namespace else {
+            let PlacementMessage::Report(report) = message else {
+                let expected = "a report, with which a stream begins";
+                return Err(Wrong::new("message", placement_name(&message), expected).into());
+            };
+            let (namespace, message) = opening(report).map_err(|wrong| wrong.inside("report"))?;
+            self.namespace = Some(namespace);
+            return Ok(message);
+        };
+        let name = placement_name(&message);
+        let message = later(message, namespace).map_err(|wrong| wrong.inside(name))?;
+        Ok(Some(message))
+    }
+}
+
+/// What a host hears on one stream.
+#[derive(Debug, Clone)]
+pub struct AtHost {
+    namespace: Namespace,
+    is_open: bool,
+    /// A whole chain whose marks are in the next message.
+    whole: Option<(TypeKey, Vec<TableData>, u64)>,
+}
+
+impl AtHost {
+    /// A stream on which nothing was heard yet, of a host in this namespace.
+    #[must_use]
+    pub fn new(namespace: Namespace) -> Self {
+        Self { namespace, is_open: false, whole: None }
+    }
+
+    /// The domain message; `None` for a whole chain whose marks are still to come.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for a first message of a distant release, [`Error::Field`] for
+    /// all else that cannot be understood. The stream cannot go on after either.
+    pub fn hear(&mut self, heard: proto::ToHost) -> Result<Option<ToHost>, Error> {
+        if !self.is_open {
+            check_protocol(heard.protocol)?;
+            self.is_open = true;
+        }
+        let message = heard.message.ok_or_else(no_message)?;
+        let name = host_name(&message);
+        let message = match (self.whole.take(), message) {
+            (None, message) => self.translate(message),
+            (Some(whole), HostMessage::Commit(commit)) => self.with_marks(whole, commit).map(Some),
+            (Some((key, ..)), _) => {
+                let expected =
+                    format!("the commit with the marks of the chain of {}", key.actor_type);
+                return Err(Wrong::new("message", name, expected).into());
+            }
+        };
+        message.map_err(|wrong| wrong.inside(name).into())
+    }
+
+    fn translate(&mut self, message: HostMessage) -> Result<Option<ToHost>, Wrong> {
+        Ok(Some(match message {
+            HostMessage::Lease(lease) => ToHost::Lease {
+                term: lease.term,
+                incarnation: incarnation(lease.incarnation, "incarnation")?,
+                seq: lease.seq,
+                duration: match time(lease.lease_ms, "lease_ms")? {
+                    Duration::ZERO => return Err(Wrong::new("lease_ms", 0, "more than 0")),
+                    duration => duration,
+                },
+                drain_limit: time(lease.drain_limit_ms, "drain_limit_ms")?,
+            },
+            HostMessage::Prepare(prepare) => {
+                policy(prepare.policy)?;
+                let key = key(&prepare.actor_type, &self.namespace)?;
+                match prepare.news.ok_or_else(|| Wrong::missing("news", "a step or a chain"))? {
+                    proto::prepare::News::Step(told) => {
+                        step(key, told).map_err(|wrong| wrong.inside("step"))?
+                    }
+                    proto::prepare::News::Chain(told) => {
+                        let (tables, hash) =
+                            chain(told, &mut { ROOM_MAX }).map_err(|w| w.inside("chain"))?;
+                        self.whole = Some((key, tables, hash));
+                        return Ok(None);
+                    }
+                }
+            }
+            HostMessage::Commit(commit) => ToHost::Commit {
+                key: key(&commit.actor_type, &self.namespace)?,
+                marks: marks(commit.marks)?,
+                base: epoch(commit.base, "base")?,
+            },
+            HostMessage::Expired(expired) => {
+                ToHost::Expired { incarnation: incarnation(expired.incarnation, "incarnation")? }
+            }
+            HostMessage::NotLeader(proto::NotLeader { leader }) => ToHost::NotLeader {
+                address: match leader.as_str() {
+                    "" => None,
+                    _ => Some(address(&leader, "leader")?.to_owned()),
+                },
+            },
+        }))
+    }
+
+    /// The whole chain with its marks.
+    fn with_marks(
+        &self,
+        (known, tables, hash): (TypeKey, Vec<TableData>, u64),
+        commit: proto::Commit,
+    ) -> Result<ToHost, Wrong> {
+        let key = key(&commit.actor_type, &self.namespace)?;
+        if key != known {
+            let expected = format_args!("{}, whose chain came before", known.actor_type);
+            return Err(Wrong::text("actor_type", &commit.actor_type, expected));
+        }
+        let base = epoch(commit.base, "base")?;
+        let (Some(first), Some(last)) = (tables.first(), tables.last()) else {
+            return Err(Wrong::missing("chain.base", "a table"));
+        };
+        if base != first.epoch {
+            return Err(Wrong::new("base", base, format_args!("{}, the chain's", first.epoch)));
+        }
+        let epoch = last.epoch;
+        let update = Update::Chain { tables, marks: marks(commit.marks)? };
+        Ok(ToHost::Prepare { key, epoch, update, hash })
+    }
+}
+
+fn no_message() -> Wrong {
+    Wrong::missing("message", "one that this release knows")
+}
+
+fn placement_name(message: &PlacementMessage) -> &'static str {
+    match message {
+        PlacementMessage::Report(_) => "report",
+        PlacementMessage::Join(_) => "join",
+        PlacementMessage::Renew(_) => "renew",
+        PlacementMessage::Released(_) => "released",
+        PlacementMessage::Offer(_) => "offer",
+        PlacementMessage::Leave(_) => "leave",
+        PlacementMessage::Farewell(_) => "farewell",
+        PlacementMessage::FenceAhead(_) => "fence_ahead",
+        PlacementMessage::Resync(_) => "resync",
+    }
+}
+
+fn host_name(message: &HostMessage) -> &'static str {
+    match message {
+        HostMessage::Lease(_) => "lease",
+        HostMessage::Prepare(_) => "prepare",
+        HostMessage::Commit(_) => "commit",
+        HostMessage::Expired(_) => "expired",
+        HostMessage::NotLeader(_) => "not_leader",
+    }
+}
+
+/// The report with which a stream begins, and the namespace of the stream.
+fn opening(report: proto::Report) -> Result<(Namespace, Option<ToPlacement>), Wrong> {
+    let proto::Report { host, standing, term: _, types } = report;
+    let host = profile(host)?;
+    let is_standing = proto::Standing::try_from(standing);
+    let lapsed = match is_standing {
+        Ok(proto::Standing::Joining) => return Ok((host.namespace, None)),
+        Ok(proto::Standing::Live | proto::Standing::Leaving) => false,
+        Ok(proto::Standing::Lapsed) => true,
+        Err(_) => return Err(Wrong::new("standing", standing, "a standing from 0 to 3")),
+    };
+    let mut room = ROOM_MAX;
+    let types = list(types, "types", TYPES_MAX, |known| {
+        policy(known.policy)?;
+        let told = known.chain.ok_or_else(|| Wrong::missing("chain", "a chain"))?;
+        let (tables, hash) = chain(told, &mut room).map_err(|wrong| wrong.inside("chain"))?;
+        if let Some(last) = tables.last() {
+            check_hash(last, hash).map_err(|wrong| wrong.inside("chain"))?;
+        }
+        let key = key(&known.actor_type, &host.namespace)?;
+        Ok(TypeReport { key, chain: tables, marks: marks(known.marks)? })
+    })?;
+    let incarnation = host.member.incarnation;
+    Ok((host.namespace, Some(ToPlacement::Report { incarnation, lapsed, types })))
+}
+
+fn later(message: PlacementMessage, namespace: &Namespace) -> Result<ToPlacement, Wrong> {
+    let who = |number| incarnation(number, "incarnation");
+    Ok(match message {
+        PlacementMessage::Report(_) => {
+            return Err(Wrong::new("message", "a second report", "one only, the first message"));
+        }
+        PlacementMessage::Join(proto::Join { host, replaces }) => {
+            let mut join = profile(host)?;
+            if join.namespace != *namespace {
+                let expected = format_args!("{namespace}, as in the report");
+                return Err(Wrong::text("host.namespace", join.namespace.as_str(), expected));
+            }
+            join.replaces = replaces.map(|number| incarnation(number, "replaces")).transpose()?;
+            ToPlacement::Join(join)
+        }
+        PlacementMessage::Renew(renew) => {
+            ToPlacement::Renew { incarnation: who(renew.incarnation)?, seq: renew.seq }
+        }
+        PlacementMessage::Released(released) => ToPlacement::Released {
+            incarnation: who(released.incarnation)?,
+            key: key(&released.actor_type, namespace)?,
+            epoch: epoch(released.epoch, "epoch")?,
+        },
+        PlacementMessage::Offer(told) => ToPlacement::Offer {
+            incarnation: who(told.incarnation)?,
+            types: list(told.types, "types", TYPES_MAX, |told| offer(&told))?,
+        },
+        PlacementMessage::Leave(leave) => {
+            ToPlacement::Leave { incarnation: who(leave.incarnation)? }
+        }
+        PlacementMessage::Farewell(farewell) => {
+            ToPlacement::Farewell { incarnation: who(farewell.incarnation)? }
+        }
+        PlacementMessage::FenceAhead(proto::FenceAhead { term }) => {
+            ToPlacement::FenceAhead { term }
+        }
+        PlacementMessage::Resync(resync) => {
+            ToPlacement::Resync { key: key(&resync.actor_type, namespace)? }
+        }
+    })
+}
+
+/// A host and all that it brings, as a join that replaces nobody.
+fn profile(host: Option<proto::Host>) -> Result<Join, Wrong> {
+    let host = host.ok_or_else(|| Wrong::missing("host", "a host"))?;
+    let read = |host: proto::Host| {
+        let told = host.member.ok_or_else(|| Wrong::missing("member", "a member"))?;
+        Ok(Join {
+            member: member(&told).map_err(|wrong: Wrong| wrong.inside("member"))?,
+            app: name("app", &host.app, AppId::parse)?,
+            namespace: name("namespace", &host.namespace, Namespace::parse)?,
+            types: list(host.types, "types", TYPES_MAX, |told| offer(&told))?,
+            resources: list(host.resources, "resources", RESOURCES_MAX, |resource| {
+                resource_id(resource.id)
+            })?,
+            replaces: None,
+        })
+    };
+    read(host).map_err(|wrong: Wrong| wrong.inside("host"))
+}
+
+fn resource_id(id: String) -> Result<String, Wrong> {
+    if id.is_empty() || id.len() > RESOURCE_BYTES_MAX {
+        let expected = format_args!("a text of 1 to {RESOURCE_BYTES_MAX} bytes");
+        return Err(Wrong::text("id", &id, expected));
+    }
+    Ok(id)
+}
+
+fn offer(offer: &proto::TypeOffer) -> Result<TypeOffer, Wrong> {
+    Ok(TypeOffer {
+        actor_type: name("actor_type", &offer.actor_type, ActorType::parse)?,
+        policy: policy(offer.policy)?,
+        // Without a time of its own it has that of the drain limit, which cuts it anyway.
+        drain: offer.drain_ms.map_or(Ok(Duration::MAX), |ms| time(ms, "drain_ms"))?,
+    })
+}
+
+fn policy(number: i32) -> Result<Policy, Wrong> {
+    match proto::PlacementPolicy::try_from(number) {
+        Ok(proto::PlacementPolicy::Ring) => Ok(Policy::Ring),
+        Ok(proto::PlacementPolicy::Holder) => Ok(Policy::Holder),
+        Ok(proto::PlacementPolicy::Local) => Ok(Policy::Local),
+        Err(_) => Err(Wrong::new("policy", number, "a policy from 0 to 2")),
+    }
+}
+
+fn step(key: TypeKey, step: proto::Step) -> Result<ToHost, Wrong> {
+    let (named, previous) = (epoch(step.epoch, "epoch")?, epoch(step.previous, "previous")?);
+    if named <= previous {
+        return Err(Wrong::new("epoch", named, format_args!("above {previous}, the one before")));
+    }
+    let told = step.delta.ok_or_else(|| Wrong::missing("delta", "a delta"))?;
+    let (joined, left) = delta(told).map_err(|wrong| wrong.inside("delta"))?;
+    let update = Update::Delta { previous, joined, left };
+    Ok(ToHost::Prepare { key, epoch: named, update, hash: step.hash })
+}
+
+fn delta(delta: proto::Delta) -> Result<(Vec<Member>, Vec<Incarnation>), Wrong> {
+    let joined = list(delta.joined, "joined", MEMBERS_MAX, |told| member(&told))?;
+    let left = list(delta.left, "left", MEMBERS_MAX, |number| incarnation(number, "incarnation"))?;
+    Ok((joined, left))
+}
+
+/// Each table of a chain in full, and the hash that the newest one should have; the hashes
+/// of the others are compared here. `room` is how many members there is still room for.
+fn chain(chain: proto::Chain, room: &mut usize) -> Result<(Vec<TableData>, u64), Wrong> {
+    let base = chain.base.ok_or_else(|| Wrong::missing("base", "a table"))?;
+    let mut hash = base.hash;
+    let mut newest = table(base, room).map_err(|wrong| wrong.inside("base"))?;
+    check_count(chain.steps.len(), "steps", STEPS_MAX)?;
+    let mut tables = Vec::with_capacity(chain.steps.len() + 1);
+    for (i, told) in chain.steps.into_iter().enumerate() {
+        let within = |wrong: Wrong| wrong.inside(format_args!("steps[{i}]"));
+        check_hash(&newest, hash)?;
+        hash = told.hash;
+        let next = next_table(&newest, told, room).map_err(within)?;
+        tables.push(std::mem::replace(&mut newest, next));
+    }
+    tables.push(newest);
+    Ok((tables, hash))
+}
+
+fn table(table: proto::Table, room: &mut usize) -> Result<TableData, Wrong> {
+    let members = list(table.members, "members", MEMBERS_MAX, |told| member(&told))?;
+    take_room(members.len(), room)?;
+    check_ascending(&members)?;
+    Ok(TableData { epoch: epoch(table.epoch, "epoch")?, members })
+}
+
+fn next_table(
+    earlier: &TableData,
+    step: proto::Step,
+    room: &mut usize,
+) -> Result<TableData, Wrong> {
+    let (named, previous) = (epoch(step.epoch, "epoch")?, epoch(step.previous, "previous")?);
+    if previous != earlier.epoch {
+        let expected = format_args!("{}, the table before it in the chain", earlier.epoch);
+        return Err(Wrong::new("previous", previous, expected));
+    }
+    if named <= previous {
+        return Err(Wrong::new("epoch", named, format_args!("above {previous}, the one before")));
+    }
+    let told = step.delta.ok_or_else(|| Wrong::missing("delta", "a delta"))?;
+    let (joined, mut left) = delta(told).map_err(|wrong| wrong.inside("delta"))?;
+    left.sort();
+    let stays = |member: &&Member| left.binary_search(&member.incarnation).is_err();
+    let staying = earlier.members.iter().filter(stays);
+    take_room(staying.clone().count() + joined.len(), room)?;
+    let mut members: Vec<_> = staying.cloned().chain(joined).collect();
+    members.sort_by_key(|member| member.incarnation);
+    check_count(members.len(), "members", MEMBERS_MAX)?;
+    check_ascending(&members)?;
+    Ok(TableData { epoch: named, members })
+}
+
+fn take_room(members: usize, room: &mut usize) -> Result<(), Wrong> {
+    *room = room.checked_sub(members).ok_or_else(|| {
+        let expected = format_args!("at most {ROOM_MAX} in all tables of the message");
+        Wrong::new("members", format_args!("{members} more members"), expected)
+    })?;
+    Ok(())
+}
+
+fn check_ascending(members: &[Member]) -> Result<(), Wrong> {
+    match members.windows(2).find(|pair| pair[0].incarnation >= pair[1].incarnation) {
+        Some(pair) => {
+            let expected = format_args!("above {}, the member before it", pair[0].incarnation);
+            Err(Wrong::new("members.incarnation", pair[1].incarnation, expected))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_hash(table: &TableData, told: u64) -> Result<(), Wrong> {
+    let hash = hash_of(&table.members);
+    if hash != told {
+        let expected = format_args!("{hash:016x} for the members of {}", table.epoch);
+        return Err(Wrong::new("hash", format_args!("{told:016x}"), expected));
+    }
+    Ok(())
+}
+
+fn marks(told: Vec<proto::Mark>) -> Result<Marks, Wrong> {
+    let told = list(told, "marks", MARKS_MAX, |told| {
+        let reached = told.reached;
+        let reached = reached.ok_or_else(|| Wrong::missing("reached", "an epoch or gone"))?;
+        let mark = match reached {
+            proto::mark::Reached::Released(released) => Mark::Released(epoch_of(released)),
+            proto::mark::Reached::Gone(()) => Mark::Gone,
+        };
+        Ok((incarnation(told.incarnation, "incarnation")?, mark))
+    })?;
+    let mut marks = Marks::new();
+    for (who, mark) in told {
+        if marks.insert(who, mark).is_some() {
+            return Err(Wrong::new("marks.incarnation", who, "one mark for each incarnation"));
+        }
+    }
+    Ok(marks)
+}
+
+fn member(member: &proto::Member) -> Result<Member, Wrong> {
+    Ok(Member {
+        incarnation: incarnation(member.incarnation, "incarnation")?,
+        host: name("host", &member.host, HostName::parse)?,
+        address: address(&member.address, "address")?.into(),
+    })
+}
+
+fn address<'a>(text: &'a str, field: &str) -> Result<&'a str, Wrong> {
+    let is_one = text.len() <= ADDRESS_BYTES_MAX
+        && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"/?#@".contains(c))
+        && text
+            .rsplit_once(':')
+            .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
+    if is_one {
+        return Ok(text);
+    }
+    let expected = format_args!("name:port, in at most {ADDRESS_BYTES_MAX} bytes");
+    Err(Wrong::text(field, text, expected))
+}
+
+fn incarnation(number: u64, field: &str) -> Result<Incarnation, Wrong> {
+    if number == 0 {
+        return Err(Wrong::new(field, 0, "a number other than 0"));
+    }
+    Ok(Incarnation(number))
+}
+
+fn epoch(told: Option<proto::Epoch>, field: &str) -> Result<Epoch, Wrong> {
+    told.map(epoch_of).ok_or_else(|| Wrong::missing(field, "an epoch"))
+}
+
+fn epoch_of(told: proto::Epoch) -> Epoch {
+    Epoch { term: told.term, n: told.n }
+}
+
+fn time(ms: u64, field: &str) -> Result<Duration, Wrong> {
+    let time = Duration::from_millis(ms);
+    if time > TIME_MAX {
+        let expected = format_args!("at most {} ms", TIME_MAX.as_millis());
+        return Err(Wrong::new(field, ms, expected));
+    }
+    Ok(time)
+}
+
+fn key(actor_type: &str, namespace: &Namespace) -> Result<TypeKey, Wrong> {
+    let actor_type = name("actor_type", actor_type, ActorType::parse)?;
+    Ok(TypeKey { namespace: namespace.clone(), actor_type })
+}
+
+/// A name, by the rules of whoever parses it.
+pub(crate) fn name<T>(
+    field: &str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, Invalid>,
+) -> Result<T, Wrong> {
+    let rule = |invalid| match invalid {
+        Invalid::Empty { .. } => "at least one character".to_owned(),
+        Invalid::TooLong { max, .. } => format!("at most {max} bytes"),
+        Invalid::Character { found, .. } => format!("a name without {found:?}"),
+        Invalid::DotSegment { .. } => "another name than a dot or two".to_owned(),
+        Invalid::Reserved { .. } => "a name that is not reserved for the runtime".to_owned(),
+    };
+    parse(text).map_err(|invalid| Wrong::text(field, text, rule(invalid)))
+}
+
+/// A list that is not too long, each item read.
+fn list<T, U>(
+    told: Vec<T>,
+    field: &str,
+    max: usize,
+    mut read: impl FnMut(T) -> Result<U, Wrong>,
+) -> Result<Vec<U>, Wrong> {
+    check_count(told.len(), field, max)?;
+    let items = told.into_iter().enumerate();
+    let items = items
+        .map(|(i, item)| read(item).map_err(|wrong| wrong.inside(format_args!("{field}[{i}]"))));
+    items.collect()
+}
+
+fn check_count(count: usize, field: &str, max: usize) -> Result<(), Wrong> {
+    if count > max {
+        return Err(Wrong::new(field, format_args!("{count} long"), format_args!("at most {max}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,399 @@
+//! Domain messages into the wire's.
+//!
+//! What can go wrong here is our own mistake: a type of another namespace, or a stream
+//! that begins with neither a report nor a join. Reading is in `read`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::{AppId, Epoch, HostName, Incarnation, Namespace};
+use odeon_proto::odeon::placement::v1 as proto;
+use odeon_ring::rings::content_hash;
+use odeon_ring::{
+    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
+    Update,
+};
+use proto::to_host::Message as HostMessage;
+use proto::to_placement::Message as PlacementMessage;
+
+use super::wrong::{PROTOCOL, TIME_MAX, Wrong};
+
+/// Who a host is, whatever its incarnation: its streams begin with this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The name that the ring hashes.
+    pub host: HostName,
+    /// Where peers reach it, as `name:port`.
+    pub address: Arc<str>,
+    /// The application beside the host.
+    pub app: AppId,
+    /// The namespace of all its types.
+    pub namespace: Namespace,
+}
+
+/// What a host says on one stream.
+#[derive(Debug, Clone)]
+pub struct FromHost {
+    identity: Identity,
+    is_open: bool,
+}
+
+impl FromHost {
+    /// A stream on which nothing was said yet.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, is_open: false }
+    }
+
+    /// The wire's messages, in order; they belong together.
+    ///
+    /// # Errors
+    /// [`Wrong`] when the message is of another namespace than the host, holds an empty
+    /// chain, or cannot be the first of a stream.
+    pub fn say(&mut self, message: ToPlacement) -> Result<Vec<proto::ToPlacement>, Wrong> {
+        let mut said = Vec::new();
+        if !self.is_open && !matches!(message, ToPlacement::Report { .. }) {
+            let incarnation = speaker(&message).ok_or_else(|| {
+                Wrong::missing("incarnation", "a first message that says who speaks")
+            })?;
+            said.push(PlacementMessage::Report(proto::Report {
+                host: Some(self.host(incarnation)),
+                standing: proto::Standing::Joining.into(),
+                term: 0,
+                types: Vec::new(),
+            }));
+        }
+        said.push(self.translate(message)?);
+        let first = if self.is_open { 0 } else { PROTOCOL };
+        self.is_open = true;
+        let numbered = said.into_iter().enumerate();
+        let numbered = numbered.map(|(i, message)| {
+            let protocol = if i == 0 { first } else { 0 };
+            proto::ToPlacement { protocol, message: Some(message) }
+        });
+        Ok(numbered.collect())
+    }
+
+    fn translate(&self, message: ToPlacement) -> Result<PlacementMessage, Wrong> {
+        let namespace = &self.identity.namespace;
+        Ok(match message {
+            ToPlacement::Join(join) => PlacementMessage::Join(self.join(join)?),
+            ToPlacement::Report { incarnation, lapsed, types } => {
+                PlacementMessage::Report(self.report(incarnation, lapsed, types)?)
+            }
+            ToPlacement::Renew { incarnation, seq } => {
+                PlacementMessage::Renew(proto::Renew { incarnation: incarnation.0, seq })
+            }
+            ToPlacement::Released { incarnation, key, epoch } => {
+                PlacementMessage::Released(proto::Released {
+                    incarnation: incarnation.0,
+                    actor_type: type_in(&key, namespace)?,
+                    epoch: Some(epoch_of(epoch)),
+                })
+            }
+            ToPlacement::Offer { incarnation, types } => PlacementMessage::Offer(proto::Offer {
+                incarnation: incarnation.0,
+                types: types.iter().map(offer).collect(),
+                resources: Vec::new(),
+            }),
+            ToPlacement::Leave { incarnation } => {
+                PlacementMessage::Leave(proto::Leave { incarnation: incarnation.0 })
+            }
+            ToPlacement::Farewell { incarnation } => {
+                PlacementMessage::Farewell(proto::Farewell { incarnation: incarnation.0 })
+            }
+            ToPlacement::FenceAhead { term } => {
+                PlacementMessage::FenceAhead(proto::FenceAhead { term })
+            }
+            ToPlacement::Resync { key } => {
+                PlacementMessage::Resync(proto::Resync { actor_type: type_in(&key, namespace)? })
+            }
+        })
+    }
+
+    /// The host with its names alone.
+    fn host(&self, incarnation: Incarnation) -> proto::Host {
+        let Identity { host, address, app, namespace } = &self.identity;
+        proto::Host {
+            member: Some(proto::Member {
+                incarnation: incarnation.0,
+                host: host.to_string(),
+                address: address.to_string(),
+            }),
+            app: app.to_string(),
+            namespace: namespace.to_string(),
+            types: Vec::new(),
+            resources: Vec::new(),
+        }
+    }
+
+    fn join(&self, join: Join) -> Result<proto::Join, Wrong> {
+        let Join { member, app, namespace, types, resources, replaces } = join;
+        if namespace != self.identity.namespace {
+            return Err(elsewhere("join.host.namespace", &namespace, &self.identity.namespace));
+        }
+        let resource = |id| proto::Resource { name: String::new(), id };
+        let host = proto::Host {
+            member: Some(member_of(&member)),
+            app: app.to_string(),
+            namespace: namespace.to_string(),
+            types: types.iter().map(offer).collect(),
+            resources: resources.into_iter().map(resource).collect(),
+        };
+        Ok(proto::Join { host: Some(host), replaces: replaces.map(|replaced| replaced.0) })
+    }
+
+    fn report(
+        &self,
+        incarnation: Incarnation,
+        lapsed: bool,
+        types: Vec<TypeReport>,
+    ) -> Result<proto::Report, Wrong> {
+        let standing = if lapsed { proto::Standing::Lapsed } else { proto::Standing::Live };
+        let tables = types.iter().flat_map(|known| &known.chain);
+        let term = tables.map(|table| table.epoch.term).max().unwrap_or(0);
+        let known = types.into_iter().map(|TypeReport { key, chain, marks }| {
+            let (_, chain) = chain_of(chain)?;
+            Ok(proto::TypeReport {
+                actor_type: type_in(&key, &self.identity.namespace)?,
+                policy: proto::PlacementPolicy::Ring.into(),
+                chain: Some(chain),
+                marks: marks_of(&marks),
+            })
+        });
+        let types = known.collect::<Result<_, Wrong>>()?;
+        Ok(proto::Report {
+            host: Some(self.host(incarnation)),
+            standing: standing.into(),
+            term,
+            types,
+        })
+    }
+}
+
+/// What placement says on one stream.
+#[derive(Debug, Clone)]
+pub struct FromPlacement {
+    is_open: bool,
+}
+
+impl Default for FromPlacement {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FromPlacement {
+    /// A stream on which nothing was said yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { is_open: false }
+    }
+
+    /// The wire's messages to a host of this namespace, in order; they belong together.
+    /// Types of other namespaces are none of its business: for them there is no message.
+    ///
+    /// # Errors
+    /// [`Wrong`] when a whole chain is empty.
+    pub fn say(
+        &mut self,
+        message: ToHost,
+        namespace: Option<&Namespace>,
+    ) -> Result<Vec<proto::ToHost>, Wrong> {
+        let said = match message {
+            ToHost::Lease { term, incarnation, seq, duration, drain_limit } => {
+                vec![HostMessage::Lease(proto::Lease {
+                    term,
+                    incarnation: incarnation.0,
+                    seq,
+                    lease_ms: millis(duration),
+                    drain_limit_ms: millis(drain_limit),
+                })]
+            }
+            ToHost::Prepare { key, .. } | ToHost::Commit { key, .. }
+                if Some(&key.namespace) != namespace =>
+            {
+                Vec::new()
+            }
+            ToHost::Prepare { key, epoch, update, hash } => prepare(&key, epoch, update, hash)?,
+            ToHost::Commit { key, marks, base } => vec![commit(&key, &marks, base)],
+            ToHost::Expired { incarnation } => {
+                vec![HostMessage::Expired(proto::Expired { incarnation: incarnation.0 })]
+            }
+            ToHost::NotLeader { address } => {
+                let leader = address.unwrap_or_default();
+                vec![HostMessage::NotLeader(proto::NotLeader { leader })]
+            }
+        };
+        let mut numbered = Vec::with_capacity(said.len());
+        for message in said {
+            let protocol = if self.is_open { 0 } else { PROTOCOL };
+            self.is_open = true;
+            numbered.push(proto::ToHost { protocol, message: Some(message) });
+        }
+        Ok(numbered)
+    }
+}
+
+fn prepare(
+    key: &TypeKey,
+    epoch: Epoch,
+    update: Update,
+    hash: u64,
+) -> Result<Vec<HostMessage>, Wrong> {
+    let told = |news| {
+        HostMessage::Prepare(proto::Prepare {
+            actor_type: key.actor_type.to_string(),
+            policy: proto::PlacementPolicy::Ring.into(),
+            news: Some(news),
+        })
+    };
+    Ok(match update {
+        Update::Delta { previous, joined, left } => {
+            let delta = delta_of(&joined, &left);
+            let step = step_of(epoch, previous, delta, hash);
+            vec![told(proto::prepare::News::Step(step))]
+        }
+        Update::Chain { tables, marks } => {
+            let (base, mut chain) = chain_of(tables)?;
+            // The hash of the newest table is the sender's word, for the host to compare.
+            match (chain.steps.last_mut(), &mut chain.base) {
+                (Some(last), _) => last.hash = hash,
+                (None, Some(base)) => base.hash = hash,
+                (None, None) => {}
+            }
+            vec![told(proto::prepare::News::Chain(chain)), commit(key, &marks, base)]
+        }
+    })
+}
+
+fn commit(key: &TypeKey, marks: &BTreeMap<Incarnation, Mark>, base: Epoch) -> HostMessage {
+    HostMessage::Commit(proto::Commit {
+        actor_type: key.actor_type.to_string(),
+        marks: marks_of(marks),
+        base: Some(epoch_of(base)),
+    })
+}
+
+/// Who sends the message, if it says so.
+fn speaker(message: &ToPlacement) -> Option<Incarnation> {
+    match message {
+        ToPlacement::Join(join) => Some(join.member.incarnation),
+        ToPlacement::Report { incarnation, .. }
+        | ToPlacement::Renew { incarnation, .. }
+        | ToPlacement::Released { incarnation, .. }
+        | ToPlacement::Offer { incarnation, .. }
+        | ToPlacement::Leave { incarnation }
+        | ToPlacement::Farewell { incarnation } => Some(*incarnation),
+        ToPlacement::FenceAhead { .. } | ToPlacement::Resync { .. } => None,
+    }
+}
+
+fn type_in(key: &TypeKey, namespace: &Namespace) -> Result<String, Wrong> {
+    if key.namespace != *namespace {
+        return Err(elsewhere("namespace", &key.namespace, namespace));
+    }
+    Ok(key.actor_type.to_string())
+}
+
+fn elsewhere(field: &str, found: &Namespace, expected: &Namespace) -> Wrong {
+    Wrong::text(field, found.as_str(), format_args!("{expected}, the stream's own namespace"))
+}
+
+/// The chain, its base as a table and each later one as a step, and the base's name.
+fn chain_of(tables: Vec<TableData>) -> Result<(Epoch, proto::Chain), Wrong> {
+    let mut tables = tables.into_iter();
+    let base = tables.next().ok_or_else(|| Wrong::missing("chain.base", "a table"))?;
+    let first = base.epoch;
+    let told = proto::Table {
+        epoch: Some(epoch_of(base.epoch)),
+        members: base.members.iter().map(member_of).collect(),
+        hash: hash_of(&base.members),
+    };
+    let mut earlier = base;
+    let mut steps = Vec::with_capacity(tables.len());
+    for later in tables {
+        let (joined, left) = difference(&earlier.members, &later.members);
+        let hash = hash_of(&later.members);
+        steps.push(step_of(later.epoch, earlier.epoch, delta_of(&joined, &left), hash));
+        earlier = later;
+    }
+    Ok((first, proto::Chain { base: Some(told), steps }))
+}
+
+/// Who came and who went between two tables; both are in order of incarnation.
+fn difference(earlier: &[Member], later: &[Member]) -> (Vec<Member>, Vec<Incarnation>) {
+    let has = |members: &[Member], member: &Member| {
+        let at = members.binary_search_by_key(&member.incarnation, |m| m.incarnation);
+        at.is_ok_and(|at| members[at] == *member)
+    };
+    let joined = later.iter().filter(|member| !has(earlier, member)).cloned().collect();
+    let left = earlier.iter().filter(|member| !has(later, member));
+    (joined, left.map(|member| member.incarnation).collect())
+}
+
+fn step_of(epoch: Epoch, previous: Epoch, delta: proto::Delta, hash: u64) -> proto::Step {
+    proto::Step {
+        epoch: Some(epoch_of(epoch)),
+        previous: Some(epoch_of(previous)),
+        delta: Some(delta),
+        hash,
+    }
+}
+
+fn delta_of(joined: &[Member], left: &[Incarnation]) -> proto::Delta {
+    proto::Delta {
+        joined: joined.iter().map(member_of).collect(),
+        left: left.iter().map(|incarnation| incarnation.0).collect(),
+    }
+}
+
+/// The hash that the ring's tables have.
+pub(super) fn hash_of(members: &[Member]) -> u64 {
+    let shared: Vec<_> = members.iter().cloned().map(Arc::new).collect();
+    content_hash(&shared)
+}
+
+pub(crate) fn epoch_of(epoch: Epoch) -> proto::Epoch {
+    proto::Epoch { term: epoch.term, n: epoch.n }
+}
+
+pub(crate) fn member_of(member: &Member) -> proto::Member {
+    let Member { incarnation, host, address } = member;
+    proto::Member {
+        incarnation: incarnation.0,
+        host: host.to_string(),
+        address: address.to_string(),
+    }
+}
+
+fn marks_of(marks: &BTreeMap<Incarnation, Mark>) -> Vec<proto::Mark> {
+    let mark = |(incarnation, mark): (&Incarnation, &Mark)| {
+        let reached = match mark {
+            Mark::Released(epoch) => proto::mark::Reached::Released(epoch_of(*epoch)),
+            Mark::Gone => proto::mark::Reached::Gone(()),
+        };
+        proto::Mark { incarnation: incarnation.0, reached: Some(reached) }
+    };
+    marks.iter().map(mark).collect()
+}
+
+fn offer(offer: &TypeOffer) -> proto::TypeOffer {
+    let TypeOffer { actor_type, policy, drain } = offer;
+    let policy = match policy {
+        Policy::Ring => proto::PlacementPolicy::Ring,
+        Policy::Holder => proto::PlacementPolicy::Holder,
+        Policy::Local => proto::PlacementPolicy::Local,
+    };
+    proto::TypeOffer {
+        actor_type: actor_type.to_string(),
+        policy: policy.into(),
+        drain_ms: (*drain <= TIME_MAX).then(|| millis(*drain)),
+    }
+}
+
+/// Whole milliseconds, rounded down: a lease is never said to be longer than it is.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.min(TIME_MAX).as_millis()).unwrap_or(u64::MAX)
+}

@@ -198,6 +198,39 @@ async fn a_host_that_goes_away_ends_its_stream() {
 }
 
 #[tokio::test]
+async fn a_host_that_does_not_read_is_disconnected() {
+    let config = Config { former_hosts_gone: true, queue: 8, ..Config::default() };
+    let server = Server::start(config, &memory(), None).await;
+    let mut client = raw(&server.address).await;
+    let mut writer = FromHost::new(identity());
+    let mut said = writer.say(join()).unwrap();
+    let renew = ToPlacement::Renew { incarnation: Incarnation(7), seq: 1 };
+    let renew = writer.say(renew).unwrap().remove(0);
+    // Each is answered by a lease. What fits into the connection is much, but not all that.
+    said.extend(std::iter::repeat_n(renew, 500_000));
+    let request = Request::new(stream::iter(said).chain(stream::pending()));
+    let mut unread = soon("headers", client.connect(request)).await.unwrap().into_inner();
+    let is_off = |snapshot: &odeon_placement::Snapshot| {
+        snapshot.hosts.values().any(|host| !host.is_connected)
+    };
+    soon("the end", server.handle.wait_for(is_off)).await.unwrap();
+    // Reading again, it learns that there is no more.
+    let rest = async {
+        loop {
+            match unread.message().await {
+                Ok(Some(_)) => {}
+                other => return other,
+            }
+        }
+    };
+    let status = soon("the status", rest).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert!(status.message().contains("was not read from"), "{status}");
+    drop(unread);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_refused_with_a_reason() {
     let server = Server::alone(Some("s3cret")).await;
     let tasks = Tasks::new("host");

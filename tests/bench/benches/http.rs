@@ -26,6 +26,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use odeon_bench::{Rates, human};
 use odeon_sdk::{Ctx, Result as ActorResult, actor};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpStream;
 
 const ROUNDS: usize = 5;
@@ -47,7 +48,11 @@ struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // Asked and not killed: nginx would leave its workers behind.
+        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, Signal::TERM);
+        }
         let _ = self.0.wait();
     }
 }

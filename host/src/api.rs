@@ -24,7 +24,7 @@ pub use facts::{
     ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus, go_duration,
 };
 pub use health::Health;
-pub use operations::{ACTIVATION, Operation, OperationError, check_key, read_activation};
+pub use operations::{Operation, OperationError, check_key, read_activation};
 pub use owners::{Owner, Owners};
 pub use shutdown::{Shutdown, ShutdownHandle};
 pub use trace::{TraceContext, TraceError};

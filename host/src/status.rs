@@ -224,6 +224,14 @@ impl Failure {
         Self::new(400, Code::Unavailable, "ERR_ACTOR_NO_PLACEMENT", message)
     }
 
+    /// Refuses what needs an actor that cannot run here.
+    ///
+    /// # Errors
+    /// [`Self::actors_disabled`], unless it can run.
+    pub fn check_runnable(can_run: bool) -> Result<(), Self> {
+        if can_run { Ok(()) } else { Err(Self::actors_disabled()) }
+    }
+
     /// Nobody can say who owns an actor.
     #[must_use]
     pub fn no_placement(reason: &str) -> Self {

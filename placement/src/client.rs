@@ -5,7 +5,6 @@
 //! connects anew when the stream ends, and waits in between as it sees fit.
 
 use std::collections::VecDeque;
-use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Endpoint;
 use tonic::{Request, Streaming};
 
+use odeon_base::kind::with_causes;
 use odeon_base::{TaskKind, Tasks};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{ToHost, ToPlacement};
@@ -238,16 +238,4 @@ impl Hearing {
             }
         }
     }
-}
-
-/// An error with what is behind it; tonic's own text alone says nothing.
-fn with_causes(error: &tonic::transport::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

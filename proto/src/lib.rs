@@ -1,6 +1,6 @@
 //! The wire: Dapr's messages and Odeon's own, as Rust types.
 //!
-//! The `.proto` files beside `src/` are the source; everything here is generated
+//! The `.proto` files beside `src/` are the source; all messages are generated
 //! from them at build time. The crate translates nothing and knows nothing of
 //! actors: its users turn these types into their own at the rim.
 //!
@@ -9,7 +9,11 @@
 //! - [`odeon`]: what hosts and placement say to each other. Ours to change,
 //!   as long as two adjacent releases understand one another.
 //!
+//! - [`names`]: Odeon's own headers and metadata; the one module that is written by hand.
+//!
 //! A `bytes` field is a `bytes::Bytes`, so that a body is never copied on its way.
+
+pub mod names;
 
 /// Messages and services of Dapr.
 #[allow(

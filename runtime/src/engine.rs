@@ -224,19 +224,21 @@ impl Engine {
     /// # Cancel safety
     /// A call that waits is taken out of its queue; a turn that began runs on (O7).
     pub async fn call(&self, invocation: Invocation) -> Result<Reply, Error> {
-        let Invocation { actor, method, body, headers, deadline, chain, routed_by } = invocation;
-        let bytes = body.len();
-        let entry = match routed_by {
-            None => self.entry(&actor, deadline).await?,
+        let entry = match invocation.routed_by {
+            None => self.entry(&invocation.actor, invocation.deadline).await?,
             // Kept out of the memory that every other call takes.
-            Some(epoch) => Box::pin(self.caught_up(&actor, deadline, bytes, epoch)).await?,
+            Some(epoch) => Box::pin(self.caught_up(&invocation, epoch)).await?,
         };
-        let caller = Caller { deadline, chain };
-        let call = Encoded(Call { method, body, headers });
-        match self.turn(&entry, &actor, caller, bytes, call).await {
+        match self.encoded(&entry, invocation).await {
             Err(Error::Refused { reason, call }) => Box::pin(self.again(reason, *call)).await,
             answered => answered,
         }
+    }
+
+    async fn encoded(&self, entry: &TypeEntry, invocation: Invocation) -> Result<Reply, Error> {
+        let Invocation { actor, method, body, headers, deadline, chain, .. } = invocation;
+        let (bytes, caller) = (body.len(), Caller { deadline, chain });
+        self.turn(entry, &actor, caller, bytes, Encoded(Call { method, body, headers })).await
     }
 
     /// Sends a call again that the application refused before it began (RT-3).
@@ -244,12 +246,8 @@ impl Engine {
         let core = &self.inner.core;
         for attempt in 0..core.config.attempts_max {
             tokio::time::sleep(router::retry_wait(core, attempt)).await;
-            let Invocation { actor, method, body, headers, deadline, chain, .. } = call;
-            let bytes = body.len();
-            let entry = self.entry(&actor, deadline).await?;
-            let caller = Caller { deadline, chain };
-            let body = Encoded(Call { method, body, headers });
-            match self.turn(&entry, &actor, caller, bytes, body).await {
+            let entry = self.entry(&call.actor, call.deadline).await?;
+            match self.encoded(&entry, call).await {
                 Err(Error::Refused { reason: why, call: back }) => (reason, call) = (why, *back),
                 answered => return answered,
             }
@@ -276,13 +274,7 @@ impl Engine {
         caller: Caller,
         work: W,
     ) -> Result<W::Output, Error> {
-        match &target.entry {
-            Some(entry) => self.turn(entry, &target.actor, caller, 0, Native::new(work)).await,
-            None => {
-                let entry = self.entry(&target.actor, caller.deadline).await?;
-                self.turn(&entry, &target.actor, caller, 0, Native::new(work)).await
-            }
-        }
+        self.native(target, caller, Native::new(work)).await
     }
 
     /// As [`Engine::run`], for an actor that turns share.
@@ -298,14 +290,24 @@ impl Engine {
         caller: Caller,
         work: W,
     ) -> Result<W::Output, Error> {
-        let body = NativeShared::new(work);
-        match &target.entry {
-            Some(entry) => self.turn(entry, &target.actor, caller, 0, body).await,
+        self.native(target, caller, NativeShared::new(work)).await
+    }
+
+    async fn native<B: Body>(
+        &self,
+        target: &Target,
+        caller: Caller,
+        body: B,
+    ) -> Result<B::Output, Error> {
+        let sought;
+        let entry = match &target.entry {
+            Some(entry) => entry,
             None => {
-                let entry = self.entry(&target.actor, caller.deadline).await?;
-                self.turn(&entry, &target.actor, caller, 0, body).await
+                sought = self.entry(&target.actor, caller.deadline).await?;
+                &sought
             }
-        }
+        };
+        self.turn(entry, &target.actor, caller, 0, body).await
     }
 
     /// A handle that does not keep the engine alive, for what the engine itself holds.
@@ -320,27 +322,30 @@ impl Engine {
         actor: &ActorRef,
         deadline: Option<tokio::time::Instant>,
     ) -> Result<Arc<TypeEntry>, Error> {
+        if let Some(entry) = self.inner.types.get(actor.actor_type.as_str()) {
+            return Ok(entry);
+        }
         let core = &self.inner.core;
+        let left = patience(Some(self.inner.started), core.lease.now(), core.config.no_host_wait);
+        let until = tokio::time::Instant::now() + left;
+        let until = deadline.map_or(until, |deadline| deadline.min(until));
+        let known = tokio::time::timeout_at(until, self.known(actor)).await;
+        known.map_err(|_| Error::NoHost {
+            actor_type: actor.actor_type.clone(),
+            id: actor.id.clone(),
+        })
+    }
+
+    /// The entry of a type, once there is one.
+    async fn known(&self, actor: &ActorRef) -> Arc<TypeEntry> {
         let types = &self.inner.types;
         loop {
-            if let Some(entry) = types.get(actor.actor_type.as_str()) {
-                return Ok(entry);
-            }
             let mut added = std::pin::pin!(types.added.notified());
             added.as_mut().enable();
-            if types.get(actor.actor_type.as_str()).is_some() {
-                continue;
+            if let Some(entry) = types.get(actor.actor_type.as_str()) {
+                return entry;
             }
-            let left =
-                patience(Some(self.inner.started), core.lease.now(), core.config.no_host_wait);
-            let until = tokio::time::Instant::now() + left;
-            let until = deadline.map_or(until, |deadline| deadline.min(until));
-            if tokio::time::timeout_at(until, added).await.is_err() {
-                return Err(Error::NoHost {
-                    actor_type: actor.actor_type.clone(),
-                    id: actor.id.clone(),
-                });
-            }
+            added.await;
         }
     }
 

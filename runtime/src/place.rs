@@ -8,7 +8,6 @@ use crate::activation::Activation;
 use crate::closing;
 use crate::error::Error;
 use crate::mailbox::Polled;
-use crate::metrics::Counters;
 use crate::seams::Instance;
 
 /// How waiting ended.
@@ -37,11 +36,6 @@ pub(crate) struct Place<'a> {
 impl<'a> Place<'a> {
     pub(crate) fn new(activation: &'a Arc<Activation>, ticket: u64) -> Self {
         Self { activation, ticket: Some(ticket) }
-    }
-
-    /// The counters of the type.
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.activation.hosting.counters
     }
 }
 

@@ -186,10 +186,7 @@ impl Path<'_> {
                 Ok(Step::Again)
             }
             Entered::Wait(ticket) => Ok(Step::Queue(activation, ticket, now)),
-            Entered::Full { waiting } => {
-                hosting.counters.refused.fetch_add(1, Ordering::Relaxed);
-                Err(self.full(waiting))
-            }
+            Entered::Full { waiting } => Err(self.full(waiting)),
             Entered::TooDeep { limit } => Err(Error::StackDepth { limit }),
             Entered::Retry => {
                 hosting.directory.remove(&activation);
@@ -299,10 +296,6 @@ impl Path<'_> {
 
     /// Room for this call while it is parked; the mailbox's limits hold for it too (TURN-6).
     pub(crate) fn room(&self) -> Result<(Room<'_>, Option<Waiting<'_>>), Error> {
-        let full = |waiting| {
-            self.entry.counters.refused.fetch_add(1, Ordering::Relaxed);
-            self.full(waiting)
-        };
         let hosting = self.entry.hosting();
         let activation = hosting.as_ref().and_then(|hosting| hosting.directory.get(&self.actor.id));
         let queued = activation.map_or_else(Load::default, |activation| {
@@ -315,23 +308,21 @@ impl Path<'_> {
         let unknown = TypeConfig::default();
         let limits = hosting.as_ref().map_or(&unknown, |hosting| &hosting.spec.config);
         let parked = &self.entry.parked;
-        let room = parked.enter(&self.actor.id, self.bytes, queued, limits).map_err(full)?;
-        let bytes = match self.bytes {
-            0 => None,
-            bytes => Some(self.core.wait_with(bytes).ok_or_else(|| full(0))?),
-        };
-        Ok((room, bytes))
+        let room = parked.enter(&self.actor.id, self.bytes, queued, limits);
+        let room = room.map_err(|waiting| self.full(waiting))?;
+        Ok((room, self.body_room()?))
+    }
+
+    /// The host's room for the body while the call waits, if it has one.
+    fn body_room(&self) -> Result<Option<Waiting<'_>>, Error> {
+        match self.bytes {
+            0 => Ok(None),
+            bytes => self.core.wait_with(bytes).map(Some).ok_or_else(|| self.full(0)),
+        }
     }
 
     async fn wait(&self, place: Place<'_>, caller: &Caller) -> Result<Turned, Error> {
-        let full = || {
-            place.counters().refused.fetch_add(1, Ordering::Relaxed);
-            self.full(0)
-        };
-        let _room = match self.bytes {
-            0 => None,
-            bytes => Some(self.core.wait_with(bytes).ok_or_else(full)?),
-        };
+        let _room = self.body_room()?;
         match caller.deadline {
             None => Ok(place.await),
             Some(deadline) => {
@@ -377,7 +368,9 @@ impl Path<'_> {
         }
     }
 
+    /// No more may wait; it is counted (TURN-10).
     fn full(&self, waiting: usize) -> Error {
+        self.entry.counters.refused.fetch_add(1, Ordering::Relaxed);
         let actor = self.actor.clone();
         Error::MailboxFull { actor_type: actor.actor_type, id: actor.id, waiting }
     }

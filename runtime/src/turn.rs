@@ -115,7 +115,7 @@ impl Turn {
     }
 
     /// Names the activation whose turn it is, among all that its actor ever had. Code in
-    /// another process shows it with its state calls ([`crate::Engine::write_state_of`]).
+    /// another process shows it with its state calls ([`crate::Engine::write_state`]).
     #[must_use]
     pub fn activation(&self) -> Fence {
         self.port.fence()

@@ -8,13 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use odeon_base::Fence;
+use odeon_proto::names;
 use odeon_runtime::store::{Condition, Expiry};
 use odeon_runtime::turn::Change;
-
-/// Names the activation for which a worker runs a turn. The worker shows it with the
-/// turn's state calls, so that one that comes too late is refused; one that shows
-/// nothing is held to what Dapr asks for, that the actor is active.
-pub const ACTIVATION: &str = "odeon-activation";
 
 /// Longest state key, in bytes.
 const KEY_BYTES_MAX: usize = 2_048;
@@ -104,7 +100,7 @@ pub fn check_key(key: &str) -> Result<(), String> {
 pub fn read_activation(text: &str) -> Result<Fence, String> {
     text.parse().map_err(|error| {
         let text = text.escape_debug().to_string();
-        format!("{ACTIVATION} is {text:?}; {error}, as the call was given them")
+        format!("{} is {text:?}; {error}, as the call was given them", names::ACTIVATION)
     })
 }
 

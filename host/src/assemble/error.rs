@@ -46,7 +46,7 @@ pub enum Error {
         reason: String,
     },
     /// Placement cannot start.
-    #[error("placement cannot start: {}", with_causes(.0))]
+    #[error("placement cannot start: {}", odeon_base::kind::with_causes(.0))]
     Placement(#[source] odeon_placement::Error),
     /// An actor type cannot be offered.
     #[error("actor types cannot be offered: {0}")]
@@ -110,15 +110,4 @@ fn cannot_listen(flag: &str, address: SocketAddr, source: &std::io::Error) -> St
         ),
         _ => format!("--{flag}: cannot listen on {address}: {source}"),
     }
-}
-
-/// An error with its sources, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -147,7 +147,7 @@ impl Link {
     }
 
     /// The worker is about to go: new questions are for others.
-    pub(super) fn is_about_to_go(&self) {
+    pub(super) fn mark_leaving(&self) {
         self.is_leaving.store(true, Ordering::Release);
     }
 

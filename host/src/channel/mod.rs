@@ -14,7 +14,6 @@ mod stream;
 mod worker;
 
 pub use hub::{AppChannel, Hub};
-pub(crate) use refusals::REFUSAL_CODES;
 pub use refusals::Refusals;
 pub use settings::InvalidSettings;
 pub use stream::{Outbound, accept};

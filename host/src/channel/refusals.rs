@@ -7,9 +7,6 @@
 
 use std::collections::BTreeSet;
 
-/// The metadata with which a stream is opened.
-pub(crate) const REFUSAL_CODES: &str = "odeon-refusal-codes";
-
 /// gRPC's InvalidArgument, ResourceExhausted and Unavailable.
 const ARGUMENTS: u32 = 3;
 const BUSY: u32 = 8;

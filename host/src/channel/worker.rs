@@ -16,6 +16,7 @@ use odeon_proto::dapr::runtime::v1::{
     SubscribeActorEventsResponseDeactivateRequestAlpha1 as DeactivateRequest,
     SubscribeActorEventsResponseInvokeRequestAlpha1 as InvokeRequest,
 };
+use odeon_proto::names;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
@@ -25,7 +26,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::link::{Answer, Kind, Link};
 use super::refusals::Refusal;
-use crate::api::ACTIVATION;
 
 /// The code by which a worker says that a method does not exist: gRPC's NotFound.
 const NO_METHOD: u32 = 5;
@@ -121,7 +121,7 @@ impl Worker {
                 Ok(Answer::Failed { code, message }) => (code, message),
                 // It has never gone out; the stream is over and about to be removed.
                 Err(error) if error.is_safe_to_retry() => {
-                    link.is_about_to_go();
+                    link.mark_leaving();
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -131,7 +131,7 @@ impl Worker {
                 None => return Err(Error::App(AppFailure { message })),
                 Some(Refusal::Arguments) => return Err(Error::Arguments(message)),
                 Some(Refusal::Busy) => return Err(turn.refuse(call, message)),
-                Some(Refusal::Stopping) => link.is_about_to_go(),
+                Some(Refusal::Stopping) => link.mark_leaving(),
             }
         }
     }
@@ -204,14 +204,14 @@ fn invoke_request(id: String, turn: &Turn, call: &Call) -> InvokeRequest {
         }
     }
     let chain = turn.chain();
-    metadata.insert("odeon-actor-chain".to_owned(), chain.to_header());
-    metadata.insert(ACTIVATION.to_owned(), turn.activation().to_string());
+    metadata.insert(names::ACTOR_CHAIN.to_owned(), chain.to_header());
+    metadata.insert(names::ACTIVATION.to_owned(), turn.activation().to_string());
     if let Some(reentrancy) = &chain.reentrancy {
         metadata.insert("Dapr-Reentrancy-Id".to_owned(), reentrancy.to_string());
     }
     if let Some(deadline) = turn.deadline() {
         let left = deadline.saturating_duration_since(Instant::now());
-        metadata.insert("odeon-actor-timeout".to_owned(), left.as_millis().to_string());
+        metadata.insert(names::ACTOR_TIMEOUT.to_owned(), left.as_millis().to_string());
     }
     InvokeRequest {
         id,

@@ -9,13 +9,12 @@ use odeon_proto::dapr::runtime::v1::{
     ExecuteActorStateTransactionRequest, GetActorStateRequest, GetActorStateResponse,
     InvokeActorRequest, InvokeActorResponse, TransactionalActorStateOperation,
 };
+use odeon_proto::names;
 use odeon_runtime::{ActorRef, CallChain, Change, Headers, Invocation};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-use crate::api::{
-    ACTIVATION, Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, read_activation,
-};
+use crate::api::{Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, read_activation};
 use crate::status::Failure;
 
 /// Longest time limit that a caller may set; longer ones count as this.
@@ -30,7 +29,7 @@ pub(super) async fn invoke(
     let InvokeActorRequest { actor_type, actor_id, method, data, metadata } = request;
     let actor = ActorRef::parse(&actor_type, &actor_id).map_err(Failure::bad_request)?;
     let method = ident::clean_method(&method).map_err(Failure::bad_request)?;
-    runnable(api, &actor)?;
+    Failure::check_runnable(api.can_run(&actor.actor_type))?;
     let said = Said { metadata: &metadata, caller };
     let deadline = said.deadline()?;
     let chain = said.chain();
@@ -72,9 +71,9 @@ pub(super) async fn state(
 ) -> Result<GetActorStateResponse, Failure> {
     let actor = open_actor(&request.actor_type, &request.actor_id)?;
     check_key(&request.key).map_err(Failure::bad_request)?;
-    runnable(api, &actor)?;
+    Failure::check_runnable(api.can_run(&actor.actor_type))?;
     let activation = activation(caller)?;
-    let item = api.engine().read_state_of(&actor, activation, &request.key).await;
+    let item = api.engine().read_state(&actor, activation, &request.key).await;
     let item = item.map_err(|error| Failure::state_get(&error))?;
     Ok(item.map_or_else(GetActorStateResponse::default, |item| GetActorStateResponse {
         data: item.value,
@@ -96,7 +95,7 @@ pub(super) async fn transact(
     request: ExecuteActorStateTransactionRequest,
 ) -> Result<(), Failure> {
     let actor = open_actor(&request.actor_type, &request.actor_id)?;
-    runnable(api, &actor)?;
+    Failure::check_runnable(api.can_run(&actor.actor_type))?;
     let activation = activation(caller)?;
     let has_ttl = api.has_feature(FEATURE_STATE_TTL);
     let changes: Vec<Change> = request
@@ -105,7 +104,7 @@ pub(super) async fn transact(
         .map(|operation| read(operation).into_change(has_ttl))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::operation(&error))?;
-    let written = api.engine().write_state_of(&actor, activation, changes).await;
+    let written = api.engine().write_state(&actor, activation, changes).await;
     written.map_err(|error| Failure::state_write(&error))
 }
 
@@ -128,13 +127,9 @@ fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
     Ok(actor)
 }
 
-fn runnable(api: &Api, actor: &ActorRef) -> Result<(), Failure> {
-    api.can_run(&actor.actor_type).then_some(()).ok_or_else(Failure::actors_disabled)
-}
-
 /// The activation that asks, if it says so.
 fn activation(caller: &MetadataMap) -> Result<Option<Fence>, Failure> {
-    let shown = caller.get(ACTIVATION).map(|value| value.to_str().unwrap_or_default());
+    let shown = caller.get(names::ACTIVATION).map(|value| value.to_str().unwrap_or_default());
     shown.map(read_activation).transpose().map_err(Failure::bad_request)
 }
 
@@ -154,7 +149,7 @@ impl Said<'_> {
 
     /// The sooner of `odeon-actor-timeout` and the call's own time limit (TURN-7).
     fn deadline(&self) -> Result<Option<Instant>, Failure> {
-        let ours = match self.get("odeon-actor-timeout") {
+        let ours = match self.get(names::ACTOR_TIMEOUT) {
             None => None,
             Some(text) => {
                 let millis = text.trim().parse().map(Duration::from_millis);
@@ -177,7 +172,7 @@ impl Said<'_> {
 
     fn chain(&self) -> CallChain {
         let reentrancy = self.get("dapr-reentrancy-id").map(Arc::from);
-        match self.get("odeon-actor-chain") {
+        match self.get(names::ACTOR_CHAIN) {
             Some(hops) => CallChain::from_header(hops, reentrancy),
             None => CallChain::new(&[], reentrancy),
         }
@@ -193,9 +188,9 @@ impl Said<'_> {
 /// What the host reads itself and says to the application in its own words.
 fn is_host_matter(name: &str) -> bool {
     [
-        "odeon-actor-timeout",
-        "odeon-actor-chain",
-        ACTIVATION,
+        names::ACTOR_TIMEOUT,
+        names::ACTOR_CHAIN,
+        names::ACTIVATION,
         "dapr-reentrancy-id",
         "dapr-api-call",
         "x-dapr-remote",

@@ -5,14 +5,12 @@
 
 use std::collections::HashMap;
 
+use odeon_proto::names;
 use prost::Message;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
 use crate::status::Failure;
-
-/// Says whether a turn may have begun, on every error (RT-2).
-pub(crate) const EXECUTION: &str = "odeon-actor-execution";
 
 /// `google.rpc.Status`, as far as details need it.
 #[derive(Clone, PartialEq, Message)]
@@ -39,7 +37,7 @@ struct ErrorInfo {
 /// A failure as a status.
 pub(super) fn status(failure: &Failure) -> Status {
     let mut metadata = MetadataMap::new();
-    metadata.insert(EXECUTION, MetadataValue::from_static(failure.execution.as_str()));
+    metadata.insert(names::ACTOR_EXECUTION, MetadataValue::from_static(failure.execution.as_str()));
     if failure.grpc == Code::Unauthenticated {
         let details = unauthenticated(failure).encode_to_vec();
         return Status::with_details_and_metadata(

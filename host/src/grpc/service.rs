@@ -5,6 +5,7 @@
 use odeon_proto::dapr::common::v1::InvokeResponse;
 use odeon_proto::dapr::runtime::v1::dapr_server::Dapr;
 use odeon_proto::dapr::runtime::v1::*;
+use odeon_proto::names;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answer;
@@ -76,7 +77,7 @@ impl Dapr for Service {
         if !self.api.has_placement() {
             return Err(answer::status(&Failure::actors_disabled()));
         }
-        let codes = request.metadata().get(channel::REFUSAL_CODES);
+        let codes = request.metadata().get(names::REFUSAL_CODES);
         let refusals = codes.and_then(|codes| codes.to_str().ok()).map(Refusals::parse);
         // Answered at once: some clients send nothing before they are.
         let outbound =

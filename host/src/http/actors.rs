@@ -15,7 +15,7 @@ use crate::status::Failure;
 pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.actor()?;
     let method = ident::clean_method(&call.param("method")?).map_err(Failure::bad_request)?;
-    call.runnable(&actor)?;
+    Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
     let deadline = call.deadline()?;
     let chain = call.chain();
     let mut headers = headers::to_app(&call.head.headers, call.api.tokens().api.is_some());
@@ -42,7 +42,7 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
 /// `POST /v1.0-alpha1/actors/{type}/{id}/deactivate`: 204 also when it was not active (DEA-5).
 pub(super) async fn deactivate(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.open_actor()?;
-    call.runnable(&actor)?;
+    Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
     call.api.engine().deactivate(&actor).await;
     Ok(answer::empty())
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::Full;
+use odeon_proto::names;
 use odeon_runtime::Reply;
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ use crate::status::{Failure, Form};
 pub type Answer = Response<Full<Bytes>>;
 
 /// Says whether a turn may have begun, on every error (RT-2).
-pub(crate) const EXECUTION: HeaderName = HeaderName::from_static("odeon-actor-execution");
+pub(crate) const EXECUTION: HeaderName = HeaderName::from_static(names::ACTOR_EXECUTION);
 const APP_ERROR: HeaderName = HeaderName::from_static("x-daprerrorresponseheader");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -5,9 +5,8 @@
 
 use http::HeaderMap;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
+use odeon_proto::names;
 use odeon_runtime::Headers;
-
-use crate::api::ACTIVATION;
 
 /// Marks a call that came through the public API.
 const API_CALL: &str = "Dapr-API-Call";
@@ -85,9 +84,9 @@ fn is_host_matter(name: &str) -> bool {
                 | "dapr-api-call"
                 | "x-dapr-remote"
                 | "dapr-reentrancy-id"
-                | "odeon-actor-timeout"
-                | "odeon-actor-chain"
-                | ACTIVATION
+                | names::ACTOR_TIMEOUT
+                | names::ACTOR_CHAIN
+                | names::ACTIVATION
                 | "traceparent"
                 | "tracestate"
                 | "baggage"

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use http::request::Parts;
 use odeon_base::Fence;
+use odeon_proto::names;
 use odeon_runtime::{ActorRef, CallChain};
 use tokio::time::Instant;
 
 use super::inbound::Inbound;
 use super::path::{self, Undecodable};
-use crate::api::{ACTIVATION, Api, TraceContext, read_activation};
+use crate::api::{Api, TraceContext, read_activation};
 use crate::status::Failure;
 
 /// Longest time limit that a caller may set; longer ones count as this.
@@ -55,11 +56,6 @@ impl Call<'_> {
         Ok(actor)
     }
 
-    /// Refuses what needs an actor that cannot run here.
-    pub(super) fn runnable(&self, actor: &ActorRef) -> Result<(), Failure> {
-        self.api.can_run(&actor.actor_type).then_some(()).ok_or_else(Failure::actors_disabled)
-    }
-
     /// A header's first value; a value that is not ASCII counts as absent.
     pub(super) fn header(&self, name: &'static str) -> Option<&str> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())
@@ -77,18 +73,21 @@ impl Call<'_> {
 
     /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).
     pub(super) fn deadline(&self) -> Result<Option<Instant>, Failure> {
-        self.header("odeon-actor-timeout").map(deadline).transpose()
+        self.header(names::ACTOR_TIMEOUT).map(deadline).transpose()
     }
 
     /// The activation that asks, if it says so.
     pub(super) fn activation(&self) -> Result<Option<Fence>, Failure> {
-        self.header(ACTIVATION).map(read_activation).transpose().map_err(Failure::bad_request)
+        self.header(names::ACTIVATION)
+            .map(read_activation)
+            .transpose()
+            .map_err(Failure::bad_request)
     }
 
     /// The actors that wait for this call, and the id that lets it join a turn (REE-4).
     pub(super) fn chain(&self) -> CallChain {
         let reentrancy = self.header("dapr-reentrancy-id").map(Arc::from);
-        match self.header("odeon-actor-chain") {
+        match self.header(names::ACTOR_CHAIN) {
             Some(hops) => CallChain::from_header(hops, reentrancy),
             None => CallChain::new(&[], reentrancy),
         }

@@ -16,8 +16,8 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.open_actor()?;
     let key = call.param("key")?;
     check_key(&key).map_err(Failure::bad_request)?;
-    call.runnable(&actor)?;
-    let item = call.api.engine().read_state_of(&actor, call.activation()?, &key).await;
+    Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
+    let item = call.api.engine().read_state(&actor, call.activation()?, &key).await;
     let Some(item) = item.map_err(|error| Failure::state_get(&error))? else {
         return Ok(answer::empty());
     };
@@ -39,14 +39,14 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
     let limit = call.api.limits().body_bytes;
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let operations = operations(&body).map_err(Failure::malformed)?;
-    call.api.can_run(&actor.actor_type).then_some(()).ok_or_else(Failure::actors_disabled)?;
+    Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
     let has_ttl = call.api.has_feature(FEATURE_STATE_TTL);
     let changes: Vec<Change> = operations
         .into_iter()
         .map(|operation| operation.into_change(has_ttl))
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::operation(&error))?;
-    let written = call.api.engine().write_state_of(&actor, activation, changes).await;
+    let written = call.api.engine().write_state(&actor, activation, changes).await;
     written.map_err(|error| Failure::state_write(&error))?;
     Ok(answer::empty())
 }

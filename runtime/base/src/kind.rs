@@ -49,3 +49,15 @@ impl Execution {
         }
     }
 }
+
+/// An error with its sources, in one line; the outermost alone often says nothing.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use odeon_base::Execution;
 use odeon_proto::dapr::runtime::v1 as proto;
+use odeon_proto::names;
 use odeon_runtime::store::Expiry;
 use odeon_runtime::turn::{Caller, Change};
 use odeon_runtime::{ActorRef, CallChain, Headers, Invocation};
@@ -40,7 +41,7 @@ pub(crate) type Activation = MetadataValue<Ascii>;
 /// The activation of a turn, from the headers that the host sent with it; none from a
 /// host that does not name it.
 pub(crate) fn activation(headers: &Headers) -> Option<Activation> {
-    headers.get(wire::ACTIVATION)?.parse().ok()
+    headers.get(names::ACTIVATION)?.parse().ok()
 }
 
 /// A host, reached over gRPC. Cheap to clone; connects when first used.
@@ -98,7 +99,7 @@ impl Remote {
     fn request_of<T>(&self, activation: Option<&Activation>, message: T) -> Request<T> {
         let mut request = self.request(message);
         if let Some(activation) = activation {
-            request.metadata_mut().insert(wire::ACTIVATION, activation.clone());
+            request.metadata_mut().insert(names::ACTIVATION, activation.clone());
         }
         request
     }
@@ -169,7 +170,7 @@ impl Remote {
     {
         let mut request = self.request(answers);
         let refusals = MetadataValue::from_static(refusals);
-        request.metadata_mut().insert(wire::REFUSAL_CODES, refusals);
+        request.metadata_mut().insert(names::REFUSAL_CODES, refusals);
         let stream = self
             .client()
             .subscribe_actor_events_alpha1(request)
@@ -187,7 +188,7 @@ fn invoke_request(invocation: Invocation) -> proto::InvokeActorRequest {
         metadata.insert(wire::REENTRANCY_ID.to_owned(), id.as_ref().to_owned());
     }
     if !chain.hops().is_empty() {
-        metadata.insert(wire::ACTOR_CHAIN.to_owned(), chain.to_header());
+        metadata.insert(names::ACTOR_CHAIN.to_owned(), chain.to_header());
     }
     proto::InvokeActorRequest {
         actor_type: actor.actor_type.as_str().to_owned(),
@@ -227,7 +228,8 @@ fn whole_seconds(time: Duration) -> u64 {
 
 /// What a host's status says.
 pub(crate) fn cause(status: &Status) -> Cause {
-    let stated = status.metadata().get(wire::ACTOR_EXECUTION).and_then(|value| value.to_str().ok());
+    let stated =
+        status.metadata().get(names::ACTOR_EXECUTION).and_then(|value| value.to_str().ok());
     let execution = match stated {
         Some("none") => Execution::None,
         Some("maybe") => Execution::Maybe,
@@ -277,11 +279,11 @@ pub(crate) fn refusal(cause: Cause) -> Error {
 /// The caller of a turn, from the headers that the host sent with it.
 pub(crate) fn caller(headers: &Headers, now: Instant) -> Caller {
     let reentrancy: Option<Arc<str>> = headers.get(wire::REENTRANCY_ID).map(Into::into);
-    let chain = match headers.get(wire::ACTOR_CHAIN) {
+    let chain = match headers.get(names::ACTOR_CHAIN) {
         Some(text) => CallChain::from_header(text, reentrancy),
         None => CallChain::new(&[], reentrancy),
     };
-    let millis = headers.get(wire::ACTOR_TIMEOUT).and_then(|text| text.parse().ok());
+    let millis = headers.get(names::ACTOR_TIMEOUT).and_then(|text| text.parse().ok());
     let deadline = millis.and_then(|millis| now.checked_add(Duration::from_millis(millis)));
     Caller { deadline, chain }
 }
@@ -306,7 +308,7 @@ mod tests {
     fn a_status_says_whether_the_call_may_have_run() {
         let mut status = Status::internal("broken");
         assert_eq!(cause(&status).execution(), Execution::Maybe);
-        status.metadata_mut().insert(wire::ACTOR_EXECUTION, MetadataValue::from_static("none"));
+        status.metadata_mut().insert(names::ACTOR_EXECUTION, MetadataValue::from_static("none"));
         assert_eq!(cause(&status).execution(), Execution::None);
         let text = "error invoke actor method: error from actor service: sold out";
         assert_eq!(refusal(cause(&Status::internal(text))).to_string(), "sold out");
@@ -317,8 +319,8 @@ mod tests {
         let now = Instant::now();
         let mut headers = Headers::new();
         headers.push("dapr-reentrancy-id", "abc");
-        headers.push(wire::ACTOR_CHAIN, "0000000000000007");
-        headers.push(wire::ACTOR_TIMEOUT, "1500");
+        headers.push(names::ACTOR_CHAIN, "0000000000000007");
+        headers.push(names::ACTOR_TIMEOUT, "1500");
         let caller = caller(&headers, now);
         assert_eq!(caller.chain.hops(), [7]);
         assert_eq!(caller.chain.reentrancy.as_deref(), Some("abc"));

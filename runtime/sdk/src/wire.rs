@@ -1,7 +1,7 @@
 //! How arguments, answers and values look on the wire: JSON, and nothing for nothing.
 //!
 //! No argument is an empty body, one is its JSON, several are an object by their
-//! names; the answer `()` is an empty body. Names of headers are here too. What is
+//! names; the answer `()` is an empty body. Names of Dapr's headers are here too. What is
 //! done with the values is not known here.
 
 use std::any::TypeId;
@@ -12,17 +12,6 @@ use serde::de::DeserializeOwned;
 
 /// The id that lets a call join a turn of its own chain. Wire: Dapr's.
 pub(crate) const REENTRANCY_ID: &str = "Dapr-Reentrancy-Id";
-/// The actors whose turns wait for a call. Wire: Odeon's own.
-pub(crate) const ACTOR_CHAIN: &str = "odeon-actor-chain";
-/// The activation for which a turn runs; shown with its state calls. Wire: Odeon's own.
-pub(crate) const ACTIVATION: &str = "odeon-activation";
-/// The caller's time limit in milliseconds. Wire: Odeon's own; gRPC has its own header as well.
-pub(crate) const ACTOR_TIMEOUT: &str = "odeon-actor-timeout";
-/// Whether a failed call may have run: `none`, `maybe` or `done`. Wire: Odeon's own.
-pub(crate) const ACTOR_EXECUTION: &str = "odeon-actor-execution";
-/// The codes by which a worker says that a request was refused before its turn began.
-/// Wire: Odeon's own, sent when the stream is opened.
-pub(crate) const REFUSAL_CODES: &str = "odeon-refusal-codes";
 /// The token that a host may want to see. Wire: Dapr's.
 pub(crate) const API_TOKEN: &str = "dapr-api-token";
 

@@ -15,20 +15,14 @@ use crate::store::{Item, Key};
 use crate::turn::Change;
 
 impl Engine {
-    /// Reads a key of an actor's state, whether or not the actor is active.
+    /// Reads a key of an actor's state, whether or not the actor is active. `activation`
+    /// is the one for whose turn it is asked ([`crate::Turn::activation`]), which may have
+    /// ended since; `None` for everybody else.
     ///
     /// # Errors
-    /// [`Error::NoStore`], [`Error::Fenced`], or what the store says.
-    pub async fn read_state(&self, actor: &ActorRef, key: &str) -> Result<Option<Item>, Error> {
-        self.read_state_of(actor, None, key).await
-    }
-
-    /// As [`Engine::read_state`], for the turn of an activation
-    /// ([`crate::Turn::activation`]) that may have ended since.
-    ///
-    /// # Errors
-    /// As [`Engine::read_state`]; [`Error::Fenced`] when another activation is live now.
-    pub async fn read_state_of(
+    /// [`Error::NoStore`], [`Error::Fenced`] when another activation is live now, or what
+    /// the store says.
+    pub async fn read_state(
         &self,
         actor: &ActorRef,
         activation: Option<Fence>,
@@ -49,28 +43,17 @@ impl Engine {
         }
     }
 
-    /// Commits changes to the state of an actor that is active here.
+    /// Commits changes to the state of an actor that is active here. `activation` is the
+    /// one for whose turn it is done, if it says so: a commit that was long on its way must
+    /// not pass under the fence of the next activation (ST-3).
     ///
     /// # Errors
-    /// [`Error::NotActive`] when it is not; else as [`crate::Turn::commit`].
+    /// [`Error::NotActive`] when it is not; [`Error::Fenced`] when another activation is
+    /// live now, or none; else as [`crate::Turn::commit`].
     ///
     /// # Cancel safety
     /// A commit that was sent is seen to its end.
-    pub async fn write_state(&self, actor: &ActorRef, changes: Vec<Change>) -> Result<(), Error> {
-        self.write_state_of(actor, None, changes).await
-    }
-
-    /// As [`Engine::write_state`], for the turn of an activation ([`crate::Turn::activation`])
-    /// that may have ended since: a commit that was long on its way must not pass under
-    /// the fence of the next activation (ST-3).
-    ///
-    /// # Errors
-    /// As [`Engine::write_state`]; [`Error::Fenced`] when another activation is live
-    /// now, or none.
-    ///
-    /// # Cancel safety
-    /// A commit that was sent is seen to its end.
-    pub async fn write_state_of(
+    pub async fn write_state(
         &self,
         actor: &ActorRef,
         activation: Option<Fence>,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Engine;
 use crate::error::Error;
-use crate::invocation::ActorRef;
+use crate::invocation::Invocation;
 use crate::router::{PARK_MAX, Path};
 use crate::types::TypeEntry;
 
@@ -23,11 +23,11 @@ impl Engine {
     /// Nothing has begun.
     pub(super) async fn caught_up(
         &self,
-        actor: &ActorRef,
-        deadline: Option<Instant>,
-        bytes: usize,
+        invocation: &Invocation,
         epoch: Epoch,
     ) -> Result<Arc<TypeEntry>, Error> {
+        let Invocation { actor, body, deadline, .. } = invocation;
+        let (bytes, deadline) = (body.len(), *deadline);
         let until = deadline.unwrap_or_else(|| Instant::now() + PARK_MAX);
         let catching_up = async {
             // Somebody hosts the type, so its first table is on its way if it is not here.
@@ -54,18 +54,5 @@ impl Engine {
             // No table in all that time: this host hears nothing any more.
             None => Err(Error::LeaseLost { execution: Execution::None }),
         })
-    }
-
-    /// The entry of a type that somebody hosts.
-    async fn known(&self, actor: &ActorRef) -> Arc<TypeEntry> {
-        let types = &self.inner.types;
-        loop {
-            let mut added = pin!(types.added.notified());
-            added.as_mut().enable();
-            if let Some(entry) = types.get(actor.actor_type.as_str()) {
-                return entry;
-            }
-            added.await;
-        }
     }
 }

@@ -20,8 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
-use odeon_base::clock::SystemClock;
-use odeon_base::{AppId, Entropy, Fence, HostName, Tasks};
+use odeon_base::Fence;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_request_alpha1::RequestType;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
 use odeon_proto::dapr::runtime::v1::{
@@ -31,8 +30,7 @@ use odeon_proto::dapr::runtime::v1::{
 use odeon_runtime::store::{
     ActorScope, Capabilities, Item, Key, Page, Result as StoreResult, Scan, StateStore, Transaction,
 };
-use odeon_runtime::{ActorRef, Change, Config, Engine, Invocation, Seams};
-use odeon_sdk::testkit::Placement;
+use odeon_runtime::{ActorRef, Change, Engine, Invocation};
 use odeon_sdk::{Client, Ctx, Result as ActorResult, actor, actors};
 use odeon_test_wire::Rig;
 use tokio::sync::mpsc;
@@ -142,19 +140,8 @@ where
 }
 
 async fn native(actors: usize) {
-    let tasks = Tasks::new("bench");
-    let app = AppId::parse("bench").unwrap();
-    let config = Config::new(app, HostName::parse("127.0.0.1:1").unwrap());
-    let seams = Seams {
-        placement: Arc::new(Placement::new(1, &tasks)),
-        lease: Arc::new(SystemClock),
-        wall: Arc::new(SystemClock),
-        entropy: Entropy::seeded(1),
-        tasks,
-    };
-    let engine = Engine::start(config, seams);
+    let engine = odeon_bench::engine().await;
     engine.use_store(Arc::new(Forgetful));
-    engine.ready().await;
     engine.offer(actors![Counter]).await.unwrap();
     let client = Client::embedded(engine.clone());
     let call = move |id: String| {
@@ -196,7 +183,7 @@ async fn serve(rig: &Rig) {
         while let Some(question) = asked.message().await.unwrap() {
             let Some(ResponseType::InvokeRequest(asked)) = question.response_type else { continue };
             let actor = ActorRef::parse("W", &asked.actor_id).unwrap();
-            engine.write_state(&actor, vec![Change::set("n", "1")]).await.unwrap();
+            engine.write_state(&actor, None, vec![Change::set("n", "1")]).await.unwrap();
             let answer = SubscribeActorEventsRequestInvokeResponseAlpha1 {
                 id: asked.id,
                 data: Bytes::from_static(b"1"),

@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use odeon_base::clock::SystemClock;
-use odeon_base::{AppId, Entropy, Epoch, Fence, HostName, Tasks};
+use odeon_base::{Entropy, Epoch, Fence};
 use odeon_blocks::state::Prefixes;
 use odeon_blocks::state::actor::{Component, StateActor};
 use odeon_blocks::state::handle::StateHandle;
 use odeon_blocks::state::memory::MemoryStore;
+use odeon_runtime::Engine;
 use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, StateStore, Transaction};
-use odeon_runtime::{Config, Engine, Seams};
-use odeon_sdk::testkit::Placement;
 use tokio::time::Instant;
 
 const ROUNDS: usize = 15;
@@ -37,18 +36,7 @@ fn scope(n: usize) -> ActorScope {
 
 /// An engine that offers the store as a system actor, and the way to it.
 async fn behind_an_actor(store: Arc<dyn StateStore>) -> (Engine, StateHandle) {
-    let tasks = Tasks::new("bench");
-    let app = AppId::parse("bench").unwrap();
-    let seams = Seams {
-        placement: Arc::new(Placement::new(1, &tasks)),
-        lease: Arc::new(SystemClock),
-        wall: Arc::new(SystemClock),
-        entropy: Entropy::seeded(1),
-        tasks,
-    };
-    let config = Config::new(app, HostName::parse("127.0.0.1:1").unwrap());
-    let engine = Engine::start(config, seams);
-    engine.ready().await;
+    let engine = odeon_bench::engine().await;
     let prefixes = Prefixes { plain: "bench||".into(), actors: "bench".into() };
     let component = Component { store: Arc::clone(&store), prefixes };
     let spec = StateActor::spec(BTreeMap::from([(NAME.to_owned(), component)])).unwrap();

@@ -16,74 +16,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use odeon_base::clock::SystemClock;
-use odeon_base::{ActorType, AppId, Entropy, Epoch, HostName, Tasks};
+use odeon_base::ActorType;
 use odeon_bench::{Rates, human};
-use odeon_ring::change::Update;
-use odeon_ring::{Member, Rings, Table, TableData, ToHost, ToPlacement, TypeKey};
-use odeon_runtime::seams::{Behaviour, Call, Instance, PlacementLink, PlacementStream, Work};
-use odeon_runtime::{
-    ActorRef, Caller, Config, Engine, Error, Reply, Seams, Target, Turn, TypeConfig, TypeSpec,
-};
+use odeon_runtime::seams::{Behaviour, Call, Instance, Work};
+use odeon_runtime::{ActorRef, Caller, Engine, Error, Reply, Target, Turn, TypeConfig, TypeSpec};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(400);
-
-#[derive(Debug)]
-struct Link;
-
-impl PlacementLink for Link {
-    fn connect(&self) -> BoxFuture<'_, Result<PlacementStream, String>> {
-        Box::pin(async {
-            let (to, mut inbox) = mpsc::channel(64);
-            let (outbox, from) = mpsc::channel(64);
-            tokio::spawn(async move {
-                let mut member: Option<Member> = None;
-                let mut n = 0;
-                while let Some(message) = inbox.recv().await {
-                    let lease = |incarnation, seq| ToHost::Lease {
-                        term: 1,
-                        incarnation,
-                        seq,
-                        duration: Duration::from_secs(5),
-                        drain_limit: Duration::from_secs(60),
-                    };
-                    match message {
-                        ToPlacement::Join(join) => {
-                            outbox.send(lease(join.member.incarnation, 0)).await.unwrap();
-                            member = Some(join.member);
-                        }
-                        ToPlacement::Renew { incarnation, seq } => {
-                            outbox.send(lease(incarnation, seq)).await.unwrap();
-                        }
-                        ToPlacement::Offer { types, .. } => {
-                            for offer in types {
-                                n += 1;
-                                let epoch = Epoch { term: 1, n };
-                                let data =
-                                    TableData { epoch, members: vec![member.clone().unwrap()] };
-                                let hash = Table::from_data(&data, &Rings::default(), None).hash();
-                                let key = TypeKey {
-                                    namespace: odeon_base::Namespace::default(),
-                                    actor_type: offer.actor_type,
-                                };
-                                let update = Update::Chain { tables: vec![data], marks: [].into() };
-                                outbox
-                                    .send(ToHost::Prepare { key, epoch, update, hash })
-                                    .await
-                                    .unwrap();
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            });
-            Ok(PlacementStream { to, from })
-        })
-    }
-}
 
 struct Counter {
     n: u64,
@@ -314,17 +255,7 @@ impl ractor::Actor for RactorCounter {
 }
 
 async fn engine() -> Engine {
-    let config =
-        Config::new(AppId::parse("bench").unwrap(), HostName::parse("127.0.0.1:1").unwrap());
-    let seams = Seams {
-        placement: Arc::new(Link),
-        lease: Arc::new(SystemClock),
-        wall: Arc::new(SystemClock),
-        entropy: Entropy::seeded(1),
-        tasks: Tasks::new("bench"),
-    };
-    let engine = Engine::start(config, seams);
-    engine.ready().await;
+    let engine = odeon_bench::engine().await;
     let spec = TypeSpec {
         actor_type: ActorType::parse("Counter").unwrap(),
         config: TypeConfig { stateless: true, ..TypeConfig::default() },

@@ -4,7 +4,33 @@
 //! short rounds in which the sides take turns, so that a drift of the machine hits
 //! both; the medians are compared.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use odeon_base::clock::SystemClock;
+use odeon_base::{AppId, Entropy, HostName, Tasks};
+use odeon_runtime::{Config, Engine, Seams};
+use odeon_sdk::testkit::Placement;
+
+/// An engine on this machine's clocks with a lease, and no types yet.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub async fn engine() -> Engine {
+    let app = AppId::parse("bench").expect("a valid id");
+    let host = HostName::parse("127.0.0.1:1").expect("a valid name");
+    let tasks = Tasks::new("bench");
+    let seams = Seams {
+        placement: Arc::new(Placement::new(1, &tasks)),
+        lease: Arc::new(SystemClock),
+        wall: Arc::new(SystemClock),
+        entropy: Entropy::seeded(1),
+        tasks,
+    };
+    let engine = Engine::start(Config::new(app, host), seams);
+    engine.ready().await;
+    engine
+}
 
 /// Rates of one side over the rounds, calls a second.
 #[derive(Debug, Clone, Default)]

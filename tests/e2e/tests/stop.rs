@@ -1,6 +1,6 @@
 //! Stopping: in order, within a limit, at once when asked twice.
 
-use odeon_test_support::{tempdir, until};
+use odeon_test_support::{Node, tempdir, until};
 
 use crate::shop::{call, call_until, node, worker};
 
@@ -89,11 +89,12 @@ async fn a_running_turn_ends_before_the_host_does() {
     assert_eq!(call_until(&again.client(), "c", "value", "").await, 1);
 }
 
-#[tokio::test]
-async fn what_does_not_end_in_time_is_named() {
-    let data = tempdir().unwrap();
-    let mut node =
-        node(data.path()).words(&["--dapr-graceful-shutdown-seconds", "1"]).start().await;
+/// A node with this long to stop, asked to while a turn runs that never ends; what it is
+/// like afterwards is for `then` to say.
+async fn stopped_in_a_turn(seconds: &str, then: impl AsyncFnOnce(&mut Node)) {
+    let data = tempdir().expect("a folder");
+    let words = ["--dapr-graceful-shutdown-seconds", seconds];
+    let mut node = node(data.path()).words(&words).start().await;
     let _worker = worker(node.grpc);
     call_until(&node.client(), "c", "value", "").await;
     let never = format!("\"{}\"", data.path().join("never").display());
@@ -103,33 +104,30 @@ async fn what_does_not_end_in_time_is_named() {
         let begun = data.path().join("never.begun");
         until("the turn to begin", || async { begun.exists().then_some(()) }).await;
         node.process.terminate();
+        then(&mut node).await;
+    };
+    futures::future::join(held, stopping).await;
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_named() {
+    stopped_in_a_turn("1", async |node| {
         assert_eq!(node.process.code().await, 1);
         let said = node.process.said();
         assert!(
             said.contains("Graceful shutdown timeout exceeded") && said.contains("1 of Counter"),
             "{said}"
         );
-    };
-    futures::future::join(held, stopping).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let data = tempdir().unwrap();
-    let mut node =
-        node(data.path()).words(&["--dapr-graceful-shutdown-seconds", "3600"]).start().await;
-    let _worker = worker(node.grpc);
-    call_until(&node.client(), "c", "value", "").await;
-    let never = format!("\"{}\"", data.path().join("never").display());
-    let client = node.client();
-    let held = call(&client, "c", "hold", &never);
-    let stopping = async {
-        let begun = data.path().join("never.begun");
-        until("the turn to begin", || async { begun.exists().then_some(()) }).await;
-        node.process.terminate();
+    stopped_in_a_turn("3600", async |node| {
         node.process.line("Dapr is shutting down").await;
         node.process.terminate();
         assert_eq!(node.process.code().await, 1);
-    };
-    futures::future::join(held, stopping).await;
+    })
+    .await;
 }

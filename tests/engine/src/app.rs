@@ -146,7 +146,7 @@ impl Place<'_> {
         }
         let item = match self.turn {
             Some(turn) => turn.get(key).await?,
-            None => self.engine.read_state(&self.actor, key).await?,
+            None => self.engine.read_state(&self.actor, None, key).await?,
         };
         Ok(item.map(|item| text(&item.value)).unwrap_or_default())
     }
@@ -160,7 +160,7 @@ impl Place<'_> {
         }
         match self.turn {
             Some(turn) => turn.commit(vec![change]).await,
-            None => self.engine.write_state(&self.actor, vec![change]).await,
+            None => self.engine.write_state(&self.actor, None, vec![change]).await,
         }
     }
 

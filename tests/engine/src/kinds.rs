@@ -89,8 +89,10 @@ impl Kind {
     pub fn behaviour(self, probe: &Arc<Probe>, tasks: &Tasks) -> Option<Arc<dyn Behaviour>> {
         let probe = Arc::clone(probe);
         match self {
-            Self::Native | Self::OverSysState | Self::Placed => Some(Arc::new(Native { probe })),
-            Self::Shared | Self::System => Some(Arc::new(Shared { probe })),
+            Self::Native | Self::OverSysState | Self::Placed => {
+                Some(Arc::new(InProcess { probe, is_shared: false }))
+            }
+            Self::Shared | Self::System => Some(Arc::new(InProcess { probe, is_shared: true })),
             Self::Remote => Some(Arc::new(Remote::start(probe, tasks))),
             Self::Worker => None,
         }
@@ -151,16 +153,22 @@ fn bye(probe: &Probe, actor: &ActorRef) {
     probe.note(format!("{} bye", actor.id));
 }
 
+/// An actor in this process: an object of its own turn's, or one that turns share.
 #[derive(Debug)]
-struct Native {
+struct InProcess {
     probe: Arc<Probe>,
+    is_shared: bool,
 }
 
-impl Behaviour for Native {
+impl Behaviour for InProcess {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         async move {
             hello(&self.probe, turn).await?;
-            Ok(Instance::Owned(Box::new(Memory::default())))
+            Ok(if self.is_shared {
+                Instance::Shared(Arc::new(Memory::default()))
+            } else {
+                Instance::Owned(Box::new(Memory::default()))
+            })
         }
         .boxed()
     }
@@ -172,8 +180,12 @@ impl Behaviour for Native {
         call: Call,
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         async move {
-            let Instance::Owned(object) = instance else { unreachable!("an object") };
-            let memory: &Memory = object.downcast_ref().expect("a memory");
+            let memory: Option<&Memory> = match instance {
+                Instance::Owned(object) if !self.is_shared => object.downcast_ref(),
+                Instance::Shared(object) if self.is_shared => object.downcast_ref(),
+                Instance::Owned(_) | Instance::Shared(_) | Instance::Remote => None,
+            };
+            let memory = memory.expect("what was made when it was activated");
             perform(&self.probe, place(turn)?, memory, &call.method, &call.body).await
         }
         .boxed()
@@ -185,45 +197,7 @@ impl Behaviour for Native {
     }
 
     fn is_shared(&self) -> bool {
-        false
-    }
-}
-
-#[derive(Debug)]
-struct Shared {
-    probe: Arc<Probe>,
-}
-
-impl Behaviour for Shared {
-    fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
-        async move {
-            hello(&self.probe, turn).await?;
-            Ok(Instance::Shared(Arc::new(Memory::default())))
-        }
-        .boxed()
-    }
-
-    fn invoke<'a>(
-        &'a self,
-        instance: &'a mut Instance,
-        turn: &'a Turn,
-        call: Call,
-    ) -> BoxFuture<'a, Result<Reply, Error>> {
-        async move {
-            let Instance::Shared(object) = instance else { unreachable!("an object") };
-            let memory: &Memory = object.downcast_ref().expect("a memory");
-            perform(&self.probe, place(turn)?, memory, &call.method, &call.body).await
-        }
-        .boxed()
-    }
-
-    fn deactivate<'a>(&'a self, actor: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        bye(&self.probe, actor);
-        async {}.boxed()
-    }
-
-    fn is_shared(&self) -> bool {
-        true
+        self.is_shared
     }
 }
 

@@ -157,7 +157,7 @@ impl Running {
         key: &str,
     ) -> Result<Option<T>> {
         let actor = ActorRef::parse(actor_type, id)?;
-        let read = self.engine.read_state(&actor, key).await;
+        let read = self.engine.read_state(&actor, None, key).await;
         let Some(item) = read.map_err(|error| Error::State(Cause::Engine(error)))? else {
             return Ok(None);
         };

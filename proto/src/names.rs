@@ -1,0 +1,15 @@
+//! Names in headers and metadata that are Odeon's own. Both ends of a wire read them here.
+
+/// How long the caller still waits, in milliseconds.
+pub const ACTOR_TIMEOUT: &str = "odeon-actor-timeout";
+/// The actors whose turns wait for a call.
+pub const ACTOR_CHAIN: &str = "odeon-actor-chain";
+/// Whether a turn may have begun, on every error (RT-2).
+pub const ACTOR_EXECUTION: &str = "odeon-actor-execution";
+/// The activation for which a worker runs a turn. The worker shows it with the turn's state
+/// calls, so that one that comes too late is refused; one that shows nothing is held to
+/// what Dapr asks for, that the actor is active.
+pub const ACTIVATION: &str = "odeon-activation";
+/// The codes that a worker keeps for what it refused before its turn began; sent when it
+/// opens its stream.
+pub const REFUSAL_CODES: &str = "odeon-refusal-codes";

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::HeaderMap;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use odeon_base::kind::with_causes;
 use tokio::net::TcpStream;
 
 /// How long one request may take.
@@ -123,11 +124,5 @@ impl Client {
 }
 
 fn in_words(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    with_causes(&error)
 }

@@ -250,4 +250,4 @@ fn check(item: &Item) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,19 +7,19 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     Time::from_millis(1_767_225_600_000)
 }
 
-fn put(goods_id: &str, count: u32) -> Put {
+pub(crate) fn put(goods_id: &str, count: u32) -> Put {
     Put { goods_id: goods_id.into(), count, ..Put::default() }
 }
 
-fn counts(basket: &Basket) -> Vec<(&str, u32)> {
+pub(crate) fn counts(basket: &Basket) -> Vec<(&str, u32)> {
     basket.items.iter().map(|item| (item.goods_id.as_str(), item.count)).collect()
 }
 
-fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
+pub(crate) fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
     result.err().map(|refusal| refusal.reason)
 }
 

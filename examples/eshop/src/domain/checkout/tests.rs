@@ -4,23 +4,7 @@
 //! line by line.
 
 use super::*;
-use crate::domain::basket::Put;
-
-fn now() -> Time {
-    Time::from_millis(1_767_225_600_000)
-}
-
-fn put(goods_id: &str, count: u32) -> Put {
-    Put { goods_id: goods_id.into(), count, ..Put::default() }
-}
-
-fn counts(basket: &Basket) -> Vec<(&str, u32)> {
-    basket.items.iter().map(|item| (item.goods_id.as_str(), item.count)).collect()
-}
-
-fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
-    result.err().map(|refusal| refusal.reason)
-}
+use crate::domain::basket::tests::{counts, now, put, reason};
 
 fn begin(request_id: &str) -> Begin {
     Begin { request_id: request_id.into() }

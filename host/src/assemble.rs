@@ -229,6 +229,7 @@ fn start_engine(
     };
     let seams = Seams {
         placement,
+        peers: None,
         lease: Arc::new(SystemClock),
         wall: Arc::new(SystemClock),
         entropy: entropy.child(),

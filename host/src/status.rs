@@ -293,6 +293,7 @@ impl Failure {
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
+            | Error::Peer(_)
             | Error::Store(
                 store::Error::ETagMismatch { .. }
                 | store::Error::ETagInvalid { .. }
@@ -363,6 +364,7 @@ impl Failure {
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
+            | Error::Peer(_)
             | Error::Store(
                 store::Error::ETagMismatch { .. }
                 | store::Error::ETagInvalid { .. }
@@ -435,6 +437,7 @@ impl Failure {
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
+            | Error::Peer(_)
             | Error::Store(_) => Self::new(500, Code::Internal, "ERROR", text),
         }
     }

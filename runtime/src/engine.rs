@@ -26,6 +26,7 @@ use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
 use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
+use crate::peers::Peers;
 use crate::router::{self, Path, Step};
 use crate::seams::{Call, PlacementLink, SharedWork, Work};
 use crate::status::{Status, TypeStatus};
@@ -42,6 +43,8 @@ mod offering;
 pub struct Seams {
     /// The way to placement.
     pub placement: Arc<dyn PlacementLink>,
+    /// The way to other hosts; without one, an actor that lives elsewhere cannot be called.
+    pub peers: Option<Arc<dyn Peers>>,
     /// Counts suspend.
     pub lease: Arc<dyn LeaseClock>,
     /// The calendar.
@@ -63,6 +66,7 @@ struct Inner {
     core: Arc<Core>,
     types: Arc<Types>,
     idle: Arc<Idle>,
+    peers: Option<Arc<dyn Peers>>,
     commands: mpsc::Sender<Command>,
     connected: watch::Receiver<bool>,
     /// What placement is told of, in the order of the changes. A type that is being
@@ -125,7 +129,7 @@ impl Engine {
     /// Starts the membership and idle loops on `seams.tasks`.
     #[must_use]
     pub fn start(config: Config, seams: Seams) -> Self {
-        let Seams { placement, lease, wall, entropy, tasks } = seams;
+        let Seams { placement, peers, lease, wall, entropy, tasks } = seams;
         let lease = Lease::new(lease);
         let started = lease.now();
         let (notify, notices) = mpsc::channel(8);
@@ -142,6 +146,7 @@ impl Engine {
             core: Arc::clone(&core),
             types: Arc::default(),
             idle: Arc::default(),
+            peers,
             commands: commands.clone(),
             connected: is_connected,
             offered: Mutex::default(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use odeon_base::{ActorId, ActorType, Epoch, Execution, Kind};
 
 use crate::invocation::Invocation;
+use crate::peers::PeerError;
 use crate::store;
 
 /// A call, or an operation on an actor, that did not succeed.
@@ -178,6 +179,9 @@ pub enum Error {
     /// The call's arguments do not fit the method.
     #[error("{0}")]
     Arguments(String),
+    /// The call was sent to the host that owns the actor, and did not succeed there.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
 }
 
 /// What an application said when it failed.
@@ -212,6 +216,7 @@ impl Error {
             Self::App(_) | Self::Panicked { .. } => Kind::AppFailed,
             Self::NoStore => Kind::Unsupported,
             Self::Store(error) => error.kind(),
+            Self::Peer(error) => error.kind(),
         }
     }
 
@@ -244,6 +249,7 @@ impl Error {
             | Self::Panicked { .. }
             | Self::Store(_) => Execution::Maybe,
             Self::App(_) => Execution::Done,
+            Self::Peer(error) => error.execution(),
         }
     }
 

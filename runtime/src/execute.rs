@@ -477,6 +477,7 @@ fn own(error: Error) -> Error {
         | Error::LeaseLost { execution: Execution::None }
         | Error::Fenced { execution: Execution::None, .. }
         | Error::Closed
+        | Error::Peer(_)
         | Error::Activation { .. } => Error::App(AppFailure { message: error.to_string() }),
         Error::Name(_)
         | Error::TurnTooLong { .. }

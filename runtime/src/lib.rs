@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod invocation;
 pub mod metrics;
+pub mod peers;
 pub mod seams;
 pub mod state;
 pub mod status;

@@ -1,7 +1,7 @@
 //! What the engine needs from outside, as traits.
 //!
-//! An application ([`Behaviour`]), a way to the placement service
-//! ([`PlacementLink`]) and a state store ([`crate::store::StateStore`]); clocks
+//! An application ([`Behaviour`]), a way to the placement service ([`PlacementLink`]), a
+//! way to other hosts ([`Peers`]) and a state store ([`crate::store::StateStore`]); clocks
 //! and randomness come from `odeon-base`. Everything here is implemented further
 //! out, or by a test.
 
@@ -19,6 +19,7 @@ use crate::invocation::{ActorRef, Reply};
 use crate::turn::Turn;
 
 pub use crate::invocation::Call;
+pub use crate::peers::Peers;
 
 /// An actor's memory, as its behaviour keeps it between turns.
 #[derive(Default)]

@@ -22,6 +22,7 @@ pub async fn engine() -> Engine {
     let tasks = Tasks::new("bench");
     let seams = Seams {
         placement: Arc::new(Placement::new(1, &tasks)),
+        peers: None,
         lease: Arc::new(SystemClock),
         wall: Arc::new(SystemClock),
         entropy: Entropy::seeded(1),

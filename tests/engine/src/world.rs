@@ -111,6 +111,7 @@ impl World {
         let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
         let tasks = self.tasks.child("host");
         let seams = Seams {
+            peers: None,
             placement: match &self.placed {
                 Some(placed) => Arc::<Placed>::clone(placed),
                 None => self.board.link(name),

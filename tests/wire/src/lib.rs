@@ -84,6 +84,7 @@ impl Rig {
         let host = HostName::parse("rig:1").expect("a constant");
         let seams = Seams {
             placement: Arc::new(Placement::new(1, &tasks)),
+            peers: None,
             lease: Arc::<TokioClock>::clone(&clock),
             wall: Arc::<TokioClock>::clone(&clock),
             entropy: Entropy::seeded(1),

@@ -238,6 +238,7 @@ async fn engine(
     let tasks = Tasks::new("test kit");
     let seams = Seams {
         placement: Arc::new(Placement::new(term, &tasks)),
+        peers: None,
         lease: Arc::<TokioClock>::clone(clock),
         wall: Arc::<TokioClock>::clone(clock),
         // Not the same numbers in each life: incarnations must differ.

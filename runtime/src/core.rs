@@ -34,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) engine: OnceLock<Weak<dyn Any + Send + Sync>>,
     notices: mpsc::Sender<Notice>,
     activations: AtomicU64,
+    calls: AtomicU64,
     waiting_bytes: AtomicUsize,
     /// How many activations may be saying goodbye at once (DEA-8).
     pub(crate) goodbyes: Semaphore,
@@ -59,6 +60,7 @@ impl Core {
             engine: OnceLock::new(),
             notices,
             activations: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
             waiting_bytes: AtomicUsize::new(0),
         }
     }
@@ -75,6 +77,11 @@ impl Core {
     /// A fence that no other activation of this incarnation has.
     pub(crate) fn next_fence(&self, epoch: Epoch) -> Fence {
         Fence { epoch, seq: self.activations.fetch_add(1, Ordering::Relaxed) + 1 }
+    }
+
+    /// A number for a call to another host that no other call of this engine has.
+    pub(crate) fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Tells the leader of a higher term; a full queue means it is being told already.

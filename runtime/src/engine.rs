@@ -36,6 +36,7 @@ use crate::types::{TypeEntry, Types};
 
 mod by_name;
 mod catch_up;
+mod forward;
 mod offering;
 
 /// What an engine is given from outside.
@@ -221,7 +222,10 @@ impl Engine {
         }
     }
 
-    /// Calls an actor's method.
+    /// Calls an actor's method, wherever it lives.
+    ///
+    /// What another host sent here (`routed_by`) is run here or answered with
+    /// [`Error::Moved`]; it is not sent on.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::execution`] says whether the turn may have begun.
@@ -229,21 +233,32 @@ impl Engine {
     /// # Cancel safety
     /// A call that waits is taken out of its queue; a turn that began runs on (O7).
     pub async fn call(&self, invocation: Invocation) -> Result<Reply, Error> {
-        let entry = match invocation.routed_by {
-            None => self.entry(&invocation.actor, invocation.deadline).await?,
+        if let Some(epoch) = invocation.routed_by {
             // Kept out of the memory that every other call takes.
-            Some(epoch) => Box::pin(self.caught_up(&invocation, epoch)).await?,
-        };
+            return Box::pin(self.routed(invocation, epoch)).await;
+        }
+        let entry = self.entry(&invocation.actor, invocation.deadline).await?;
         match self.encoded(&entry, invocation).await {
             Err(Error::Refused { reason, call }) => Box::pin(self.again(reason, *call)).await,
             answered => answered,
         }
     }
 
-    async fn encoded(&self, entry: &TypeEntry, invocation: Invocation) -> Result<Reply, Error> {
-        let Invocation { actor, method, body, headers, deadline, chain, .. } = invocation;
-        let (bytes, caller) = (body.len(), Caller { deadline, chain });
-        self.turn(entry, &actor, caller, bytes, Encoded(Call { method, body, headers })).await
+    async fn encoded(&self, entry: &TypeEntry, call: Invocation) -> Result<Reply, Error> {
+        let path = self.path(entry, &call.actor, call.body.len(), call.routed_by.is_some());
+        let mut caller = Caller { deadline: call.deadline, chain: call.chain.clone() };
+        match self.admitted(&path, &mut caller).await {
+            Ok(admitted) => {
+                let Invocation { actor, method, body, headers, .. } = call;
+                let body = Encoded(Call { method, body, headers });
+                self.turn(&actor, admitted, caller, body).await
+            }
+            Err(error @ Error::Moved { .. }) if path.can_forward => match &self.inner.peers {
+                Some(peers) => Box::pin(self.forward(&**peers, entry, call)).await,
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends a call again that the application refused before it began (RT-3).
@@ -312,7 +327,21 @@ impl Engine {
                 &sought
             }
         };
-        self.turn(entry, &target.actor, caller, 0, body).await
+        let (mut caller, path) = (caller, self.path(entry, &target.actor, 0, false));
+        let admitted = self.admitted(&path, &mut caller).await?;
+        self.turn(&target.actor, admitted, caller, body).await
+    }
+
+    fn path<'a>(
+        &'a self,
+        entry: &'a TypeEntry,
+        actor: &'a ActorRef,
+        bytes: usize,
+        is_routed: bool,
+    ) -> Path<'a> {
+        let inner = &*self.inner;
+        let can_forward = !is_routed && inner.peers.is_some();
+        Path { core: &inner.core, entry, idle: &inner.idle, actor, bytes, is_routed, can_forward }
     }
 
     /// A handle that does not keep the engine alive, for what the engine itself holds.
@@ -354,22 +383,29 @@ impl Engine {
         }
     }
 
+    /// Brings a call to the start of its turn; nothing has begun when this fails.
+    async fn admitted(
+        &self,
+        path: &Path<'_>,
+        caller: &mut Caller,
+    ) -> Result<(Admitted, u64), Error> {
+        let first = path.first_look(caller)?;
+        match path.queue(first, caller).await {
+            Ok(Step::Run(admitted, started)) if admitted.is_ready() => Ok((admitted, started)),
+            // Kept out of the memory that every call takes.
+            other => Box::pin(self.prepare(path, caller, other)).await,
+        }
+    }
+
+    /// Runs the turn of a call that was let in.
     async fn turn<B: Body>(
         &self,
-        entry: &TypeEntry,
         actor: &ActorRef,
-        mut caller: Caller,
-        bytes: usize,
+        (admitted, started): (Admitted, u64),
+        caller: Caller,
         body: B,
     ) -> Result<B::Output, Error> {
         let core = &*self.inner.core;
-        let path = Path { core, entry, idle: &self.inner.idle, actor, bytes };
-        let first = path.first_look(&mut caller)?;
-        let (admitted, started) = match path.queue(first, &caller).await {
-            Ok(Step::Run(admitted, started)) if admitted.is_ready() => (admitted, started),
-            // Kept out of the memory that every call takes.
-            other => Box::pin(self.prepare(&path, &mut caller, other)).await?,
-        };
         let deadline = caller.deadline;
         let running = execute::begin(admitted, caller, started, body)?;
         let running = Detachable::new(&core.tasks, running);

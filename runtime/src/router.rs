@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
 use odeon_base::{Epoch, Execution};
+use odeon_ring::Member;
 use tokio::time::Instant;
 
 use crate::activation::{Activation, Cut, Hosting};
@@ -29,7 +30,7 @@ use crate::place::{Place, Turned};
 use crate::sync::lock;
 use crate::turn::Caller;
 use crate::types::{Standing, TypeEntry};
-use crate::view::Route;
+use crate::view::{Route, View};
 
 /// Between tries of a call that did not begin (RT-3).
 const RETRY: Backoff = Backoff { first: Duration::from_millis(10), max: Duration::from_secs(1) };
@@ -66,6 +67,10 @@ pub(crate) struct Path<'a> {
     pub(crate) actor: &'a ActorRef,
     /// Size of the body, for as long as it waits.
     pub(crate) bytes: usize,
+    /// Whether another host sent the call here.
+    pub(crate) is_routed: bool,
+    /// Whether the call may be sent to the host that owns the actor.
+    pub(crate) can_forward: bool,
 }
 
 impl Path<'_> {
@@ -219,14 +224,14 @@ impl Path<'_> {
         let host_wait =
             |since| Look::Park(Park::Host(patience(since, now, self.core.config.no_host_wait)));
         let Some(hosting) = &standing.hosting else {
-            if let Some(table) = view.chain.as_ref().map(|chain| chain.newest())
-                && let Some(owner) = table.owner(hash)
-                && view.me.is_none_or(|me| owner.incarnation != me)
-            {
-                return Err(self.moved(table.epoch()));
+            if let Some((_, epoch)) = self.elsewhere(view, false) {
+                return Err(self.moved(epoch));
             }
             return Ok(host_wait(view.hostless_since.max(standing.withdrawn_since)));
         };
+        if view.me.is_none() && hosting.is_leased() {
+            self.without_lease(view)?;
+        }
         let is_nested = !caller.chain.hops().is_empty();
         match view.route(hosting.spec.config.placement, hash, is_nested) {
             Route::Here(_) if hosting.is_leased() && !self.core.lease.may_start(now) => {
@@ -237,6 +242,33 @@ impl Path<'_> {
             Route::Elsewhere(epoch) => Err(self.moved(epoch)),
             Route::NoHost(since) => Ok(host_wait(since)),
         }
+    }
+
+    /// A host without a lease serves nobody, but it knows where others are.
+    fn without_lease(&self, view: &View) -> Result<(), Error> {
+        if self.is_routed {
+            // Whoever sent it here learns of the next owner sooner than this host may.
+            return Err(Error::LeaseLost { execution: Execution::None });
+        }
+        match self.elsewhere(view, false) {
+            Some((_, epoch)) if self.can_forward => Err(self.moved(epoch)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the call is to be sent, and by which table; `None` if that is here, or nowhere.
+    pub(crate) fn target(&self, caller: &Caller) -> Option<(Arc<Member>, Epoch)> {
+        self.elsewhere(&self.entry.standing().0.view, !caller.chain.hops().is_empty())
+    }
+
+    fn elsewhere(&self, view: &View, is_nested: bool) -> Option<(Arc<Member>, Epoch)> {
+        let (owner, epoch) = view.chain.as_ref()?.target(self.actor.id.hash(), is_nested)?;
+        let is_here = match view.me {
+            Some(me) => owner.incarnation == me,
+            // An earlier life of this host is no other host.
+            None => owner.address == self.core.config.address,
+        };
+        (!is_here).then(|| (Arc::clone(owner), epoch))
     }
 
     /// Whether an admitted turn may still begin, after a wait of another kind.

@@ -4,6 +4,7 @@
 //! type is hosted here comes and goes inside of it.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -78,6 +79,18 @@ impl TypeEntry {
     pub(crate) fn knows(&self, epoch: Epoch) -> bool {
         let view = &self.standing().0.view;
         view.chain.as_ref().is_some_and(|chain| chain.newest().epoch() >= epoch)
+    }
+
+    /// Waits until it is so; what may make it so is a change of tables or hosting.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// How the type is hosted here, if it is.

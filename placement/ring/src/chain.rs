@@ -192,6 +192,26 @@ impl Chain {
         }
     }
 
+    /// Whom a call of the actor is sent to, and by which table; `None` if nobody offers the type.
+    ///
+    /// That is the owner by the newest table. A call made by a running turn goes to the owner
+    /// under the longest piece of the chain that is open, as [`Chain::gate_for_chain`] has it
+    /// there: behind the newest owner's gate it might wait for the very turn that made it.
+    #[must_use]
+    pub fn target(&self, hash: u64, is_nested: bool) -> Option<(&Arc<Member>, Epoch)> {
+        let newest = self.tables.len() - 1;
+        let still_open = |last: &usize| {
+            let Some(owner) = self.tables[*last].owner(hash) else { return false };
+            let owner = owner.incarnation;
+            let has_let_go = |table: &Arc<Table>| self.has_released(owner, table.epoch());
+            self.have_let_go(*last, owner, hash)
+                && !self.tables.get(last + 1).is_some_and(has_let_go)
+        };
+        let open = is_nested.then(|| (0..=newest).rev().find(still_open)).flatten();
+        let table = &self.tables[open.unwrap_or(newest)];
+        table.owner(hash).map(|owner| (owner, table.epoch()))
+    }
+
     /// Whether every owner but `me` in the piece of the chain up to `last` has let go.
     ///
     /// An owner is asked for the first table in which it no longer owns the actor, so

@@ -4,7 +4,6 @@
 //! its way here. Sending the call back would send it round in circles: it waits, within
 //! its time and the mailbox's limits (`design/ownership.md`, "A membership change").
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use odeon_base::{Epoch, Execution};
@@ -12,11 +11,34 @@ use tokio::time::Instant;
 
 use super::Engine;
 use crate::error::Error;
-use crate::invocation::Invocation;
-use crate::router::{PARK_MAX, Path};
+use crate::invocation::{Invocation, Reply};
+use crate::router::PARK_MAX;
 use crate::types::TypeEntry;
 
 impl Engine {
+    /// Runs a call that another host sent here, or says that it has to look again.
+    pub(super) async fn routed(
+        &self,
+        invocation: Invocation,
+        epoch: Epoch,
+    ) -> Result<Reply, Error> {
+        let actor = invocation.actor.clone();
+        let answered = match self.caught_up(&invocation, epoch).await {
+            Ok(entry) => match self.encoded(&entry, invocation).await {
+                Err(Error::Refused { reason, call }) => self.again(reason, *call).await,
+                answered => answered,
+            },
+            Err(error) => Err(error),
+        };
+        match answered {
+            // This host is on its way out: who owns the actor next, another table will say.
+            Err(Error::Closed | Error::LeaseLost { execution: Execution::None }) => {
+                Err(Error::Moved { actor_type: actor.actor_type, id: actor.id, epoch })
+            }
+            answered => answered,
+        }
+    }
+
     /// The entry of the type once this host knows the table, or a later one.
     ///
     /// # Cancel safety
@@ -35,17 +57,9 @@ impl Engine {
             if entry.knows(epoch) {
                 return Ok(entry);
             }
-            let inner = &self.inner;
-            let path = Path { core: &inner.core, entry: &entry, idle: &inner.idle, actor, bytes };
+            let path = self.path(&entry, actor, bytes, true);
             let room = path.room()?;
-            loop {
-                let mut changed = pin!(entry.changed.notified());
-                changed.as_mut().enable();
-                if entry.knows(epoch) {
-                    break;
-                }
-                changed.await;
-            }
+            entry.until(|| entry.knows(epoch)).await;
             drop(room);
             Ok(entry)
         };

@@ -12,6 +12,7 @@ use odeon_runtime::config::{Config, TypeConfig, TypeSpec};
 use odeon_runtime::engine::Seams;
 use odeon_runtime::error::Error;
 use odeon_runtime::metrics::TypeMetrics;
+use odeon_runtime::peers::Peers;
 use odeon_runtime::status::TypeStatus;
 use odeon_runtime::store::{ActorScope, StateStore};
 use odeon_runtime::{ActorRef, Engine, Invocation};
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use crate::app::{Probe, text};
 use crate::board::Board;
 use crate::kinds::Kind;
+use crate::neighbours::Neighbours;
 use crate::placed::Placed;
 use crate::store::MemoryStore;
 use crate::worker;
@@ -41,6 +43,8 @@ pub struct World {
     pub probe: Arc<Probe>,
     /// In place of the board.
     placed: Option<Arc<Placed>>,
+    /// Between the hosts; `None` where each answers for itself.
+    pub neighbours: Option<Arc<Neighbours>>,
     has_sys_state: bool,
     tasks: Tasks,
 }
@@ -59,7 +63,22 @@ impl World {
         let board = Board::new(&tasks, &probe);
         let placed = (kind == Kind::Placed).then(|| Placed::new(&tasks));
         let has_sys_state = kind == Kind::OverSysState;
-        Self { board, store: MemoryStore::default(), probe, placed, has_sys_state, tasks }
+        let neighbours = None;
+        let store = MemoryStore::default();
+        Self { board, store, probe, placed, neighbours, has_sys_state, tasks }
+    }
+
+    /// The same, where hosts send each other what they do not own.
+    #[must_use]
+    pub fn of_neighbours(kind: Kind) -> Self {
+        let world = Self::of(kind);
+        Self { neighbours: Some(Neighbours::new(&world.tasks)), ..world }
+    }
+
+    /// The way between the hosts.
+    #[must_use]
+    pub fn neighbours(&self) -> &Arc<Neighbours> {
+        self.neighbours.as_ref().expect("a world of neighbours")
     }
 
     /// An engine that offers nothing yet; its lease clock follows `tokio::time`.
@@ -111,7 +130,7 @@ impl World {
         let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
         let tasks = self.tasks.child("host");
         let seams = Seams {
-            peers: None,
+            peers: self.neighbours.clone().map(|all| all as Arc<dyn Peers>),
             placement: match &self.placed {
                 Some(placed) => Arc::<Placed>::clone(placed),
                 None => self.board.link(name),
@@ -122,6 +141,9 @@ impl World {
             tasks: tasks.clone(),
         };
         let engine = Engine::start(config, seams);
+        if let Some(neighbours) = &self.neighbours {
+            neighbours.settle_in(name, engine.downgrade());
+        }
         let probe = Arc::clone(&self.probe);
         Host { engine, name: name.to_owned(), tasks, probe, sys_state: None }
     }

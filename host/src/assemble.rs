@@ -9,18 +9,21 @@ mod components;
 mod error;
 mod listen;
 mod placement;
+mod reach;
 
 use std::sync::Arc;
 
 use odeon_base::clock::SystemClock;
+use odeon_base::kind::with_causes;
 use odeon_base::{Entropy, HostName, TaskKind, Tasks};
 use odeon_blocks::embedded::{self, EmbeddedDb};
 use odeon_blocks::state::Prefixes;
 use odeon_blocks::state::actor::{Component, StateActor};
 use odeon_blocks::state::handle::StateHandle;
-use odeon_placement::Embedded;
+use odeon_placement::{Embedded, Token};
 use odeon_runtime::seams::PlacementLink;
 use odeon_runtime::{Engine, Seams, TypeConfig, TypeSpec};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::api::{self, Api, Health, Identity, Limits, Origins, Owners, ShutdownHandle, Tokens};
@@ -28,7 +31,7 @@ use crate::channel::{AppChannel, Hub};
 use crate::config::{Config, Environment, effective};
 use crate::http::Protocol;
 use crate::shutdown::Running;
-use crate::{grpc, http, metrics};
+use crate::{grpc, http, metrics, peer};
 
 use components::{Opened, Opener};
 use listen::Bound;
@@ -108,7 +111,7 @@ pub async fn start(
         // They would wait for ever to be offered.
         return Err(Error::ActorsDisabled);
     }
-    let bound = Bound::bind(&config).await?;
+    let mut bound = Bound::bind(&config).await?;
     let entropy = Entropy::from_os().map_err(|error| machine("randomness", error))?;
     let clock = Arc::new(SystemClock);
     let opener =
@@ -121,7 +124,10 @@ pub async fn start(
 
     let core = Tasks::new("core");
     let (link, owners) = start_placement(&config, db.clone(), &core).await?;
-    let engine = start_engine(&config, &bound.addresses, link, &entropy, &core)?;
+    let peers = Tasks::new("peers");
+    let listening = std::mem::take(&mut bound.peers);
+    let settings = peer_settings(&config, &bound.addresses, environment)?;
+    let engine = start_engine(&config, settings, listening, link, &entropy, &core, &peers);
     offer_components(&engine, &opened).await?;
 
     let doors = Tasks::new("doors");
@@ -158,6 +164,7 @@ pub async fn start(
         engine: engine.clone(),
         health: health.clone(),
         doors,
+        peers,
         core,
         stores: opened.stores.into_values().map(|opened| opened.store).collect(),
         db,
@@ -213,29 +220,64 @@ async fn start_placement(
     Ok((Arc::clone(&inside) as _, Some(inside)))
 }
 
-fn start_engine(
+/// What other hosts know of this one. Its name is the address at which they reach it, as
+/// in Dapr: nobody else has it, and it is the same after a restart on the same port.
+fn peer_settings(
     config: &Config,
     addresses: &Addresses,
+    environment: &Environment,
+) -> Result<peer::Config, Error> {
+    let bound = addresses.peers.first().or(addresses.grpc.first()).copied();
+    let bound = bound.ok_or_else(|| machine("an address", "nothing listens"))?;
+    let address = reach::published(bound, environment)?.to_string();
+    let name = HostName::parse(&address).map_err(|error| machine("an address", error))?;
+    let token = config.cluster_token.as_ref().map(|token| Token::parse(token.reveal()));
+    let defaults = peer::Config::new(name, config.app_id.clone());
+    Ok(peer::Config {
+        namespace: config.namespace.clone(),
+        token: token.transpose().map_err(|error| machine("the cluster token", error))?,
+        // Without a limit of its own, that of the wire.
+        body_bytes_max: config.body_bytes_max.unwrap_or(1 << 30).min(1 << 30),
+        ..defaults
+    })
+}
+
+/// Starts the engine, with the way to other hosts and from them if this one can be reached.
+fn start_engine(
+    config: &Config,
+    peers: peer::Config,
+    listening: Vec<TcpListener>,
     placement: Arc<dyn PlacementLink>,
     entropy: &Entropy,
     tasks: &Tasks,
-) -> Result<Engine, Error> {
-    // The ring knows a host by its address; hosts do not call each other yet.
-    let address = addresses.grpc.first().map(ToString::to_string).unwrap_or_default();
-    let name = HostName::parse(&address).map_err(|error| machine("an address", error))?;
+    peer_tasks: &Tasks,
+) -> Engine {
     let settings = odeon_runtime::Config {
         namespace: config.namespace.clone(),
-        ..odeon_runtime::Config::new(config.app_id.clone(), name)
+        ..odeon_runtime::Config::new(config.app_id.clone(), peers.host.clone())
     };
+    let is_reached = !listening.is_empty();
+    let client = peer::Client::new(peers.clone(), entropy.child(), peer_tasks.clone());
     let seams = Seams {
         placement,
-        peers: None,
+        peers: is_reached.then(|| Arc::new(client.clone()) as _),
         lease: Arc::new(SystemClock),
         wall: Arc::new(SystemClock),
         entropy: entropy.child(),
         tasks: tasks.child("engine"),
     };
-    Ok(Engine::start(settings, seams))
+    let engine = Engine::start(settings, seams);
+    client.introduce(engine.downgrade());
+    for listener in listening {
+        let server = peer::Server::new(peers.clone(), engine.clone(), peer_tasks.clone());
+        peer_tasks.spawn(TaskKind::Listener, async move {
+            if let Err(error) = server.serve(listener).await {
+                let error = with_causes(&error);
+                tracing::error!("calls of other hosts cannot be served any more: {error}");
+            }
+        });
+    }
+    engine
 }
 
 /// Puts the system actors in front of the components, and gives actors their store.

@@ -18,6 +18,7 @@ pub mod channel;
 pub mod grpc;
 pub mod http;
 pub mod metrics;
+pub mod peer;
 pub mod status;
 
 mod builder;

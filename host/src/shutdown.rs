@@ -4,7 +4,7 @@
 //! their time, state is kept, the application is told; only then is ownership
 //! released. The doors close after that, because an application that finishes a
 //! turn still needs its state; then components, the last word to placement, the
-//! data folder, and whatever task is left. All of it within one limit; what does
+//! way to and from other hosts, the data folder, and whatever task is left. All of it within one limit; what does
 //! not end in time is named.
 
 use std::fmt;
@@ -35,6 +35,9 @@ pub(crate) struct Running {
     pub(crate) health: Health,
     /// Listeners, connections and streams of workers.
     pub(crate) doors: Tasks,
+    /// Calls to and from other hosts. They go on until the last word to placement: who was
+    /// let go of is told where to call instead, and the application's last turns may call.
+    pub(crate) peers: Tasks,
     /// Engine and placement.
     pub(crate) core: Tasks,
     pub(crate) stores: Vec<Arc<dyn StateStore>>,
@@ -91,6 +94,9 @@ impl Running {
         }
         if self.has_placement {
             self.engine.farewell(rest()).await;
+        }
+        if let Err(running) = self.peers.stop(rest()).await {
+            left.push(format!("calls of other hosts: {running}"));
         }
         if let Err(running) = self.core.stop(rest()).await {
             left.push(format!("engine and placement: {running}"));

@@ -8,8 +8,11 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use http::StatusCode;
-use odeon_base::Execution;
-use odeon_runtime::{Error, store};
+use odeon_base::{Execution, Kind};
+use odeon_placement::token::Denied;
+use odeon_placement::wire;
+use odeon_runtime::peers::{self, PeerError};
+use odeon_runtime::{ActorRef, Error, store};
 use tonic::{Code, Status};
 
 use crate::api::{Ended, OperationError};
@@ -40,6 +43,76 @@ pub(crate) fn of_stream(ended: Ended) -> Status {
             None => status,
         },
     }
+}
+
+/// Why the stream of another host ends.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PeerRefused {
+    /// It shows no cluster token, or another one.
+    #[error(transparent)]
+    Token(#[from] Denied),
+    /// It says what cannot be understood.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
+    /// It does not say who it is.
+    #[error("a stream begins with a hello, and none came")]
+    Silent,
+    /// This host is on its way out.
+    #[error("the host is shutting down")]
+    Stopping,
+}
+
+/// What another host is told when its stream ends.
+pub(crate) fn of_peer_stream(refused: PeerRefused) -> Status {
+    let code = match &refused {
+        PeerRefused::Token(_) => Code::Unauthenticated,
+        PeerRefused::Wire(wire::Error::Protocol { .. }) => Code::FailedPrecondition,
+        PeerRefused::Wire(wire::Error::Field(_)) => Code::InvalidArgument,
+        PeerRefused::Silent => Code::DeadlineExceeded,
+        PeerRefused::Stopping => Code::Unavailable,
+    };
+    Status::new(code, refused.to_string())
+}
+
+/// What a failed call is called between hosts: enough for [`Failure::invoke`] to tell the
+/// caller's client there what it would have told one here.
+pub(crate) fn code_for_peer(error: &Error) -> String {
+    match error {
+        // Over HTTP it shares its code with all that is wrapped.
+        Error::NoHost { .. } => NO_ADDRESS.to_owned(),
+        _ => Failure::invoke(error).code.to_owned(),
+    }
+}
+
+/// Another host sent a call that cannot be understood.
+pub(crate) fn wrong_call(wrong: &wire::Wrong) -> peers::Failure {
+    refusal(Kind::Invalid, BAD_REQUEST, wrong.to_string())
+}
+
+/// Another host sent more calls at a time than are taken.
+pub(crate) fn too_many_for_peer(limit: usize) -> peers::Failure {
+    let message = format!("{limit} calls of one host wait for an answer here, the limit");
+    refusal(Kind::Overloaded, MAILBOX_FULL, message)
+}
+
+/// A call is larger than what is sent to other hosts; it never left.
+pub(crate) fn too_large_for_peer(what: &str, bytes: usize, limit: usize) -> peers::Failure {
+    let message =
+        format!("the {what} has {bytes} bytes, and --max-body-size allows {limit} between hosts");
+    // An answer that is too large is that of a turn that ran.
+    let execution = if what == "answer" { Execution::Done } else { Execution::None };
+    peers::Failure { execution, ..refusal(Kind::Invalid, BAD_REQUEST, message) }
+}
+
+/// The owner's host said nothing about a call until its time was over.
+pub(crate) fn silent_peer(actor: &ActorRef) -> peers::Failure {
+    let error = Error::TurnTimeout { actor_type: actor.actor_type.clone(), id: actor.id.clone() };
+    let (kind, execution) = (error.kind(), error.execution());
+    peers::Failure { kind, code: code_for_peer(&error), message: error.to_string(), execution }
+}
+
+fn refusal(kind: Kind, code: &str, message: String) -> peers::Failure {
+    peers::Failure { kind, code: code.to_owned(), message, execution: Execution::None }
 }
 
 /// How a scrape of the metrics went.
@@ -275,25 +348,14 @@ impl Failure {
             Self::new(500, Code::Internal, "ERR_ACTOR_INVOKE_METHOD", message)
         };
         let failure = match error {
-            Error::NoHost { .. } => {
-                // Wire: over HTTP the look-up's own error shows through the call's.
-                let message = format!(
-                    "error invoke actor method: failed to lookup actor: api error: code = FailedPrecondition desc = {error}"
-                );
-                Self {
-                    grpc: Code::FailedPrecondition,
-                    grpc_message: Some(error.to_string()),
-                    message,
-                    ..wrapped()
-                }
-            }
+            Error::NoHost { .. } => Self::no_address(&error.to_string()),
+            Error::Peer(peer) => Self::of_peer(peer, wrapped),
             Error::App(_)
             | Error::AppLost { .. }
             | Error::Refused { .. }
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
-            | Error::Peer(_)
             | Error::Store(
                 store::Error::ETagMismatch { .. }
                 | store::Error::ETagInvalid { .. }
@@ -357,6 +419,7 @@ impl Failure {
         let failure = match error {
             Error::Store(store::Error::Invalid { .. }) => Self::bad_request(error),
             Error::TooLarge { .. } => Self::new(413, Code::ResourceExhausted, code, message),
+            Error::Peer(peer) => Self::of_peer(peer, wrapped),
             Error::NoHost { .. }
             | Error::App(_)
             | Error::AppLost { .. }
@@ -364,7 +427,6 @@ impl Failure {
             | Error::Panicked { .. }
             | Error::Activation { .. }
             | Error::NoMethod { .. }
-            | Error::Peer(_)
             | Error::Store(
                 store::Error::ETagMismatch { .. }
                 | store::Error::ETagInvalid { .. }
@@ -394,42 +456,21 @@ impl Failure {
 
     /// What is told in the same way whatever was being done.
     fn common(error: &Error) -> Self {
-        let text = error.to_string();
-        match error {
-            Error::Name(_) | Error::Arguments(_) => Self::bad_request(error),
-            Error::MailboxFull { .. } => Self {
-                retry_after: Some(RETRY_AFTER_SECONDS),
-                ..Self::new(429, Code::ResourceExhausted, "ERR_ACTOR_MAILBOX_FULL", text)
-            },
-            Error::QueueTimeout { .. } => {
-                Self::new(504, Code::DeadlineExceeded, "ERR_ACTOR_QUEUE_TIMEOUT", text)
-            }
-            Error::TurnTimeout { .. } => {
-                Self::new(504, Code::DeadlineExceeded, "ERR_ACTOR_TURN_TIMEOUT", text)
-            }
-            Error::TurnTooLong { .. } => {
-                Self::new(504, Code::DeadlineExceeded, "ERR_ACTOR_TURN_TOO_LONG", text)
-            }
-            Error::CallCycle { .. } => {
-                // Not Aborted: sent again, it would fail in the same way.
-                Self::new(409, Code::FailedPrecondition, "ERR_ACTOR_CALL_CYCLE", text)
-            }
-            Error::StackDepth { .. } => {
-                Self::new(500, Code::ResourceExhausted, "ERR_ACTOR_STACK_DEPTH", text)
-            }
-            Error::Moved { .. } => Self::new(503, Code::Unavailable, "ERR_ACTOR_MOVED", text),
-            Error::LeaseLost { .. } => {
-                Self::new(503, Code::Unavailable, "ERR_ACTOR_LEASE_LOST", text)
-            }
-            Error::Fenced { .. } | Error::Store(store::Error::Fenced { .. }) => {
-                Self::new(503, Code::Aborted, "ERR_ACTOR_FENCED", text)
-            }
-            Error::Closed => Self::new(503, Code::Unavailable, "ERR_ACTOR_RUNTIME_CLOSED", text),
-            Error::NotActive => Self::new(400, Code::Internal, "ERR_ACTOR_INSTANCE_MISSING", text),
-            Error::NoStore => Self::new(500, Code::Internal, "ERR_ACTOR_RUNTIME_NOT_FOUND", text),
-            Error::TooLarge { .. } => {
-                Self::new(413, Code::ResourceExhausted, "ERR_ACTOR_STATE_TRANSACTION_SAVE", text)
-            }
+        let code = match error {
+            Error::Name(_) | Error::Arguments(_) => BAD_REQUEST,
+            Error::MailboxFull { .. } => MAILBOX_FULL,
+            Error::QueueTimeout { .. } => QUEUE_TIMEOUT,
+            Error::TurnTimeout { .. } => TURN_TIMEOUT,
+            Error::TurnTooLong { .. } => TURN_TOO_LONG,
+            Error::CallCycle { .. } => CALL_CYCLE,
+            Error::StackDepth { .. } => STACK_DEPTH,
+            Error::Moved { .. } => MOVED,
+            Error::LeaseLost { .. } => LEASE_LOST,
+            Error::Fenced { .. } | Error::Store(store::Error::Fenced { .. }) => FENCED,
+            Error::Closed => CLOSED,
+            Error::NotActive => NOT_ACTIVE,
+            Error::NoStore => NO_STORE,
+            Error::TooLarge { .. } => TRANSACTION,
             Error::NoHost { .. }
             | Error::App(_)
             | Error::AppLost { .. }
@@ -438,7 +479,111 @@ impl Failure {
             | Error::Activation { .. }
             | Error::NoMethod { .. }
             | Error::Peer(_)
-            | Error::Store(_) => Self::new(500, Code::Internal, "ERROR", text),
+            | Error::Store(_) => "ERROR",
+        };
+        let text = error.to_string();
+        Self::row(code, &text).unwrap_or_else(|| Self::new(500, Code::Internal, code, text))
+    }
+
+    /// The row of a code that is told in one way wherever it comes from.
+    fn row(code: &str, text: &str) -> Option<Self> {
+        let (code, http, grpc) = ROWS.iter().find(|row| row.0 == code)?;
+        Some(match *code {
+            BAD_REQUEST => Self::bad_request(text),
+            MAILBOX_FULL => Self {
+                retry_after: Some(RETRY_AFTER_SECONDS),
+                ..Self::new(*http, *grpc, code, text)
+            },
+            code => Self::new(*http, *grpc, code, text),
+        })
+    }
+
+    /// What the owner's host would have told a client of its own about a call.
+    fn of_peer(error: &PeerError, wrapped: impl FnOnce() -> Self) -> Self {
+        let text = error.to_string();
+        let (code, kind) = match error {
+            PeerError::Moved(_) => (MOVED, Kind::Moved),
+            PeerError::Unreachable { .. } => (UNREACHABLE, Kind::Unavailable),
+            PeerError::Lost { .. } => (LOST, Kind::Unavailable),
+            PeerError::Failed(failure) => (failure.code.as_str(), failure.kind),
+        };
+        match code {
+            NO_ADDRESS => Self::no_address(&text),
+            INVOKE => wrapped(),
+            // A newer release may have codes that this one does not know; it has no new kinds.
+            code => Self::row(code, &text)
+                .or_else(|| Self::row(code_of(kind), &text))
+                .unwrap_or_else(wrapped),
         }
+    }
+
+    /// Nobody hosts the type of an actor that was called.
+    fn no_address(text: &str) -> Self {
+        // Wire: over HTTP the look-up's own error shows through the call's.
+        let message = format!(
+            "error invoke actor method: failed to lookup actor: api error: code = FailedPrecondition desc = {text}"
+        );
+        Self {
+            grpc_message: Some(text.to_owned()),
+            ..Self::new(500, Code::FailedPrecondition, INVOKE, message)
+        }
+    }
+}
+
+/// Wrapped errors of calls, which all share it.
+const INVOKE: &str = "ERR_ACTOR_INVOKE_METHOD";
+const NO_ADDRESS: &str = "ERR_ACTOR_NO_ADDRESS";
+const BAD_REQUEST: &str = "ERR_BAD_REQUEST";
+const MAILBOX_FULL: &str = "ERR_ACTOR_MAILBOX_FULL";
+const QUEUE_TIMEOUT: &str = "ERR_ACTOR_QUEUE_TIMEOUT";
+const TURN_TIMEOUT: &str = "ERR_ACTOR_TURN_TIMEOUT";
+const TURN_TOO_LONG: &str = "ERR_ACTOR_TURN_TOO_LONG";
+const CALL_CYCLE: &str = "ERR_ACTOR_CALL_CYCLE";
+const STACK_DEPTH: &str = "ERR_ACTOR_STACK_DEPTH";
+const MOVED: &str = "ERR_ACTOR_MOVED";
+const LEASE_LOST: &str = "ERR_ACTOR_LEASE_LOST";
+const FENCED: &str = "ERR_ACTOR_FENCED";
+const CLOSED: &str = "ERR_ACTOR_RUNTIME_CLOSED";
+const NOT_ACTIVE: &str = "ERR_ACTOR_INSTANCE_MISSING";
+const NO_STORE: &str = "ERR_ACTOR_RUNTIME_NOT_FOUND";
+const TRANSACTION: &str = "ERR_ACTOR_STATE_TRANSACTION_SAVE";
+const UNREACHABLE: &str = "ERR_ACTOR_HOST_UNREACHABLE";
+const LOST: &str = "ERR_ACTOR_HOST_LOST";
+
+/// Codes of failed calls that are told in one way, here or by another host.
+const ROWS: &[(&str, u16, Code)] = &[
+    (BAD_REQUEST, 400, Code::InvalidArgument),
+    (MAILBOX_FULL, 429, Code::ResourceExhausted),
+    (QUEUE_TIMEOUT, 504, Code::DeadlineExceeded),
+    (TURN_TIMEOUT, 504, Code::DeadlineExceeded),
+    (TURN_TOO_LONG, 504, Code::DeadlineExceeded),
+    // Not Aborted: sent again, it would fail in the same way.
+    (CALL_CYCLE, 409, Code::FailedPrecondition),
+    (STACK_DEPTH, 500, Code::ResourceExhausted),
+    (MOVED, 503, Code::Unavailable),
+    (LEASE_LOST, 503, Code::Unavailable),
+    (FENCED, 503, Code::Aborted),
+    (CLOSED, 503, Code::Unavailable),
+    (NOT_ACTIVE, 400, Code::Internal),
+    (NO_STORE, 500, Code::Internal),
+    (TRANSACTION, 413, Code::ResourceExhausted),
+    (UNREACHABLE, 503, Code::Unavailable),
+    (LOST, 503, Code::Unavailable),
+];
+
+/// The nearest code of a kind, for a failure whose own code is not known.
+fn code_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Invalid => BAD_REQUEST,
+        Kind::Moved => MOVED,
+        Kind::Overloaded => MAILBOX_FULL,
+        Kind::Draining => CLOSED,
+        Kind::Timeout => TURN_TIMEOUT,
+        Kind::Conflict
+        | Kind::NotFound
+        | Kind::AppFailed
+        | Kind::Unavailable
+        | Kind::Unsupported
+        | Kind::Internal => INVOKE,
     }
 }

@@ -1,7 +1,8 @@
 //! The cluster token: what a host shows so that placement listens to it.
 //!
 //! It is kept out of every log line and error. Where it is configured is the host
-//! crate's business; who asks for it is `service`, who shows it `client`.
+//! crate's business; who asks for it is `service`, who shows it `client`. Hosts show and
+//! ask each other for it in the same way.
 
 use std::fmt;
 
@@ -20,11 +21,13 @@ pub struct Token(MetadataValue<Ascii>);
 pub struct NotAToken;
 
 /// Why a call is not listened to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Denied {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
     /// It shows no token.
+    #[error("the call has no cluster token in the metadata {TOKEN}")]
     Missing,
     /// It shows another one, or several.
+    #[error("the cluster token in the metadata {TOKEN} is not the one of this cluster")]
     Wrong,
 }
 
@@ -44,13 +47,16 @@ impl Token {
     }
 
     /// Shows the token in the metadata of a call.
-    pub(crate) fn show(&self, metadata: &mut MetadataMap) {
+    pub fn show(&self, metadata: &mut MetadataMap) {
         metadata.insert(TOKEN, self.0.clone());
     }
 
     /// Whether a call shows this token. The time it takes does not tell how much of it
     /// was right.
-    pub(crate) fn check(&self, metadata: &MetadataMap) -> Result<(), Denied> {
+    ///
+    /// # Errors
+    /// [`Denied`] when it shows none, another one, or more than one.
+    pub fn check(&self, metadata: &MetadataMap) -> Result<(), Denied> {
         let mut shown = metadata.get_all(TOKEN).iter();
         let first = shown.next().ok_or(Denied::Missing)?;
         let (expected, first) = (self.0.as_bytes(), first.as_bytes());

@@ -19,6 +19,8 @@ pub struct Addresses {
     pub http: Vec<SocketAddr>,
     /// The gRPC API.
     pub grpc: Vec<SocketAddr>,
+    /// Calls of other hosts; empty when there can be none.
+    pub peers: Vec<SocketAddr>,
     /// Metrics; empty when they are off.
     pub metrics: Vec<SocketAddr>,
 }
@@ -28,6 +30,7 @@ pub struct Addresses {
 pub(super) struct Bound {
     pub(super) http: Vec<TcpListener>,
     pub(super) grpc: Vec<TcpListener>,
+    pub(super) peers: Vec<TcpListener>,
     pub(super) metrics: Vec<TcpListener>,
     pub(super) addresses: Addresses,
 }
@@ -40,13 +43,55 @@ impl Bound {
     pub(super) async fn bind(config: &Config) -> Result<Self, Error> {
         let (http, http_at) = bind(&config.http).await?;
         let (grpc, grpc_at) = bind(&config.grpc).await?;
+        let (peers, peers_at) = match &config.peers {
+            Some(listener) if config.placement => bind_peers(listener, config).await?,
+            Some(_) | None => Default::default(),
+        };
         let (metrics, metrics_at) = match &config.metrics {
             Some(listener) => bind(listener).await?,
             None => Default::default(),
         };
-        let addresses = Addresses { http: http_at, grpc: grpc_at, metrics: metrics_at };
-        Ok(Self { http, grpc, metrics, addresses })
+        let addresses =
+            Addresses { http: http_at, grpc: grpc_at, peers: peers_at, metrics: metrics_at };
+        Ok(Self { http, grpc, peers, metrics, addresses })
     }
+}
+
+/// Other hosts know this one by this address: where none is asked for, the one that it had
+/// before is tried first, so that the host owns again what it owned before a restart.
+async fn bind_peers(
+    wanted: &Listener,
+    config: &Config,
+) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {
+    if wanted.port() == 0 {
+        let mut usual = wanted.clone();
+        let port = usual_port(config);
+        usual.sockets.iter_mut().for_each(|socket| socket.set_port(port));
+        if let Ok(bound) = bind(&usual).await {
+            return Ok(bound);
+        }
+    }
+    bind(wanted).await
+}
+
+/// The same port for the same application and data folder on the same machine, from the range
+/// that daprd uses. Source: cli-and-env.md 4; it hashes other things, which nobody can see.
+fn usual_port(config: &Config) -> u16 {
+    const FIRST: u16 = 47_300;
+    let data = config.data_dir.canonicalize().unwrap_or_else(|_| config.data_dir.clone());
+    let system = rustix::system::uname();
+    let parts = [
+        config.app_id.as_str().as_bytes(),
+        data.as_os_str().as_encoded_bytes(),
+        system.nodename().to_bytes(),
+    ];
+    // FNV-1a.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in parts.join(&b'|') {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    let offset = hash % u64::from(u16::MAX - FIRST);
+    FIRST + u16::try_from(offset).unwrap_or_default()
 }
 
 async fn bind(wanted: &Listener) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {

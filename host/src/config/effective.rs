@@ -20,6 +20,7 @@ pub fn describe(config: &Config) -> String {
     add("namespace", config.namespace.as_str());
     add("http", &sockets(&config.http));
     add("grpc", &sockets(&config.grpc));
+    add("peers", &config.peers.as_ref().map_or_else(|| "off".to_owned(), sockets));
     add("metrics", &config.metrics.as_ref().map_or_else(|| "off".to_owned(), sockets));
     add("data-dir", &config.data_dir.display().to_string());
     let folders: Vec<_> = config.resources.iter().map(|path| path.display().to_string()).collect();
@@ -30,7 +31,11 @@ pub fn describe(config: &Config) -> String {
     let limit = config.body_bytes_max;
     add("max-body-size", &limit.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string()));
     add("dapr-graceful-shutdown-seconds", &config.shutdown_limit.as_secs().to_string());
-    for (key, secret) in [("api-token", &config.api_token), ("app-token", &config.app_token)] {
+    for (key, secret) in [
+        ("api-token", &config.api_token),
+        ("app-token", &config.app_token),
+        ("cluster-token", &config.cluster_token),
+    ] {
         if let Some(secret) = secret {
             add(key, &format!("{secret:?}"));
         }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use odeon_base::{AppId, Namespace};
+use odeon_placement::Token;
 
 use super::mistakes::{Mistake, Mistakes};
 use super::reader::{Reader, parse_quantity};
@@ -19,6 +20,8 @@ use crate::logs;
 const STANDALONE_APP: &str = "odeon";
 /// Folder for data, below the working directory.
 const DATA_FOLDER: &str = ".odeon";
+/// The variable with what hosts show each other.
+const CLUSTER_TOKEN: &str = "ODEON_CLUSTER_TOKEN";
 /// Largest request body unless told otherwise. Source: daprd, `--max-body-size`.
 const BODY_BYTES: usize = 4 << 20;
 /// Largest block of headers unless told otherwise. Source: daprd, `--read-buffer-size`.
@@ -48,6 +51,7 @@ impl Config {
             namespace: read_namespace(environment, &mut mistakes),
             http: listener(&mut reader, "dapr-http-port", "dapr-listen-addresses"),
             grpc: listener(&mut reader, "dapr-grpc-port", "dapr-listen-addresses"),
+            peers: read_peers(role, &mut reader),
             metrics: read_metrics(&mut reader),
             resources: read_resources(&reader),
             placement: read_placement(role, &reader),
@@ -59,8 +63,10 @@ impl Config {
             logs: read_logs(&mut reader),
             api_token: secret(environment, "DAPR_API_TOKEN"),
             app_token: secret(environment, "APP_API_TOKEN"),
+            cluster_token: read_cluster_token(environment, &mut mistakes),
         };
         refuse_shared_ports(&mut reader, &config);
+        refuse_open_peers(&mut reader, &config);
         mistakes.extend(reader.finish());
         mistakes.or(config)
     }
@@ -103,6 +109,31 @@ fn listener(reader: &mut Reader<'_>, port: &'static str, addresses: &'static str
     }
     let sockets = addresses.into_iter().map(|address| SocketAddr::new(address, number)).collect();
     Listener { flag: port, sockets }
+}
+
+/// A standalone host is all of its cluster, and nobody calls it from outside.
+fn read_peers(role: Role, reader: &mut Reader<'_>) -> Option<Listener> {
+    let wanted = listener(reader, "dapr-internal-grpc-port", "dapr-internal-grpc-listen-address");
+    (role != Role::Standalone).then_some(wanted)
+}
+
+fn read_cluster_token(environment: &Environment, mistakes: &mut Mistakes) -> Option<Secret> {
+    let token = secret(environment, CLUSTER_TOKEN)?;
+    if let Err(wrong) = Token::parse(token.reveal()) {
+        mistakes.push(Mistake::new(environment.place(CLUSTER_TOKEN), wrong.to_string()));
+    }
+    Some(token)
+}
+
+/// Whoever reaches a host there could call all of its actors.
+fn refuse_open_peers(reader: &mut Reader<'_>, config: &Config) {
+    let is_open = config.peers.as_ref().is_some_and(|peers| !peers.is_loopback());
+    if is_open && config.cluster_token.is_none() {
+        reader.refuse(
+            "dapr-internal-grpc-listen-address",
+            format!("other machines can reach it there, so the variable {CLUSTER_TOKEN} must hold the token that hosts show each other"),
+        );
+    }
 }
 
 fn read_metrics(reader: &mut Reader<'_>) -> Option<Listener> {
@@ -186,7 +217,8 @@ fn secret(environment: &Environment, name: &str) -> Option<Secret> {
 /// it would accuse another process.
 fn refuse_shared_ports(reader: &mut Reader<'_>, config: &Config) {
     let mut taken: Vec<(&'static str, u16)> = Vec::new();
-    let servers = [Some(&config.http), Some(&config.grpc), config.metrics.as_ref()];
+    let peers = config.peers.as_ref();
+    let servers = [Some(&config.http), Some(&config.grpc), peers, config.metrics.as_ref()];
     let servers = servers.into_iter().flatten().map(|server| (server.flag, server.port()));
     for (flag, port) in servers.filter(|(_, port)| *port != 0) {
         match taken.iter().find(|(_, other)| *other == port) {

@@ -53,6 +53,12 @@ impl Listener {
     pub fn port(&self) -> u16 {
         self.sockets.first().map_or(0, SocketAddr::port)
     }
+
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.sockets.iter().all(|socket| socket.ip().to_canonical().is_loopback())
+    }
 }
 
 /// A text that is never printed.
@@ -92,6 +98,9 @@ pub struct Config {
     pub http: Listener,
     /// The gRPC API. Default: 127.0.0.1:50001.
     pub grpc: Listener,
+    /// For calls of other hosts; a standalone host has none. Default: 127.0.0.1, a port that a
+    /// restart takes again.
+    pub peers: Option<Listener>,
     /// Metrics, unless switched off. Default: 127.0.0.1:9090.
     pub metrics: Option<Listener>,
     /// Folders with component files.
@@ -116,6 +125,8 @@ pub struct Config {
     pub api_token: Option<Secret>,
     /// From `APP_API_TOKEN`: what the application is shown.
     pub app_token: Option<Secret>,
+    /// From `ODEON_CLUSTER_TOKEN`: what hosts show each other.
+    pub cluster_token: Option<Secret>,
 }
 
 #[cfg(test)]

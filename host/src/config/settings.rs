@@ -98,6 +98,18 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "Empty: no actors. Placement is embedded in this release: an address is noted and not used",
     ),
+    honoured(
+        "dapr-internal-grpc-port",
+        PORT,
+        "0",
+        "Port for calls of other hosts; 0 takes one that a restart takes again, or else any free one",
+    ),
+    honoured(
+        "dapr-internal-grpc-listen-address",
+        ADDRESSES,
+        "127.0.0.1",
+        "Addresses for calls of other hosts (daprd's default is all); beyond this machine only with the variable ODEON_CLUSTER_TOKEN",
+    ),
     honoured("enable-metrics", SWITCH, "true", "Serve metrics in Prometheus' text form"),
     honoured("metrics-port", PORT, "9090", "Port of the metrics; 0 takes any free one"),
     honoured(
@@ -149,12 +161,6 @@ pub const SETTINGS: &[Setting] = &[
     ),
     ignored("app-protocol", TEXT, "See --app-port"),
     ignored("app-channel-address", ADDRESS, "See --app-port"),
-    ignored("dapr-internal-grpc-port", PORT, "No other host is called in this release"),
-    ignored(
-        "dapr-internal-grpc-listen-address",
-        ADDRESS,
-        "No other host is called in this release",
-    ),
     ignored("scheduler-host-address", ADDRESSES, "There is no scheduler service to reach"),
     ignored("scheduler-job-streams", NUMBER, "There is no scheduler service to reach"),
     ignored("actors-disseminate-timeout", TEXT, "Membership changes do not stop calls"),
@@ -224,7 +230,7 @@ pub const SETTINGS: &[Setting] = &[
         "enable-mtls",
         SWITCH,
         &["false"],
-        "listeners are on the loopback address, and hosts do not call each other yet: leave it out",
+        "hosts show each other the cluster token instead, and do not encrypt in this release: leave it out",
     ),
     refused(
         "unix-domain-socket",

@@ -71,6 +71,20 @@ fn an_empty_placement_address_means_no_actors() {
 }
 
 #[test]
+fn hosts_are_heard_from_outside_only_with_a_token() {
+    let given = Given::from([("app-id", "a"), ("dapr-internal-grpc-listen-address", "0.0.0.0")]);
+    let refused = read(Role::Host, &given).unwrap_err().to_string();
+    assert!(refused.contains("--dapr-internal-grpc-listen-address: other machines"), "{refused}");
+    let token = |text| Environment::from([("ODEON_CLUSTER_TOKEN", text)]);
+    let config = Config::read(Role::Host, &given, &token("s3cret")).unwrap();
+    assert!(!config.peers.unwrap().is_loopback());
+    let refused = Config::read(Role::Host, &given, &token("two words")).unwrap_err().to_string();
+    assert!(refused.contains("ODEON_CLUSTER_TOKEN: a cluster token must be"), "{refused}");
+    assert!(!refused.contains("two words"), "{refused}");
+    assert_eq!(read(Role::Standalone, &Given::default()).unwrap().peers, None);
+}
+
+#[test]
 fn two_servers_cannot_share_a_port() {
     let given = Given::from([("dapr-http-port", "4000"), ("dapr-grpc-port", "4000")]);
     let mistakes = read(Role::Standalone, &given).unwrap_err().to_string();
@@ -107,9 +121,10 @@ fn the_documentation_names_every_setting() {
 
 #[test]
 fn the_effective_configuration_masks_secrets() {
-    let environment = Environment::from([("DAPR_API_TOKEN", "s3cret")]);
+    let environment =
+        Environment::from([("DAPR_API_TOKEN", "s3cret"), ("ODEON_CLUSTER_TOKEN", "s3cret")]);
     let config = Config::read(Role::Standalone, &Given::default(), &environment).unwrap();
     let line = effective::describe(&config);
-    assert!(line.contains("api-token=***"), "{line}");
+    assert!(line.contains("api-token=*** cluster-token=***"), "{line}");
     assert!(!line.contains("s3cret") && !format!("{config:?}").contains("s3cret"));
 }

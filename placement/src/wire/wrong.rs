@@ -54,7 +54,10 @@ pub enum Error {
 }
 
 /// Whether the first message of a stream is of a release that this one understands.
-pub(super) fn check_protocol(theirs: u32) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Protocol`] when it is not, or says no version.
+pub fn check_protocol(theirs: u32) -> Result<(), Error> {
     if theirs == 0 || theirs.abs_diff(PROTOCOL) > 1 {
         return Err(Error::Protocol { theirs });
     }
@@ -75,13 +78,15 @@ pub struct Wrong {
 
 impl Wrong {
     /// A field with a value that it may not have.
-    pub(super) fn new(field: &str, found: impl Display, expected: impl Display) -> Self {
+    #[must_use]
+    pub fn new(field: &str, found: impl Display, expected: impl Display) -> Self {
         let (found, expected) = (found.to_string(), expected.to_string());
         Self { field: field.to_owned(), found, expected }
     }
 
     /// A field with a text that it may not have.
-    pub(super) fn text(field: &str, found: &str, expected: impl Display) -> Self {
+    #[must_use]
+    pub fn text(field: &str, found: &str, expected: impl Display) -> Self {
         let shown: String = found.chars().take(SHOWN_MAX).collect();
         let more = if shown.len() < found.len() { "…" } else { "" };
         let bytes = found.len();
@@ -89,12 +94,14 @@ impl Wrong {
     }
 
     /// A field that is not there.
-    pub(super) fn missing(field: &str, expected: impl Display) -> Self {
+    #[must_use]
+    pub fn missing(field: &str, expected: impl Display) -> Self {
         Self::new(field, "missing", expected)
     }
 
     /// The same, one level further out.
-    pub(super) fn inside(mut self, outer: impl Display) -> Self {
+    #[must_use]
+    pub fn inside(mut self, outer: impl Display) -> Self {
         self.field = format!("{outer}.{}", self.field);
         self
     }

@@ -1,8 +1,10 @@
 //! Every error that a call can end with, on both wires: a row each.
 
+use odeon_base::{Epoch, Execution, Kind};
 use odeon_host::status::Failure;
 use odeon_proto::dapr::runtime::v1::InvokeActorRequest;
-use odeon_runtime::ActorRef;
+use odeon_runtime::peers::{self, PeerError};
+use odeon_runtime::{ActorRef, Error};
 use odeon_test_wire::{Rig, raise};
 use tonic::Code;
 
@@ -38,6 +40,54 @@ const ROWS: &[Row] = &[
     (21, 500, INVOKE, Code::Internal, "none", "error invoke actor method: activating actor 'T||a' failed: no memory", None),
     (22, 500, INVOKE, Code::Internal, "maybe", "error invoke actor method: the turn of actor 'T||a' panicked: ouch", None),
 ];
+
+/// A client cannot tell whether its call crossed hosts: an error that went over the wire
+/// between two hosts has the very row that it has at home.
+#[test]
+fn every_error_keeps_its_row_between_hosts() {
+    let actor = ActorRef::parse("T", "a").unwrap();
+    for &(number, ..) in ROWS {
+        let error = raise(&actor, number);
+        let at_home = Failure::invoke(&error);
+        let crossed = odeon_host::peer::crossed(error);
+        assert_eq!(Failure::invoke(&crossed), at_home, "error {number}");
+    }
+}
+
+#[test]
+fn what_the_way_to_another_host_does_has_rows_of_its_own() {
+    let (host, address) = ("b:1".to_owned(), "10.0.0.2:1".to_owned());
+    let reason = "refused".to_owned();
+    let moved = PeerError::Moved(Epoch { term: 1, n: 2 });
+    let unreachable = PeerError::Unreachable {
+        host: host.clone(),
+        address: address.clone(),
+        reason: reason.clone(),
+    };
+    let lost = PeerError::Lost { host, address, reason };
+    let strange = |kind| {
+        let (code, message) = ("ERR_OF_A_LATER_RELEASE".to_owned(), "why".to_owned());
+        PeerError::Failed(peers::Failure { kind, code, message, execution: Execution::Maybe })
+    };
+    for (error, status, code, grpc, execution) in [
+        (moved, 503, "ERR_ACTOR_MOVED", Code::Unavailable, "none"),
+        (unreachable, 503, "ERR_ACTOR_HOST_UNREACHABLE", Code::Unavailable, "none"),
+        (lost, 503, "ERR_ACTOR_HOST_LOST", Code::Unavailable, "maybe"),
+        (strange(Kind::Timeout), 504, "ERR_ACTOR_TURN_TIMEOUT", Code::DeadlineExceeded, "maybe"),
+        (
+            strange(Kind::Overloaded),
+            429,
+            "ERR_ACTOR_MAILBOX_FULL",
+            Code::ResourceExhausted,
+            "maybe",
+        ),
+        (strange(Kind::Internal), 500, INVOKE, Code::Internal, "maybe"),
+    ] {
+        let failure = Failure::invoke(&Error::Peer(error));
+        assert_eq!((failure.http.as_u16(), failure.code), (status, code));
+        assert_eq!((failure.grpc, failure.execution.as_str()), (grpc, execution), "{code}");
+    }
+}
 
 /// Errors that the engine itself tells of a call. From inside a turn they are about
 /// another call, and the engine makes them the actor's own failure; their way out is

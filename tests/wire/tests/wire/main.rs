@@ -10,6 +10,7 @@ mod grpc;
 mod http;
 mod invoke;
 mod metrics;
+mod peer;
 mod refusals;
 mod sdk;
 mod state;

@@ -1,0 +1,131 @@
+//! The engine's way to other hosts: finds the connection, waits for the answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use odeon_base::{Entropy, Execution, Kind, Tasks};
+use odeon_ring::Member;
+use odeon_runtime::engine::WeakEngine;
+use odeon_runtime::peers::{Failure, PeerError, Peers};
+use odeon_runtime::{Invocation, Reply};
+use tokio::time::{Instant, timeout_at};
+
+use super::link::{Link, NotAsked, Shared};
+use super::outbox::End;
+use super::wire::Answered;
+use super::{Config, wire};
+use crate::status;
+
+/// Bodies that are larger take a connection of their own, so that small calls do not wait
+/// behind them.
+const LARGE_BYTES: usize = 64 << 10;
+
+/// How long past its time a call waits for the other host's own word on it, which knows
+/// whether a turn had begun.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// One for small bodies and one for large ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Small,
+    Large,
+}
+
+/// The way to other hosts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    links: Arc<Mutex<BTreeMap<(Arc<str>, Lane), Arc<Link>>>>,
+}
+
+impl Client {
+    /// A client whose connections belong to `tasks`.
+    #[must_use]
+    pub fn new(config: Config, entropy: Entropy, tasks: Tasks) -> Self {
+        let shared = Arc::new(Shared { config, engine: OnceLock::new(), entropy, tasks });
+        Self { shared, links: Arc::default() }
+    }
+
+    /// Tells the client whose calls it carries, so that it can say which incarnation calls;
+    /// once, later engines are ignored.
+    pub fn introduce(&self, engine: WeakEngine) {
+        let _ = self.shared.engine.set(engine);
+    }
+
+    fn link(&self, address: &Arc<str>, bytes: usize) -> Arc<Link> {
+        let lane = if bytes > LARGE_BYTES { Lane::Large } else { Lane::Small };
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (Arc::clone(address), lane);
+        if let Some(link) = links.get(&key) {
+            return Arc::clone(link);
+        }
+        // Hosts come and go, and with them their addresses.
+        links.retain(|_, link| !link.is_unused());
+        let link = Link::new(Arc::clone(&self.shared), key.0.clone());
+        links.insert(key, Arc::clone(&link));
+        link
+    }
+
+    async fn send(&self, to: &Member, id: u64, call: &Invocation) -> Result<Reply, PeerError> {
+        let Config { namespace, body_bytes_max, .. } = &self.shared.config;
+        let (bytes, deadline) = (call.body.len(), call.deadline);
+        if bytes > *body_bytes_max {
+            return Err(status::too_large_for_peer("call", bytes, *body_bytes_max).into());
+        }
+        let message = || {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            wire::say_call(wire::write_call(id, namespace, call, left))
+        };
+        let link = self.link(&to.address, bytes);
+        let asking = link.ask(to.host.as_str(), id, bytes, deadline, message);
+        let mut asked = asking.await.map_err(|not| not_asked(to, &not))?;
+        let end = match deadline.and_then(|deadline| deadline.checked_add(LAST_WORD)) {
+            Some(until) => match timeout_at(until, &mut asked.end).await {
+                Ok(end) => end,
+                Err(_) => return Err(status::silent_peer(&call.actor).into()),
+            },
+            None => (&mut asked.end).await,
+        };
+        // Whoever ends a connection says so to all; this is for the case that it was dropped.
+        let end = end.unwrap_or_else(|_| End::Lost("it ended without a word".into()));
+        let (host, address) = (to.host.to_string(), to.address.to_string());
+        match end {
+            End::Answered(Ok(reply)) => Ok(reply),
+            End::Answered(Err(Answered::Moved(epoch))) => Err(PeerError::Moved(epoch)),
+            End::Answered(Err(Answered::Failed(failure))) => Err(failure.into()),
+            End::Unwritten(reason) => {
+                Err(PeerError::Unreachable { host, address, reason: reason.to_string() })
+            }
+            End::Lost(reason) => Err(PeerError::Lost { host, address, reason: reason.to_string() }),
+        }
+    }
+}
+
+fn not_asked(to: &Member, not: &NotAsked) -> PeerError {
+    match not {
+        NotAsked::Unreachable(reason) => PeerError::Unreachable {
+            host: to.host.to_string(),
+            address: to.address.to_string(),
+            reason: reason.to_string(),
+        },
+        NotAsked::Twice => PeerError::Failed(Failure {
+            kind: Kind::Internal,
+            code: String::new(),
+            message: "a call of this number is on its way to that host already".to_owned(),
+            execution: Execution::None,
+        }),
+    }
+}
+
+impl Peers for Client {
+    fn call<'a>(
+        &'a self,
+        to: &'a Member,
+        id: u64,
+        call: &'a Invocation,
+    ) -> BoxFuture<'a, Result<Reply, PeerError>> {
+        Box::pin(self.send(to, id, call))
+    }
+}

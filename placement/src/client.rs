@@ -12,17 +12,17 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Streaming};
 
 use odeon_base::kind::with_causes;
-use odeon_base::{TaskKind, Tasks};
+use odeon_base::{ActorId, Epoch, TaskKind, Tasks};
 use odeon_proto::odeon::placement::v1 as proto;
-use odeon_ring::{ToHost, ToPlacement};
+use odeon_ring::{Member, ToHost, ToPlacement, TypeKey};
 use proto::placement_client::PlacementClient;
 
 use crate::token::Token;
-use crate::wire::{AtHost, FromHost, Identity, MESSAGE_BYTES_MAX};
+use crate::wire::{self, Answered, AtHost, FromHost, Identity, MESSAGE_BYTES_MAX};
 
 /// How long one address may take until its stream is open.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -83,47 +83,83 @@ impl Client {
         &self,
     ) -> Result<(mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>), String> {
         let leader = self.leader.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let addresses = &self.config.addresses;
         let mut reasons = Vec::new();
         if let Some(address) = leader {
-            match self.try_one(&address).await {
+            match within(self.open(&address)).await {
                 Ok(pair) => return Ok(pair),
                 Err(reason) => reasons.push(format!("{address} (said to lead): {reason}")),
             }
         }
-        for _ in addresses {
-            let turn = self.next.fetch_add(1, Ordering::Relaxed) % addresses.len();
-            let address = &addresses[turn];
-            match self.try_one(address).await {
+        for address in self.turns() {
+            match within(self.open(address)).await {
                 Ok(pair) => return Ok(pair),
                 Err(reason) => reasons.push(format!("{address}: {reason}")),
             }
         }
-        if reasons.is_empty() {
-            return Err("no address of a placement service was given".to_owned());
-        }
-        Err(reasons.join("; "))
+        Err(all_of(&reasons))
     }
 
-    async fn try_one(
+    /// Who owns an actor, by the newest table that placement has, and the name of that table;
+    /// `None` while nobody offers the type. Asked on a connection of its own.
+    ///
+    /// # Errors
+    /// For each address that was tried, why it did not answer.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at will.
+    pub async fn owner(
         &self,
-        address: &str,
-    ) -> Result<(mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>), String> {
-        let opening = tokio::time::timeout(ATTEMPT, self.open(address));
-        opening.await.unwrap_or_else(|_| Err(format!("no answer within {ATTEMPT:?}")))
+        key: &TypeKey,
+        id: &ActorId,
+    ) -> Result<Option<(Member, Epoch)>, String> {
+        let mut reasons = Vec::new();
+        for address in self.turns() {
+            let mut address = address.to_owned();
+            // Two words from followers in a row say that nobody leads now.
+            for _ in 0..2 {
+                match within(self.ask(&address, key, id)).await {
+                    Ok(Answered::Owner(owner)) => return Ok(owner),
+                    Ok(Answered::NotLeader(leader)) => {
+                        reasons.push(format!("{address}: it does not lead"));
+                        let Some(leader) = leader else { break };
+                        address = leader;
+                    }
+                    Err(reason) => {
+                        reasons.push(format!("{address}: {reason}"));
+                        break;
+                    }
+                }
+            }
+        }
+        Err(all_of(&reasons))
+    }
+
+    /// Each address once, beginning with another one each time.
+    fn turns(&self) -> impl Iterator<Item = &str> {
+        let addresses = &self.config.addresses;
+        let next = || self.next.fetch_add(1, Ordering::Relaxed) % addresses.len();
+        addresses.iter().map(move |_| addresses[next()].as_str())
+    }
+
+    async fn ask(&self, address: &str, key: &TypeKey, id: &ActorId) -> Result<Answered, String> {
+        let mut client = reach(address).await?;
+        let mut request = Request::new(proto::OwnerRequest {
+            namespace: key.namespace.to_string(),
+            actor_type: key.actor_type.to_string(),
+            actor_id: id.to_string(),
+        });
+        if let Some(token) = &self.config.token {
+            token.show(request.metadata_mut());
+        }
+        let answered = client.owner(request).await.map_err(|status| status.message().to_owned())?;
+        wire::answered(answered.into_inner()).map_err(|wrong| wrong.to_string())
     }
 
     async fn open(
         &self,
         address: &str,
     ) -> Result<(mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>), String> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|error| with_causes(&error))?
-            .connect_timeout(ATTEMPT)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE);
-        let channel = endpoint.connect().await.map_err(|error| with_causes(&error))?;
-        let mut client = PlacementClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut client = reach(address).await?;
         let (to, outgoing) = mpsc::channel(self.config.queue.max(1));
         let (heard, from) = mpsc::channel(self.config.queue.max(1));
         let over = CancellationToken::new();
@@ -167,6 +203,28 @@ impl Client {
             }
         });
         said.take_until(over.cancelled_owned())
+    }
+}
+
+async fn reach(address: &str) -> Result<PlacementClient<Channel>, String> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|error| with_causes(&error))?
+        .connect_timeout(ATTEMPT)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    let channel = endpoint.connect().await.map_err(|error| with_causes(&error))?;
+    Ok(PlacementClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+}
+
+async fn within<T>(attempt: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let attempt = tokio::time::timeout(ATTEMPT, attempt);
+    attempt.await.unwrap_or_else(|_| Err(format!("no answer within {ATTEMPT:?}")))
+}
+
+fn all_of(reasons: &[String]) -> String {
+    match reasons {
+        [] => "no address of a placement service was given".to_owned(),
+        _ => reasons.join("; "),
     }
 }
 

@@ -40,6 +40,12 @@ pub struct Config {
     /// Default: no. `standalone` says yes: its only host is this very process, so the
     /// roster is cleared at the start and nobody is waited for.
     pub former_hosts_gone: bool,
+    /// Whether an empty ledger means that no host has a lease, and not that it was lost.
+    ///
+    /// Default: no, so that a placement that knows no roster waits 1.1 L for hosts of one
+    /// whose ledger is gone. Whoever starts the whole cluster says yes.
+    /// Source: ownership.md, "Placement that survives".
+    pub is_new_cluster: bool,
     /// The term to begin with when the ledger is empty.
     ///
     /// Default: 1. Whoever knows the time should give the seconds of the calendar: then a
@@ -72,6 +78,7 @@ impl Default for Config {
             expiry_window: Duration::from_millis(50),
             chain_max: 8,
             former_hosts_gone: false,
+            is_new_cluster: false,
             first_term: 1,
             queue: 1024,
             backlog: 64,

@@ -46,7 +46,7 @@ impl Embedded {
         tasks: &Tasks,
     ) -> Result<Handle, Error> {
         config.check()?;
-        let (term, roster) = Self::take_term(&*ledger, config.first_term).await?;
+        let (term, roster) = Self::take_term(&*ledger, &config).await?;
         tracing::info!(term, roster = roster.as_ref().map(Roster::len), "placement takes its term");
         let core = Core::new(config.clone());
         let (publish, published) = watch::channel(Published {
@@ -83,10 +83,10 @@ impl Embedded {
     /// The term is on disk before anything is granted under it.
     async fn take_term(
         ledger: &dyn Ledger,
-        first_term: u64,
+        config: &Config,
     ) -> Result<(u64, Option<Roster>), Error> {
         let (term, roster) = match ledger.load().await? {
-            None => (first_term, None),
+            None => (config.first_term, config.is_new_cluster.then(Roster::new)),
             Some(Record { term, roster }) => {
                 (term.checked_add(1).ok_or(Error::TermExhausted { term })?, roster)
             }

@@ -27,7 +27,7 @@ pub use error::Error;
 pub use handle::{Handle, Status};
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
 pub use record::{Entry, Profile, Record, Roster};
-pub use service::Service;
+pub use service::{KeepAlive, Service};
 pub use token::Token;
 
 #[cfg(test)]

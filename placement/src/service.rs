@@ -27,15 +27,28 @@ use crate::refusal::Refusal;
 use crate::token::Token;
 use crate::wire::{self, AtPlacement, FromPlacement, MESSAGE_BYTES_MAX};
 
-/// How often a silent connection is asked whether its host is there, and how long the answer
-/// may take. A stream that breaks is only a hint, so this need not be quicker than a lease.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How it is noticed that the machine of a silent host is gone. A stream that breaks is only a
+/// hint, so this need not be quicker than a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// How often a silent connection is asked. Default: 2 s. Source: Dapr, `--keepalive-time`.
+    pub interval: Duration,
+    /// How long the answer may take. Default: 3 s. Source: Dapr, `--keepalive-timeout`.
+    pub timeout: Duration,
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(2), timeout: Duration::from_secs(3) }
+    }
+}
 
 /// Placement as a gRPC service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Service {
     handle: Handle,
     token: Option<Token>,
+    keep_alive: KeepAlive,
     tasks: Tasks,
 }
 
@@ -44,7 +57,13 @@ impl Service {
     /// read from hosts belong to `tasks`.
     #[must_use]
     pub fn new(handle: Handle, token: Option<Token>, tasks: Tasks) -> Self {
-        Self { handle, token, tasks }
+        Self { handle, token, keep_alive: KeepAlive::default(), tasks }
+    }
+
+    /// The same with other times for silent connections.
+    #[must_use]
+    pub fn with_keep_alive(self, keep_alive: KeepAlive) -> Self {
+        Self { keep_alive, ..self }
     }
 
     /// The service as tonic wants it, with room for large reports.
@@ -64,8 +83,8 @@ impl Service {
         let stopping = self.tasks.stopping().clone();
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tonic::transport::Server::builder()
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE))
+            .http2_keepalive_interval(Some(self.keep_alive.interval))
+            .http2_keepalive_timeout(Some(self.keep_alive.timeout))
             .add_service(self.into_server())
             .serve_with_incoming_shutdown(incoming, stopping.cancelled_owned())
             .await

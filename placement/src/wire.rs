@@ -17,7 +17,7 @@ mod read;
 mod write;
 mod wrong;
 
-pub(crate) use read::name;
+pub(crate) use read::{Answered, answered, name};
 pub use read::{AtHost, AtPlacement};
 pub use write::{FromHost, FromPlacement, Identity};
 pub(crate) use write::{epoch_of, member_of};

@@ -137,12 +137,9 @@ impl AtHost {
             HostMessage::Expired(expired) => {
                 ToHost::Expired { incarnation: incarnation(expired.incarnation, "incarnation")? }
             }
-            HostMessage::NotLeader(proto::NotLeader { leader }) => ToHost::NotLeader {
-                address: match leader.as_str() {
-                    "" => None,
-                    _ => Some(address(&leader, "leader")?.to_owned()),
-                },
-            },
+            HostMessage::NotLeader(proto::NotLeader { leader }) => {
+                ToHost::NotLeader { address: leader_of(&leader)? }
+            }
         }))
     }
 
@@ -167,6 +164,41 @@ impl AtHost {
         let epoch = last.epoch;
         let update = Update::Chain { tables, marks: marks(commit.marks)? };
         Ok(ToHost::Prepare { key, epoch, update, hash })
+    }
+}
+
+/// What was answered to the question for an owner.
+pub(crate) enum Answered {
+    /// The owner, if there is one, and the table that says so.
+    Owner(Option<(Member, Epoch)>),
+    /// It does not know; where the leader is, if it knows that.
+    NotLeader(Option<String>),
+}
+
+/// What an answer to the question for an owner says.
+pub(crate) fn answered(reply: proto::OwnerReply) -> Result<Answered, Wrong> {
+    match reply.answer.ok_or_else(|| Wrong::missing("answer", "an owner or not_leader"))? {
+        proto::owner_reply::Answer::Owner(proto::Owner { member: None, .. }) => {
+            Ok(Answered::Owner(None))
+        }
+        proto::owner_reply::Answer::Owner(proto::Owner {
+            member: Some(told), epoch: at, ..
+        }) => {
+            let within = |wrong: Wrong| wrong.inside("owner");
+            let member = member(&told).map_err(|wrong| within(wrong.inside("member")))?;
+            Ok(Answered::Owner(Some((member, epoch(at, "epoch").map_err(within)?))))
+        }
+        proto::owner_reply::Answer::NotLeader(proto::NotLeader { leader }) => {
+            let leader = leader_of(&leader).map_err(|wrong| wrong.inside("not_leader"))?;
+            Ok(Answered::NotLeader(leader))
+        }
+    }
+}
+
+fn leader_of(text: &str) -> Result<Option<String>, Wrong> {
+    match text {
+        "" => Ok(None),
+        _ => Ok(Some(address(text, "leader")?.to_owned())),
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod listen;
 mod placement;
 mod reach;
+pub mod service;
 
 use std::sync::Arc;
 
@@ -20,22 +21,24 @@ use odeon_blocks::embedded::{self, EmbeddedDb};
 use odeon_blocks::state::Prefixes;
 use odeon_blocks::state::actor::{Component, StateActor};
 use odeon_blocks::state::handle::StateHandle;
-use odeon_placement::{Embedded, Token};
+use odeon_placement::client;
+use odeon_placement::wire::Identity;
+use odeon_placement::{Client, Embedded, Token};
 use odeon_runtime::seams::PlacementLink;
 use odeon_runtime::{Engine, Seams, TypeConfig, TypeSpec};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::api::{self, Api, Health, Identity, Limits, Origins, Owners, ShutdownHandle, Tokens};
+use crate::api::{self, Api, Health, Limits, Origins, Owners, ShutdownHandle, Tokens};
 use crate::channel::{AppChannel, Hub};
-use crate::config::{Config, Environment, effective};
+use crate::config::{Config, Environment, Placement, effective};
 use crate::http::Protocol;
 use crate::shutdown::Running;
 use crate::{grpc, http, metrics, peer};
 
 use components::{Opened, Opener};
 use listen::Bound;
-use placement::{DataLedger, Inside, Nowhere};
+use placement::{DataLedger, Inside, Nowhere, Outside};
 
 pub use error::Error;
 pub use listen::Addresses;
@@ -107,7 +110,7 @@ pub async fn start(
 ) -> Result<Host, Error> {
     let began = Instant::now();
     announce(&config);
-    if !config.placement && !types.is_empty() {
+    if !config.placement.is_on() && !types.is_empty() {
         // They would wait for ever to be offered.
         return Err(Error::ActorsDisabled);
     }
@@ -123,15 +126,15 @@ pub async fn start(
     warn_without_store(&config, &opened);
 
     let core = Tasks::new("core");
-    let (link, owners) = start_placement(&config, db.clone(), &core).await?;
     let peers = Tasks::new("peers");
     let listening = std::mem::take(&mut bound.peers);
     let settings = peer_settings(&config, &bound.addresses, environment)?;
+    let (link, owners) = start_placement(&config, &settings, db.clone(), &core).await?;
     let engine = start_engine(&config, settings, listening, link, &entropy, &core, &peers);
     offer_components(&engine, &opened).await?;
 
     let doors = Tasks::new("doors");
-    let health = Health::awaiting(if config.placement { &[LEASE] } else { &[] });
+    let health = Health::awaiting(if config.placement.is_on() { &[LEASE] } else { &[] });
     let shutdown = ShutdownHandle::default();
     let api = Api::new(api::Parts {
         tokens: tokens(&config),
@@ -141,10 +144,10 @@ pub async fn start(
         owners,
         shutdown: shutdown.clone(),
         components: opened.listed,
-        has_placement: config.placement,
+        has_placement: config.placement.is_on(),
         ..api::Parts::new(
             engine.clone(),
-            Identity::new(config.app_id.clone(), config.namespace.clone()),
+            api::Identity::new(config.app_id.clone(), config.namespace.clone()),
         )
     });
     let addresses = bound.addresses.clone();
@@ -168,7 +171,7 @@ pub async fn start(
         core,
         stores: opened.stores.into_values().map(|opened| opened.store).collect(),
         db,
-        has_placement: config.placement,
+        has_placement: config.placement.is_on(),
         limit: config.shutdown_limit,
     };
     Ok(Host { addresses, engine, health, shutdown, running })
@@ -182,33 +185,44 @@ fn announce(config: &Config) {
     tracing::info!("standalone mode configured");
     tracing::info!("app id: {}", config.app_id);
     tracing::info!("configuration: {}", effective::describe(config));
-    if !config.placement_addresses.is_empty() {
-        tracing::warn!(
-            "placement is embedded in this release: the address {} is not used, and this host \
-             forms a cluster of its own",
-            config.placement_addresses.join(",")
-        );
-    }
-    if !config.placement {
+    if !config.placement.is_on() {
         tracing::info!("Actor runtime disabled: no placement address was given");
     }
 }
 
-/// Placement's record needs the data folder; without placement nothing does but components.
+/// The record of a placement inside needs the data folder; else nothing does but components.
 async fn open_data(config: &Config) -> Result<Option<EmbeddedDb>, Error> {
-    if !config.placement {
+    if config.placement != Placement::Inside {
         return Ok(None);
     }
     let db = EmbeddedDb::open_async(embedded::Config::new(&config.data_dir)).await;
     db.map(Some).map_err(Error::Data)
 }
 
+/// The way to placement, wherever it is, and who answers who owns what.
 async fn start_placement(
     config: &Config,
+    known: &peer::Config,
     db: Option<EmbeddedDb>,
     tasks: &Tasks,
 ) -> Result<(Arc<dyn PlacementLink>, Option<Arc<dyn Owners>>), Error> {
-    let Some(db) = db.filter(|_| config.placement) else { return Ok((Arc::new(Nowhere), None)) };
+    if let Placement::At(addresses) = &config.placement {
+        let identity = Identity {
+            host: known.host.clone(),
+            address: known.host.as_str().into(),
+            app: known.app.clone(),
+            namespace: known.namespace.clone(),
+        };
+        let settings = client::Config {
+            addresses: addresses.clone(),
+            token: known.token.clone(),
+            identity,
+            queue: odeon_placement::Config::default().queue,
+        };
+        let outside = Arc::new(Outside(Client::new(settings, tasks.child("placement"))));
+        return Ok((Arc::clone(&outside) as _, Some(outside)));
+    }
+    let Some(db) = db else { return Ok((Arc::new(Nowhere), None)) };
     let settings = odeon_placement::Config {
         // The lock of the data folder, which is held, proves it: its only host is this process.
         former_hosts_gone: true,
@@ -229,7 +243,11 @@ fn peer_settings(
 ) -> Result<peer::Config, Error> {
     let bound = addresses.peers.first().or(addresses.grpc.first()).copied();
     let bound = bound.ok_or_else(|| machine("an address", "nothing listens"))?;
-    let address = reach::published(bound, environment)?.to_string();
+    let address = reach::published(bound, environment)?;
+    if let Placement::At(services) = &config.placement {
+        reach::warn_if_alone(address, services);
+    }
+    let address = address.to_string();
     let name = HostName::parse(&address).map_err(|error| machine("an address", error))?;
     let token = config.cluster_token.as_ref().map(|token| Token::parse(token.reveal()));
     let defaults = peer::Config::new(name, config.app_id.clone());
@@ -334,7 +352,7 @@ fn open_doors(bound: Bound, api: &Api, tasks: &Tasks) -> Result<(), Error> {
 }
 
 fn warn_without_store(config: &Config, opened: &Opened) {
-    if config.placement && opened.for_actors.is_none() {
+    if config.placement.is_on() && opened.for_actors.is_none() {
         tracing::warn!(
             "actors: state store is not configured - actor state and workflow operations will be \
              unavailable until an actor state store component is loaded"

@@ -5,7 +5,7 @@ use std::path::Path;
 use odeon_runtime::TypeSpec;
 
 use crate::assemble::{self, Error, Host};
-use crate::config::{Config, Environment, Given, Role};
+use crate::config::{Config, Environment, Given, Role, Source as _};
 
 /// Makes a standalone host: placement and host in this process, a store in a folder.
 ///
@@ -56,6 +56,15 @@ impl Builder {
         self.setting("data-dir", folder.as_ref().display().to_string())
     }
 
+    /// Joins the hosts of a placement service at this address, such as `localhost:50005`.
+    ///
+    /// Without it placement is inside, and the host is a cluster of its own. With it, settings
+    /// are those of `odeon host`: name a store in a component file.
+    #[must_use]
+    pub fn placement(self, address: &str) -> Self {
+        self.setting("placement-host-address", address)
+    }
+
     /// The port of the HTTP API; 0 takes any free one. Default: 3500.
     #[must_use]
     pub fn http_port(self, port: u16) -> Self {
@@ -104,7 +113,9 @@ impl Builder {
     /// # Cancel safety
     /// When dropped, what was begun is dropped too.
     pub async fn start(self) -> Result<Host, Error> {
-        let config = Config::read(Role::Standalone, &self.given, &self.environment)?;
+        let is_alone = self.given.read("placement-host-address").is_empty();
+        let role = if is_alone { Role::Standalone } else { Role::Host };
+        let config = Config::read(role, &self.given, &self.environment)?;
         assemble::start(config, &self.environment, self.types).await
     }
 }

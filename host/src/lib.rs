@@ -19,6 +19,7 @@ pub mod grpc;
 pub mod http;
 pub mod metrics;
 pub mod peer;
+pub mod placement;
 pub mod status;
 
 mod builder;

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let environment = Environment::of_process();
     match cli::parse(std::env::args_os()) {
         Ok(Command::Serve(role, given)) => cli::serve(role, &given, &environment),
+        Ok(Command::Placement(name, given)) => cli::placement(name, &given, &environment),
         Ok(Command::Up(options)) => cli::up(&options),
         Ok(Command::Child(words)) => cli::child(&words),
         Ok(Command::Wait(port)) => cli::wait(&port),

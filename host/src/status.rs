@@ -135,6 +135,26 @@ pub(crate) fn of_scrape(scrape: Scrape) -> StatusCode {
     }
 }
 
+/// How a look at placement's health port went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// Here is what was asked for.
+    Shown,
+    /// It cannot be used now.
+    Unready,
+    /// There is no such thing.
+    Elsewhere,
+}
+
+/// The status of an answer on placement's health port. Source: cli-and-env.md 8.
+pub(crate) fn of_look(looked: Looked) -> StatusCode {
+    match looked {
+        Looked::Shown => StatusCode::OK,
+        Looked::Unready => StatusCode::SERVICE_UNAVAILABLE,
+        Looked::Elsewhere => StatusCode::NOT_FOUND,
+    }
+}
+
 /// How the text of a failure is written over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -44,7 +44,7 @@ impl Bound {
         let (http, http_at) = bind(&config.http).await?;
         let (grpc, grpc_at) = bind(&config.grpc).await?;
         let (peers, peers_at) = match &config.peers {
-            Some(listener) if config.placement => bind_peers(listener, config).await?,
+            Some(listener) if config.placement.is_on() => bind_peers(listener, config).await?,
             Some(_) | None => Default::default(),
         };
         let (metrics, metrics_at) = match &config.metrics {
@@ -94,7 +94,7 @@ fn usual_port(config: &Config) -> u16 {
     FIRST + u16::try_from(offset).unwrap_or_default()
 }
 
-async fn bind(wanted: &Listener) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {
+pub(super) async fn bind(wanted: &Listener) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {
     let mut listeners = Vec::new();
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in &wanted.sockets {

@@ -45,6 +45,23 @@ fn towards_others() -> std::io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
+/// A host that only its own machine can reach cannot serve hosts elsewhere, and on another
+/// machine there may be one of the same name.
+pub(super) fn warn_if_alone(address: SocketAddr, services: &[String]) {
+    let is_here = |service: &String| {
+        let name = service.rsplit_once(':').map_or(service.as_str(), |(name, _)| name);
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    if address.ip().is_loopback() && !services.iter().all(is_here) {
+        tracing::warn!(
+            "placement is at {}, but this host is reached at {address}, on its own machine only: \
+             no host elsewhere can call its actors; see --dapr-internal-grpc-listen-address",
+            services.join(",")
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

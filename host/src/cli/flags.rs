@@ -1,4 +1,4 @@
-//! The flags of a host, made from the table of settings.
+//! The flags of a host and of a placement service, made from their tables of settings.
 //!
 //! Knows how flags are written (daprd's single dashes, switches with `=false`) and
 //! nothing of what they mean: what was written goes on as texts.
@@ -8,36 +8,44 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::settings::{SETTINGS, Setting, Shape, Use};
-use crate::config::{Given, Source};
+use crate::config::{Given, Source, placement};
 
 /// `odeon standalone`: the flags that do something.
 #[must_use]
 pub fn standalone() -> clap::Command {
     let about = "Run placement and host in one process, with a store in a folder";
     let command = clap::Command::new("standalone").about(about);
-    with_settings(command, |setting| setting.usage == Use::Honoured)
+    with_settings(command, SETTINGS, |setting| setting.usage == Use::Honoured)
 }
 
 /// `odeon host`: all of daprd's flags and ours.
 #[must_use]
 pub fn host() -> clap::Command {
     let about = "Run a host beside one application: the sidecar, with daprd's flags";
-    with_helpers(with_settings(clap::Command::new("host").about(about), |_| true))
+    with_helpers(with_settings(clap::Command::new("host").about(about), SETTINGS, |_| true))
 }
 
 /// The same, as the program that was started under daprd's name.
 #[must_use]
 pub fn daprd() -> clap::Command {
     let command = clap::Command::new("daprd").disable_version_flag(true);
-    with_helpers(with_settings(command, |_| true))
+    with_helpers(with_settings(command, SETTINGS, |_| true))
 }
 
-fn with_settings(command: clap::Command, is_known: impl Fn(&Setting) -> bool) -> clap::Command {
-    SETTINGS
-        .iter()
-        .filter(|setting| is_known(setting))
-        .map(argument)
-        .fold(command, clap::Command::arg)
+/// `odeon placement`: the flags of Dapr's placement and ours.
+#[must_use]
+pub fn placement() -> clap::Command {
+    let about = "Run a placement service, which hosts join by its address";
+    let command = clap::Command::new("placement").about(about);
+    with_settings(command, placement::SETTINGS, |_| true)
+}
+
+fn with_settings(
+    command: clap::Command,
+    table: &'static [Setting],
+    is_known: impl Fn(&Setting) -> bool,
+) -> clap::Command {
+    table.iter().filter(|setting| is_known(setting)).map(argument).fold(command, clap::Command::arg)
 }
 
 fn with_helpers(command: clap::Command) -> clap::Command {
@@ -74,11 +82,21 @@ fn help(setting: &Setting) -> String {
     }
 }
 
-/// What was written, by the settings' names.
+/// What was written for a host, by the settings' names.
 #[must_use]
 pub fn read(matches: &ArgMatches) -> Given {
+    read_in(SETTINGS, matches)
+}
+
+/// What was written for a placement service, by the settings' names.
+#[must_use]
+pub fn read_placement(matches: &ArgMatches) -> Given {
+    read_in(placement::SETTINGS, matches)
+}
+
+fn read_in(table: &'static [Setting], matches: &ArgMatches) -> Given {
     let mut given = Given::default();
-    for setting in SETTINGS {
+    for setting in table {
         let Ok(Some(values)) = matches.try_get_many::<String>(setting.name) else { continue };
         for value in values {
             given.push(setting.name, value);

@@ -7,7 +7,9 @@
 pub mod flags;
 pub mod say;
 
+mod placement;
 mod serve;
+mod signals;
 mod up;
 
 use std::ffi::OsString;
@@ -18,6 +20,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{Given, Role};
 
+pub use placement::{Name as PlacementName, serve as placement};
 pub use serve::{serve, wait};
 pub use up::{child, up};
 
@@ -35,6 +38,8 @@ pub const DAPRD_USAGE: u8 = 2;
 pub enum Command {
     /// Run a host until it is told to stop.
     Serve(Role, Given),
+    /// Run a placement service until it is told to stop.
+    Placement(PlacementName, Given),
     /// Run what a file describes.
     Up(crate::up::Options),
     /// Become another program that ends when this one's parent does.
@@ -49,7 +54,8 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Refusal {
     error: clap::Error,
-    role: Option<Role>,
+    /// Whether the program was started under one of Dapr's names.
+    is_daprs: bool,
 }
 
 impl Refusal {
@@ -58,11 +64,11 @@ impl Refusal {
     pub fn report(self) -> ExitCode {
         // When nothing can be printed, the code still says what happened.
         let _ = self.error.print();
-        match (self.error.use_stderr(), self.role) {
-            (false, _) => ExitCode::from(OK),
-            (true, Some(Role::Daprd)) => ExitCode::from(DAPRD_USAGE),
-            (true, _) => ExitCode::from(USAGE),
-        }
+        ExitCode::from(match (self.error.use_stderr(), self.is_daprs) {
+            (false, _) => OK,
+            (true, true) => DAPRD_USAGE,
+            (true, false) => USAGE,
+        })
     }
 
     /// What it says, without colours.
@@ -79,17 +85,25 @@ impl Refusal {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Refusal> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let name = arguments.first().map(Path::new).and_then(Path::file_stem);
-    if name.is_some_and(|name| name == "daprd") {
-        let refusal = |error| Refusal { error, role: Some(Role::Daprd) };
+    let is_host = name.is_some_and(|name| name == "daprd");
+    if is_host || name.is_some_and(|name| name == "placement") {
+        let command = if is_host { flags::daprd() } else { flags::placement() };
+        let refusal = |error| Refusal { error, is_daprs: true };
         let arguments = arguments.into_iter().map(flags::with_two_dashes);
-        let matches = flags::daprd().try_get_matches_from(arguments).map_err(refusal)?;
-        return Ok(host_command(Role::Daprd, &matches));
+        let matches = command.try_get_matches_from(arguments).map_err(refusal)?;
+        return Ok(match is_host {
+            true => host_command(Role::Daprd, &matches),
+            false => Command::Placement(PlacementName::Dapr, flags::read_placement(&matches)),
+        });
     }
-    let refusal = |error| Refusal { error, role: None };
+    let refusal = |error| Refusal { error, is_daprs: false };
     let matches = odeon().try_get_matches_from(arguments).map_err(refusal)?;
     Ok(match matches.subcommand() {
         Some(("standalone", matches)) => host_command(Role::Standalone, matches),
         Some(("host", matches)) => host_command(Role::Host, matches),
+        Some(("placement", matches)) => {
+            Command::Placement(PlacementName::Odeon, flags::read_placement(matches))
+        }
         Some(("up", matches)) => up_command(matches),
         Some(("child", matches)) => {
             let words = matches.get_many::<OsString>("command").unwrap_or_default();
@@ -133,6 +147,7 @@ fn odeon() -> clap::Command {
         .disable_help_subcommand(true)
         .subcommand(flags::standalone())
         .subcommand(flags::host())
+        .subcommand(flags::placement())
         .subcommand(
             clap::Command::new("up")
                 .about("Start hosts and applications as a file describes them")

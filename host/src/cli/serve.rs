@@ -9,8 +9,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
+use super::signals::{Heard, Signals};
 use super::{FAILED, OK, USAGE, say};
 use crate::api::Shutdown;
 use crate::assemble::{self, Error, Host};
@@ -57,7 +56,9 @@ enum After {
 
 /// One host after the other, each from what the component files say by then.
 async fn run(role: Role, config: Config, environment: &Environment) -> u8 {
-    let mut signals = match Signals::listen(role) {
+    // A person started this: a hangup says that their terminal has gone. daprd does not ask.
+    let is_on_terminal = role != Role::Daprd && std::io::stdin().is_terminal();
+    let mut signals = match Signals::listen(is_on_terminal) {
         Ok(signals) => signals,
         Err(error) => {
             say::error(format_args!("odeon: cannot listen to signals: {error}"));
@@ -94,7 +95,10 @@ async fn run_one(
     let mut after = tokio::select! {
         biased;
         // A hangup that came during the start is heard now: files may have been read before it.
-        after = signals.next() => after,
+        heard = signals.next() => match heard {
+            Heard::Stop => After::End(OK),
+            Heard::Again => After::Again,
+        },
         how = asked.requested() => match how {
             Shutdown::Graceful => After::End(OK),
             Shutdown::Force => return After::End(end_at_once().await),
@@ -163,54 +167,6 @@ fn start_logs(role: Role, config: &Config) {
     let format = logs::Format::new(style, config.app_id.as_str(), &instance)
         .with_colour(std::io::stdout().is_terminal());
     logs::start(config.logs.level, format);
-}
-
-/// What daprd calls the signal.
-const HANGUP: &str = "hangup";
-
-/// The signals that a host listens to.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    /// A person started this: a hangup says that their terminal has gone.
-    is_on_terminal: bool,
-}
-
-impl Signals {
-    fn listen(role: Role) -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            // Asked now, since a terminal that has gone is none. daprd does not ask.
-            is_on_terminal: role != Role::Daprd && std::io::stdin().is_terminal(),
-        })
-    }
-
-    /// The host is to stop, by the signal of this name.
-    async fn stop(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminated",
-            _ = self.hangup.recv(), if self.is_on_terminal => HANGUP,
-        }
-    }
-
-    /// The host is to stop, or to be followed by one that reads its files again.
-    async fn next(&mut self) -> After {
-        let name = tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminated",
-            _ = self.hangup.recv() => HANGUP,
-        };
-        if name == HANGUP && !self.is_on_terminal {
-            tracing::info!("Received signal '{name}'; restarting");
-            return After::Again;
-        }
-        tracing::info!("Received signal '{name}'; beginning shutdown");
-        After::End(OK)
-    }
 }
 
 /// Waits until the host on a port can be used, at most 60 s; ends well in every

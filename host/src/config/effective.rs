@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Listener};
+use super::{Config, Listener, Placement};
 
 /// All settings that are in force, with their flags' names.
 #[must_use]
@@ -18,16 +18,26 @@ pub fn describe(config: &Config) -> String {
     };
     add("app-id", config.app_id.as_str());
     add("namespace", config.namespace.as_str());
-    add("http", &sockets(&config.http));
-    add("grpc", &sockets(&config.grpc));
-    add("peers", &config.peers.as_ref().map_or_else(|| "off".to_owned(), sockets));
-    add("metrics", &config.metrics.as_ref().map_or_else(|| "off".to_owned(), sockets));
+    add("http", &config.http.to_string());
+    add("grpc", &config.grpc.to_string());
+    let or_off = |listener: &Option<Listener>| {
+        listener.as_ref().map_or_else(|| "off".to_owned(), Listener::to_string)
+    };
+    add("peers", &or_off(&config.peers));
+    add("metrics", &or_off(&config.metrics));
     add("data-dir", &config.data_dir.display().to_string());
     let folders: Vec<_> = config.resources.iter().map(|path| path.display().to_string()).collect();
     if !folders.is_empty() {
         add("resources-path", &folders.join(","));
     }
-    add("placement", if config.placement { "embedded" } else { "off" });
+    add(
+        "placement-host-address",
+        &match &config.placement {
+            Placement::Off => "off".to_owned(),
+            Placement::Inside => "inside".to_owned(),
+            Placement::At(addresses) => addresses.join(","),
+        },
+    );
     let limit = config.body_bytes_max;
     add("max-body-size", &limit.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string()));
     add("dapr-graceful-shutdown-seconds", &config.shutdown_limit.as_secs().to_string());
@@ -41,8 +51,4 @@ pub fn describe(config: &Config) -> String {
         }
     }
     line
-}
-
-fn sockets(listener: &Listener) -> String {
-    listener.sockets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

@@ -8,20 +8,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use odeon_base::{AppId, Namespace};
-use odeon_placement::Token;
 
 use super::mistakes::{Mistake, Mistakes};
 use super::reader::{Reader, parse_quantity};
 use super::source::{Environment, Source};
-use super::{Config, Listener, Role, Secret};
+use super::{Config, Listener, Placement, Role, Secret, token};
 use crate::logs;
 
 /// The application id of a standalone host that was given none.
 const STANDALONE_APP: &str = "odeon";
 /// Folder for data, below the working directory.
 const DATA_FOLDER: &str = ".odeon";
-/// The variable with what hosts show each other.
-const CLUSTER_TOKEN: &str = "ODEON_CLUSTER_TOKEN";
+/// Where placement listens unless told otherwise. Source: Dapr.
+const PLACEMENT_PORT: u16 = 50005;
 /// Largest request body unless told otherwise. Source: daprd, `--max-body-size`.
 const BODY_BYTES: usize = 4 << 20;
 /// Largest block of headers unless told otherwise. Source: daprd, `--read-buffer-size`.
@@ -54,8 +53,8 @@ impl Config {
             peers: read_peers(role, &mut reader),
             metrics: read_metrics(&mut reader),
             resources: read_resources(&reader),
-            placement: read_placement(role, &reader),
-            placement_addresses: reader.list("placement-host-address"),
+            placement: read_placement(role, &mut reader),
+            cluster_token: token::read(&mut reader, environment, &mut mistakes),
             body_bytes_max: read_body_limit(&mut reader),
             header_bytes_max: read_header_limit(&mut reader),
             allowed_origins: reader.text("allowed-origins"),
@@ -63,9 +62,10 @@ impl Config {
             logs: read_logs(&mut reader),
             api_token: secret(environment, "DAPR_API_TOKEN"),
             app_token: secret(environment, "APP_API_TOKEN"),
-            cluster_token: read_cluster_token(environment, &mut mistakes),
         };
-        refuse_shared_ports(&mut reader, &config);
+        let peers = config.peers.as_ref();
+        let servers = [Some(&config.http), Some(&config.grpc), peers, config.metrics.as_ref()];
+        refuse_shared_ports(&mut reader, servers.into_iter().flatten());
         refuse_open_peers(&mut reader, &config);
         mistakes.extend(reader.finish());
         mistakes.or(config)
@@ -101,7 +101,11 @@ fn read_data_dir(role: Role, reader: &Reader<'_>, app_id: &AppId) -> PathBuf {
     }
 }
 
-fn listener(reader: &mut Reader<'_>, port: &'static str, addresses: &'static str) -> Listener {
+pub(super) fn listener(
+    reader: &mut Reader<'_>,
+    port: &'static str,
+    addresses: &'static str,
+) -> Listener {
     let number = reader.port(port).unwrap_or_default();
     let mut addresses = reader.addresses(addresses);
     if addresses.is_empty() {
@@ -117,21 +121,18 @@ fn read_peers(role: Role, reader: &mut Reader<'_>) -> Option<Listener> {
     (role != Role::Standalone).then_some(wanted)
 }
 
-fn read_cluster_token(environment: &Environment, mistakes: &mut Mistakes) -> Option<Secret> {
-    let token = secret(environment, CLUSTER_TOKEN)?;
-    if let Err(wrong) = Token::parse(token.reveal()) {
-        mistakes.push(Mistake::new(environment.place(CLUSTER_TOKEN), wrong.to_string()));
-    }
-    Some(token)
-}
-
 /// Whoever reaches a host there could call all of its actors.
 fn refuse_open_peers(reader: &mut Reader<'_>, config: &Config) {
     let is_open = config.peers.as_ref().is_some_and(|peers| !peers.is_loopback());
     if is_open && config.cluster_token.is_none() {
         reader.refuse(
             "dapr-internal-grpc-listen-address",
-            format!("other machines can reach it there, so the variable {CLUSTER_TOKEN} must hold the token that hosts show each other"),
+            format!(
+                "other machines can reach it there, so hosts have to show each other a cluster \
+                 token: set {} or give --{}",
+                token::VARIABLE,
+                token::FILE
+            ),
         );
     }
 }
@@ -150,11 +151,46 @@ fn read_resources(reader: &Reader<'_>) -> Vec<PathBuf> {
 }
 
 /// Source: daprd disables actors when it is given no address of a placement service.
-fn read_placement(role: Role, reader: &Reader<'_>) -> bool {
-    let has_address = !reader.list("placement-host-address").is_empty();
-    match role {
-        Role::Daprd => has_address,
-        Role::Standalone | Role::Host => has_address || !reader.is_given("placement-host-address"),
+fn read_placement(role: Role, reader: &mut Reader<'_>) -> Placement {
+    const FLAG: &str = "placement-host-address";
+    let written = reader.list(FLAG);
+    if written.is_empty() {
+        return match role {
+            Role::Standalone | Role::Host if !reader.is_given(FLAG) => Placement::Inside,
+            Role::Standalone | Role::Host | Role::Daprd => Placement::Off,
+        };
+    }
+    if role == Role::Standalone {
+        let text = "a standalone host has its placement inside; start one that joins others by \
+                    their placement's address as 'odeon host'";
+        reader.refuse(FLAG, text);
+    }
+    let mut addresses = Vec::new();
+    for text in written {
+        match placement_address(&text) {
+            Some(address) => addresses.push(address),
+            None => {
+                reader.refuse(FLAG, format!("'{text}' is not an address such as localhost:50005"));
+            }
+        }
+    }
+    Placement::At(addresses)
+}
+
+/// `name:port`; the port is placement's own where none is written, as with `dapr run`.
+fn placement_address(text: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || "/?#@".contains(c))
+    };
+    let bare = text.starts_with('[') && text.ends_with(']');
+    match text.rsplit_once(':').filter(|_| !bare) {
+        Some((name, port)) => {
+            let has_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+            // The colons of an IPv6 address belong between brackets.
+            let is_one = !name.contains(':') || (name.starts_with('[') && name.ends_with(']'));
+            (has_port && is_one && is_name(name)).then(|| text.to_owned())
+        }
+        None => is_name(text).then(|| format!("{text}:{PLACEMENT_PORT}")),
     }
 }
 
@@ -193,7 +229,7 @@ fn read_size(
     written.flatten().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-fn read_logs(reader: &mut Reader<'_>) -> logs::Config {
+pub(super) fn read_logs(reader: &mut Reader<'_>) -> logs::Config {
     let level = reader.parse("log-level", "debug, info, warn, error or fatal", logs::Level::parse);
     let style = reader.parse("log-style", "text, json or plain", logs::Style::parse);
     let style = if reader.is_on("log-as-json") { Some(logs::Style::Json) } else { style };
@@ -215,11 +251,12 @@ fn secret(environment: &Environment, name: &str) -> Option<Secret> {
 
 /// Two servers cannot share a port; said here, because the system's own words for
 /// it would accuse another process.
-fn refuse_shared_ports(reader: &mut Reader<'_>, config: &Config) {
+pub(super) fn refuse_shared_ports<'a>(
+    reader: &mut Reader<'_>,
+    servers: impl IntoIterator<Item = &'a Listener>,
+) {
     let mut taken: Vec<(&'static str, u16)> = Vec::new();
-    let peers = config.peers.as_ref();
-    let servers = [Some(&config.http), Some(&config.grpc), peers, config.metrics.as_ref()];
-    let servers = servers.into_iter().flatten().map(|server| (server.flag, server.port()));
+    let servers = servers.into_iter().map(|server| (server.flag, server.port()));
     for (flag, port) in servers.filter(|(_, port)| *port != 0) {
         match taken.iter().find(|(_, other)| *other == port) {
             Some((first, _)) => {

@@ -8,9 +8,11 @@
 pub mod components;
 pub mod effective;
 pub mod mistakes;
+pub mod placement;
 pub mod reader;
 pub mod settings;
 pub mod source;
+pub mod token;
 pub mod yaml;
 
 mod meaning;
@@ -38,6 +40,25 @@ pub enum Role {
     Daprd,
 }
 
+/// Where a host's lease and tables come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Placement {
+    /// From nowhere: there are no actors.
+    Off,
+    /// From a placement in this very process: the host is a cluster of its own.
+    Inside,
+    /// From a placement service at one of these addresses, each `name:port`.
+    At(Vec<String>),
+}
+
+impl Placement {
+    /// Whether there are actors.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        *self != Self::Off
+    }
+}
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
@@ -58,6 +79,13 @@ impl Listener {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.sockets.iter().all(|socket| socket.ip().to_canonical().is_loopback())
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sockets: Vec<_> = self.sockets.iter().map(ToString::to_string).collect();
+        f.write_str(&sockets.join(","))
     }
 }
 
@@ -107,10 +135,8 @@ pub struct Config {
     pub resources: Vec<PathBuf>,
     /// For what must survive a restart. Default: `.odeon`, for a sidecar with the app id below.
     pub data_dir: PathBuf,
-    /// Whether there are actors, and the embedded placement that they need.
-    pub placement: bool,
-    /// Addresses of placement services that were given, and are not used in this release.
-    pub placement_addresses: Vec<String>,
+    /// Where this host's lease comes from. Default: from inside, for daprd from nowhere.
+    pub placement: Placement,
     /// Largest request body in bytes; `None` for no limit. Default: 4 MiB.
     pub body_bytes_max: Option<usize>,
     /// Largest block of request headers in bytes. Default: 4 KiB.
@@ -125,7 +151,7 @@ pub struct Config {
     pub api_token: Option<Secret>,
     /// From `APP_API_TOKEN`: what the application is shown.
     pub app_token: Option<Secret>,
-    /// From `ODEON_CLUSTER_TOKEN`: what hosts show each other.
+    /// From a file or `ODEON_CLUSTER_TOKEN`: what placement and hosts are shown. Default: nothing.
     pub cluster_token: Option<Secret>,
 }
 

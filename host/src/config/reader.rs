@@ -1,4 +1,4 @@
-//! Reads settings one by one, by the table, and keeps every mistake it meets.
+//! Reads settings one by one, by a table, and keeps every mistake it meets.
 //!
 //! A setting that cannot be understood yields its default, so that reading goes
 //! on and all mistakes come out together. Which settings there are is in
@@ -7,12 +7,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use odeon_blocks::settings::parse_duration;
+
 use super::mistakes::{Mistake, Mistakes};
 use super::settings::{self, SETTINGS, Setting, Shape, Use};
 use super::source::Source;
 
 /// What a port should look like.
 const A_PORT: &str = "a port, 0 to 65535";
+/// What a span of time should look like.
+const A_DURATION: &str = "a time such as 5s or 500ms";
 /// What an address should look like.
 const AN_ADDRESS: &str = "an address such as 127.0.0.1 or ::1";
 
@@ -20,14 +24,21 @@ const AN_ADDRESS: &str = "an address such as 127.0.0.1 or ::1";
 #[derive(Debug)]
 pub struct Reader<'a> {
     source: &'a dyn Source,
+    table: &'static [Setting],
     mistakes: Mistakes,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of a source.
+    /// A reader of a host's settings.
     #[must_use]
     pub fn new(source: &'a dyn Source) -> Self {
-        Self { source, mistakes: Mistakes::new() }
+        Self::of(SETTINGS, source)
+    }
+
+    /// A reader of the settings in a table.
+    #[must_use]
+    pub fn of(table: &'static [Setting], source: &'a dyn Source) -> Self {
+        Self { source, table, mistakes: Mistakes::new() }
     }
 
     /// Ends reading: the mistakes found.
@@ -46,7 +57,14 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn text(&self, name: &'static str) -> String {
         let written = self.source.read(name).pop();
-        written.unwrap_or_else(|| default(name).to_owned())
+        written.unwrap_or_else(|| self.default(name).to_owned())
+    }
+
+    /// The text of a setting; its default also where nothing was written between quotes.
+    #[must_use]
+    pub fn filled(&self, name: &'static str) -> String {
+        let text = self.text(name);
+        if text.is_empty() { self.default(name).to_owned() } else { text }
     }
 
     /// All texts of a list; empty ones are left out.
@@ -54,7 +72,7 @@ impl<'a> Reader<'a> {
     pub fn list(&self, name: &'static str) -> Vec<String> {
         let mut written = self.source.read(name);
         if written.is_empty() {
-            written.push(default(name).to_owned());
+            written.push(self.default(name).to_owned());
         }
         let parts = written.iter().flat_map(|text| text.split(','));
         let trimmed = parts.map(|part| part.trim().trim_matches('"').to_owned());
@@ -76,7 +94,7 @@ impl<'a> Reader<'a> {
             return Some(value);
         }
         self.mistakes.push(Mistake::value(self.source.place(name), &text, expected));
-        parse(default(name))
+        parse(self.default(name))
     }
 
     /// A port.
@@ -92,6 +110,11 @@ impl<'a> Reader<'a> {
     /// A number of seconds.
     pub fn seconds(&mut self, name: &'static str) -> Option<Duration> {
         self.parse(name, "a number of seconds", |text| text.parse().ok().map(Duration::from_secs))
+    }
+
+    /// A span of time.
+    pub fn duration(&mut self, name: &'static str) -> Option<Duration> {
+        self.parse(name, A_DURATION, parse_duration)
     }
 
     /// One address.
@@ -120,7 +143,7 @@ impl<'a> Reader<'a> {
 
     /// Names every setting that asks for what this release does not do.
     pub fn refuse_what_is_missing(&mut self) {
-        for setting in SETTINGS {
+        for setting in self.table {
             let Use::Refused { harmless, instead } = setting.usage else { continue };
             let asks = |text: &String| !text.is_empty() && !harmless.contains(&text.as_str());
             if let Some(text) = self.source.read(setting.name).iter().find(|text| asks(text)) {
@@ -129,10 +152,10 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
 
-fn default(name: &str) -> &'static str {
-    settings::find(name).map_or("", |setting: &Setting| setting.default)
+    fn default(&self, name: &str) -> &'static str {
+        settings::find_in(self.table, name).map_or("", |setting| setting.default)
+    }
 }
 
 /// Source: daprd's words for true; other words than these are mistakes here.

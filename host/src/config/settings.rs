@@ -47,7 +47,7 @@ pub struct Setting {
     pub help: &'static str,
 }
 
-const fn honoured(
+pub(super) const fn honoured(
     name: &'static str,
     shape: Shape,
     default: &'static str,
@@ -56,11 +56,11 @@ const fn honoured(
     Setting { name, shape, default, usage: Use::Honoured, help }
 }
 
-const fn ignored(name: &'static str, shape: Shape, help: &'static str) -> Setting {
+pub(super) const fn ignored(name: &'static str, shape: Shape, help: &'static str) -> Setting {
     Setting { name, shape, default: "", usage: Use::Ignored, help }
 }
 
-const fn refused(
+pub(super) const fn refused(
     name: &'static str,
     shape: Shape,
     harmless: &'static [&'static str],
@@ -69,13 +69,13 @@ const fn refused(
     Setting { name, shape, default: "", usage: Use::Refused { harmless, instead }, help: instead }
 }
 
-const SWITCH: Shape = Shape::Switch;
-const PORT: Shape = Shape::Value("PORT");
-const TEXT: Shape = Shape::Value("TEXT");
-const NUMBER: Shape = Shape::Value("NUMBER");
+pub(super) const SWITCH: Shape = Shape::Switch;
+pub(super) const PORT: Shape = Shape::Value("PORT");
+pub(super) const TEXT: Shape = Shape::Value("TEXT");
+pub(super) const NUMBER: Shape = Shape::Value("NUMBER");
 const SIZE: Shape = Shape::Value("SIZE");
 const SECONDS: Shape = Shape::Value("SECONDS");
-const ADDRESS: Shape = Shape::Value("ADDRESS");
+pub(super) const ADDRESS: Shape = Shape::Value("ADDRESS");
 const ADDRESSES: Shape = Shape::List("ADDRESS");
 const FOLDERS: Shape = Shape::List("DIR");
 
@@ -96,7 +96,13 @@ pub const SETTINGS: &[Setting] = &[
         "placement-host-address",
         ADDRESSES,
         "",
-        "Empty: no actors. Placement is embedded in this release: an address is noted and not used",
+        "Where placement services are, such as localhost:50005; without it placement is inside; empty: no actors",
+    ),
+    honoured(
+        "cluster-token-file",
+        Shape::Value("FILE"),
+        "",
+        "File with the token that placement wants to be shown; else the variable ODEON_CLUSTER_TOKEN",
     ),
     honoured(
         "dapr-internal-grpc-port",
@@ -254,8 +260,14 @@ pub const SETTINGS: &[Setting] = &[
     refused("log-file", Shape::Value("FILE"), &[], "send standard output to the file"),
 ];
 
-/// Finds a setting.
+/// Finds a setting of a host.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.name == name)
+    find_in(SETTINGS, name)
+}
+
+/// Finds a setting in a table.
+#[must_use]
+pub fn find_in(table: &'static [Setting], name: &str) -> Option<&'static Setting> {
+    table.iter().find(|setting| setting.name == name)
 }

@@ -16,7 +16,7 @@ fn standalone_needs_nothing() {
     assert_eq!(config.metrics.unwrap().port(), 9090);
     assert_eq!(config.body_bytes_max, Some(4 << 20));
     assert_eq!(config.header_bytes_max, 4 << 10);
-    assert!(config.placement);
+    assert_eq!(config.placement, Placement::Inside);
     assert!(config.resources.is_empty());
 }
 
@@ -53,14 +53,18 @@ fn all_mistakes_come_out_together() {
 }
 
 #[test]
-fn an_empty_placement_address_means_no_actors() {
+fn the_placement_address_says_where_the_lease_comes_from() {
+    let at = |addresses: &[&str]| Placement::At(addresses.iter().map(|a| (*a).into()).collect());
     for (role, address, expected) in [
-        (Role::Host, None, true),
-        (Role::Host, Some(""), false),
-        (Role::Host, Some("\"\""), false),
-        (Role::Host, Some("localhost:50005"), true),
-        (Role::Daprd, None, false),
-        (Role::Daprd, Some("localhost:50005"), true),
+        (Role::Standalone, None, Placement::Inside),
+        (Role::Standalone, Some(""), Placement::Off),
+        (Role::Host, None, Placement::Inside),
+        (Role::Host, Some(""), Placement::Off),
+        (Role::Host, Some("\"\""), Placement::Off),
+        (Role::Host, Some("localhost:50006"), at(&["localhost:50006"])),
+        (Role::Host, Some("localhost"), at(&["localhost:50005"])),
+        (Role::Daprd, None, Placement::Off),
+        (Role::Daprd, Some("a:1,[::1]:2, [::1]"), at(&["a:1", "[::1]:2", "[::1]:50005"])),
     ] {
         let mut given = Given::from([("app-id", "a")]);
         if let Some(address) = address {
@@ -82,6 +86,19 @@ fn hosts_are_heard_from_outside_only_with_a_token() {
     assert!(refused.contains("ODEON_CLUSTER_TOKEN: a cluster token must be"), "{refused}");
     assert!(!refused.contains("two words"), "{refused}");
     assert_eq!(read(Role::Standalone, &Given::default()).unwrap().peers, None);
+}
+
+#[test]
+fn a_placement_address_that_is_none_is_named() {
+    for text in ["a:b", "a:0", "::1", "http://a:1", "a b:1", ":1", "a:70000"] {
+        let given = Given::from([("app-id", "a"), ("placement-host-address", text)]);
+        let expected =
+            format!("--placement-host-address: '{text}' is not an address such as localhost:50005");
+        assert_eq!(read(Role::Host, &given).unwrap_err().to_string(), expected);
+    }
+    let given = Given::from([("placement-host-address", "localhost:50005")]);
+    let refused = read(Role::Standalone, &given).unwrap_err().to_string();
+    assert!(refused.contains("has its placement inside"), "{refused}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct Format {
 }
 
 impl Format {
-    /// Lines of a host beside an application, on a machine of that name.
+    /// Lines of a host beside an application, on a machine of that name; an empty id is left out.
     #[must_use]
     pub fn new(style: Style, app_id: &str, instance: &str) -> Self {
         Self { style, app_id: app_id.into(), instance: instance.into(), has_colour: false }
@@ -115,7 +115,10 @@ impl Format {
             ("type", "log"),
             ("ver", env!("CARGO_PKG_VERSION")),
         ] {
-            line.fields.insert(key.to_owned(), value.to_owned());
+            // A placement service has no application.
+            if !value.is_empty() {
+                line.fields.insert(key.to_owned(), value.to_owned());
+            }
         }
     }
 }
@@ -211,6 +214,11 @@ fn scope(target: &str) -> &'static str {
         "odeon_placement" | "odeon_ring" => "dapr.placement",
         "odeon_runtime" => "dapr.runtime.actors",
         "odeon_blocks" => "dapr.runtime.processor",
+        _ if target.starts_with("odeon_host::assemble::service")
+            || target.starts_with("odeon_host::cli::placement") =>
+        {
+            "dapr.placement"
+        }
         _ if target.starts_with("odeon_host::http") => "dapr.runtime.http",
         _ if target.starts_with("odeon_host::grpc") => "dapr.runtime.grpc",
         _ if target.starts_with("odeon_host::config") => "dapr.runtime.loader.disk",

@@ -1,4 +1,4 @@
-//! The numbers of this host, as Prometheus reads them.
+//! The numbers of this process, as Prometheus reads them.
 //!
 //! Nothing is counted here: the engine counts (TURN-10), and a scrape asks it. Names
 //! are Dapr's where Dapr has the number, else `odeon_*`; labels never hold an actor's
@@ -6,11 +6,13 @@
 
 mod engine;
 mod page;
+mod placement;
 mod process;
 
 use std::sync::Arc;
 
 use odeon_base::{AppId, WallClock};
+use odeon_placement::Handle;
 use odeon_runtime::Engine;
 use prometheus_client::registry::Registry;
 
@@ -37,5 +39,14 @@ pub fn registry(sources: Sources) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(process::Process::new(&*sources.clock)));
     registry.register_collector(Box::new(engine::Actors::new(sources)));
+    registry
+}
+
+/// A registry of everything that a placement service can tell.
+#[must_use]
+pub fn of_placement(handle: Handle, clock: &dyn WallClock) -> Registry {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(process::Process::new(clock)));
+    registry.register_collector(Box::new(placement::Placement(handle)));
     registry
 }

@@ -200,7 +200,8 @@ fn parse_bool(text: &str) -> Option<bool> {
 }
 
 /// A span of time in Go's notation: numbers with units, one after the other.
-fn parse_duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest == "0" {
         return Some(Duration::ZERO);

@@ -5,6 +5,7 @@
 mod durable;
 mod embedded;
 mod mistakes;
+mod placement;
 mod python;
 mod readme;
 mod shop;

@@ -1,4 +1,4 @@
-//! A standalone host under test: the `odeon` program on free ports.
+//! A host under test: the `odeon` program on free ports, standalone or with others.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,10 +15,26 @@ pub struct NodeBuilder {
     http: u16,
     grpc: u16,
     metrics: u16,
+    role: &'static str,
     words: Vec<String>,
+    env: Vec<(String, String)>,
 }
 
 impl NodeBuilder {
+    /// Joins the hosts of a placement service at this address, as a sidecar of this app.
+    #[must_use]
+    pub fn joining(mut self, placement: &str, app_id: &str) -> Self {
+        self.role = "host";
+        self.words(&["--placement-host-address", placement, "--app-id", app_id])
+    }
+
+    /// A variable of its process.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Its HTTP port, to use the same again.
     #[must_use]
     pub fn http_port(mut self, port: u16) -> Self {
@@ -58,12 +74,13 @@ impl NodeBuilder {
     pub fn spawn(self) -> Node {
         let mut command = Command::new(binaries::odeon());
         command
-            .arg("standalone")
+            .arg(self.role)
             .args(["--data-dir", &self.data.display().to_string()])
             .args(["--dapr-http-port", &self.http.to_string()])
             .args(["--dapr-grpc-port", &self.grpc.to_string()])
             .args(["--metrics-port", &self.metrics.to_string()])
             .args(&self.words)
+            .envs(self.env)
             .current_dir(std::env::temp_dir());
         let process = Process::start(&mut command);
         Node { process, http: self.http, grpc: self.grpc, metrics: self.metrics }
@@ -92,7 +109,9 @@ impl Node {
             http: ports::free(),
             grpc: ports::free(),
             metrics: ports::free(),
+            role: "standalone",
             words: Vec::new(),
+            env: Vec::new(),
         }
     }
 

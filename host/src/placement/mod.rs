@@ -1,0 +1,11 @@
+//! What a placement service shows on its health port.
+//!
+//! `door` answers requests, `dapr` has the form that Dapr's tools know. All of it comes
+//! from a [`Handle`], which reads what was published and never holds up the one who decides.
+//!
+//! [`Handle`]: odeon_placement::Handle
+
+mod dapr;
+mod door;
+
+pub use door::Door;

@@ -18,6 +18,7 @@ use odeon_base::clock::SystemClock;
 use odeon_base::kind::with_causes;
 use odeon_base::{Entropy, HostName, TaskKind, Tasks};
 use odeon_blocks::embedded::{self, EmbeddedDb};
+use odeon_blocks::host::HostActor;
 use odeon_blocks::state::Prefixes;
 use odeon_blocks::state::actor::{Component, StateActor};
 use odeon_blocks::state::handle::StateHandle;
@@ -306,8 +307,9 @@ async fn offer_components(engine: &Engine, opened: &Opened) -> Result<(), Error>
         (name.clone(), Component { store: Arc::clone(&opened.store), prefixes })
     };
     let components = opened.stores.iter().map(component).collect();
-    let spec = StateActor::spec(components).map_err(Error::Offer)?;
-    engine.offer(vec![spec]).await.map_err(Error::Offer)?;
+    let state = StateActor::spec(components).map_err(Error::Offer)?;
+    let host = HostActor::spec().map_err(|error| Error::Offer(error.into()))?;
+    engine.offer(vec![state, host]).await.map_err(Error::Offer)?;
     let Some(name) = &opened.for_actors else { return Ok(()) };
     if let Some(opened) = opened.stores.get(name) {
         let handle = StateHandle::new(engine, name, Arc::clone(&opened.store));

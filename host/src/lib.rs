@@ -14,6 +14,7 @@ pub mod shutdown;
 pub mod up;
 
 pub mod api;
+mod ask;
 pub mod channel;
 pub mod grpc;
 pub mod http;

@@ -15,6 +15,9 @@ fn main() -> ExitCode {
         Ok(Command::Placement(name, given)) => cli::placement(name, &given, &environment),
         Ok(Command::Up(options)) => cli::up(&options),
         Ok(Command::Child(words)) => cli::child(&words),
+        Ok(Command::Operate(asking, question)) => {
+            cli::operate::operate(&asking, &question, &environment)
+        }
         Ok(Command::Wait(port)) => cli::wait(&port),
         Ok(Command::Print(text)) => {
             cli::say::line(text);

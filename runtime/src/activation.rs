@@ -97,7 +97,8 @@ pub(crate) struct Inner {
     pub(crate) claim: Claim,
     /// Its memory is in another process, which has to be told of its end.
     pub(crate) is_remote: bool,
-    /// End of the last turn, on the lease clock in nanoseconds (DEA-1).
+    /// End of the last turn, on the lease clock in nanoseconds (DEA-1); while one runs, its
+    /// beginning: one that waited begins where the last one ended.
     pub(crate) last_used: u64,
     /// What was read and written, for types that keep it (ST-1). Absent is kept too.
     #[expect(clippy::box_collection, reason = "an idle activation stays small")]
@@ -234,6 +235,9 @@ impl Activation {
     ) -> (Entered, Instance) {
         self.with(|inner| {
             let entered = inner.mailbox.enter(&self.hosting.rules, flight, bytes, now);
+            if matches!(entered, Entered::Run { .. }) {
+                inner.last_used = now;
+            }
             let instance = match entered {
                 Entered::Run { activate: false } => inner.checkout(),
                 _ => Instance::Remote,

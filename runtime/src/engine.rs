@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use crate::types::{TypeEntry, Types};
 mod by_name;
 mod catch_up;
 mod forward;
+mod inspect;
 mod offering;
 
 /// What an engine is given from outside.
@@ -73,6 +75,8 @@ struct Inner {
     /// What placement is told of, in the order of the changes. A type that is being
     /// replaced stays in it, or the tables would change twice.
     offered: Mutex<BTreeMap<ActorType, offering::Offered>>,
+    /// Whether it was told to leave.
+    is_leaving: AtomicBool,
     started: u64,
 }
 
@@ -151,6 +155,7 @@ impl Engine {
             commands: commands.clone(),
             connected: is_connected,
             offered: Mutex::default(),
+            is_leaving: AtomicBool::new(false),
             started,
         });
         let weak: Weak<Inner> = Arc::downgrade(&inner);
@@ -532,6 +537,7 @@ impl Engine {
             is_placement_connected: *self.inner.connected.borrow(),
             incarnation: has_lease.then(|| core.lease.incarnation()),
             lease_left: core.lease.left(),
+            is_leaving: self.inner.is_leaving.load(Ordering::Acquire),
         }
     }
 
@@ -564,6 +570,7 @@ impl Engine {
     /// # Errors
     /// [`StillBusy`] when that took longer than `limit`; what is left is named.
     pub async fn leave(&self, limit: Duration) -> Result<(), StillBusy> {
+        self.inner.is_leaving.store(true, Ordering::Release);
         let (told, left) = oneshot::channel();
         let _ = self.inner.commands.send(Command::Leave(told)).await;
         let leaving = async {

@@ -299,6 +299,8 @@ impl Stage {
         let tasks = Tasks::new("stage");
         let core = Arc::new(Core::new(settings, lease, wall, entropy, tasks, notify));
         let inner = Arc::new(Inner {
+            peers: None,
+            is_leaving: std::sync::atomic::AtomicBool::new(false),
             core: Arc::clone(&core),
             types: Arc::default(),
             idle: Arc::default(),

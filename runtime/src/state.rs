@@ -5,7 +5,6 @@
 //! outcome, ends the activation (`design/ownership.md`, "Epoch, lease, fence").
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -17,7 +16,7 @@ use crate::closing;
 use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::mailbox::{Phase, Why};
-use crate::store::{self, ActorScope, Item, Key, Op, StateStore, Transaction};
+use crate::store::{self, ActorScope, Condition, Item, Key, Op, StateStore, Transaction};
 use crate::turn::{Change, Port};
 
 /// Key under which a store keeps the fence; no user's key.
@@ -186,11 +185,7 @@ impl Activation {
         let touched: Vec<Arc<str>> =
             changes.iter().map(|change| Arc::clone(change.name())).collect();
         let ops = changes.into_iter().map(|change| op(&scope, change)).collect();
-        let transaction = Transaction { fence: Some((scope, fence)), ops };
-        let mut sent = Sent(Some(self));
-        let done = store.transact(transaction).await;
-        sent.0 = None;
-        done.map_err(|error| self.judge(error))?;
+        self.transact(&*store, Transaction { fence: Some((scope, fence)), ops }).await?;
         if self.hosting.spec.config.cache {
             // The new ETags are the store's to know: read again when asked.
             self.with(|inner| {
@@ -243,19 +238,48 @@ impl Activation {
     /// Reads all keys of the actor into the cache (ACT-4).
     pub(crate) async fn preload_all(self: &Arc<Self>) -> Result<(), Error> {
         let (store, fence) = self.claim(None).await?;
+        let all = self.scan_all(&*store).await?;
+        let all = all.into_iter().map(|(key, item)| (key.name().into(), Some(item)));
+        self.remember(fence, all);
+        Ok(())
+    }
+
+    /// Removes all keys of the actor in one transaction; its fence record stays, so that no
+    /// older activation can write to what was deleted (ST-6). How many there were.
+    pub(crate) async fn wipe(self: &Arc<Self>) -> Result<usize, Error> {
+        let (store, fence) = self.claim(None).await?;
+        let all = self.scan_all(&*store).await?;
+        let count = all.len();
+        let delete = |(key, _)| Op::Delete { key, condition: Condition::None };
+        let ops = all.into_iter().map(delete).collect();
+        self.check_right()?;
+        self.transact(&*store, Transaction { fence: Some((self.scope(), fence)), ops }).await?;
+        Ok(count)
+    }
+
+    async fn scan_all(self: &Arc<Self>, store: &dyn StateStore) -> Result<Vec<(Key, Item)>, Error> {
         let mut scan =
             store::Scan { scope: self.scope(), starts_with: "".into(), after: None, limit: 1_000 };
-        let mut all: HashMap<Arc<str>, Option<Item>> = HashMap::new();
+        let mut all = Vec::new();
         loop {
             let page = store.scan(scan.clone()).await.map_err(|error| self.judge(error))?;
-            all.extend(page.items.into_iter().map(|(key, item)| (key.name().into(), Some(item))));
+            all.extend(page.items);
             match page.next {
                 Some(next) => scan.after = Some(next),
-                None => break,
+                None => return Ok(all),
             }
         }
-        self.remember(fence, all.into_iter());
-        Ok(())
+    }
+
+    async fn transact(
+        self: &Arc<Self>,
+        store: &dyn StateStore,
+        transaction: Transaction,
+    ) -> Result<(), Error> {
+        let mut sent = Sent(Some(self));
+        let done = store.transact(transaction).await;
+        sent.0 = None;
+        done.map_err(|error| self.judge(error))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The command line: what was asked for, and how the answer is said.
 //!
 //! [`parse`] turns arguments into a [`Command`]; [`serve`] and [`up`](up()) carry
-//! the long ones out; [`say`] is the only place that prints. Flags come from the
+//! the long ones out, [`operate`] asks a cluster that runs; [`say`] is the only place that prints. Flags come from the
 //! table in `config::settings`; what they mean is decided there too.
 
 pub mod flags;
 pub mod say;
+
+pub mod operate;
 
 mod placement;
 mod serve;
@@ -44,6 +46,8 @@ pub enum Command {
     Up(crate::up::Options),
     /// Become another program that ends when this one's parent does.
     Child(Vec<OsString>),
+    /// Ask a running cluster.
+    Operate(operate::Asking, operate::Question),
     /// Wait until a host on this port can be used.
     Wait(String),
     /// Print this and end.
@@ -105,6 +109,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, R
             Command::Placement(PlacementName::Odeon, flags::read_placement(matches))
         }
         Some(("up", matches)) => up_command(matches),
+        Some(("hosts", matches)) => operate_command(operate::flags::read_hosts(matches)),
+        Some(("actors", matches)) => operate_command(operate::flags::read_actors(matches)),
         Some(("child", matches)) => {
             let words = matches.get_many::<OsString>("command").unwrap_or_default();
             Command::Child(words.cloned().collect())
@@ -148,6 +154,8 @@ fn odeon() -> clap::Command {
         .subcommand(flags::standalone())
         .subcommand(flags::host())
         .subcommand(flags::placement())
+        .subcommand(operate::flags::hosts())
+        .subcommand(operate::flags::actors())
         .subcommand(
             clap::Command::new("up")
                 .about("Start hosts and applications as a file describes them")
@@ -186,6 +194,10 @@ fn odeon() -> clap::Command {
                         .value_parser(clap::value_parser!(OsString)),
                 ),
         )
+}
+
+fn operate_command((asking, question): (operate::Asking, operate::Question)) -> Command {
+    Command::Operate(asking, question)
 }
 
 fn up_command(matches: &ArgMatches) -> Command {

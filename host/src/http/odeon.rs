@@ -1,7 +1,10 @@
-//! What goes beyond Dapr, below `/odeon/v1`: who owns an actor, what is active here.
+//! What goes beyond Dapr, below `/odeon/v1`: who owns an actor, what is active where, and
+//! what operators do about it. Most of it is a call of `sys.host` in other words.
 
-use odeon_ring::{Policy, TypeKey};
-use odeon_runtime::ActorRef;
+use odeon_blocks::host;
+use odeon_blocks::host::forms::{Draining, Listing, Named, policy_word};
+use odeon_ring::TypeKey;
+use odeon_runtime::{ActorRef, Invocation};
 use serde::Serialize;
 
 use super::answer::{self, Answer};
@@ -81,10 +84,85 @@ pub(super) async fn actors(call: Call<'_>) -> Result<Answer, Failure> {
     Ok(answer::json(&ActorsShown { types }))
 }
 
-fn policy_word(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Ring => "ring",
-        Policy::Holder => "holder",
-        Policy::Local => "local",
+/// `GET /odeon/v1/hosts`: all hosts, each as it sees itself.
+pub(super) async fn hosts(call: Call<'_>) -> Result<Answer, Failure> {
+    ask(&call, None, "hosts", &()).await
+}
+
+/// `GET /odeon/v1/hosts/{name}`.
+pub(super) async fn host(call: Call<'_>) -> Result<Answer, Failure> {
+    let name = call.param("name")?;
+    ask(&call, Some(&name), "status", &()).await
+}
+
+/// `POST /odeon/v1/hosts/{name}/drain?limit=<seconds>`: begins; the host's status shows the rest.
+pub(super) async fn drain(call: Call<'_>) -> Result<Answer, Failure> {
+    let name = call.param("name")?;
+    let seconds = number(&call, "limit", 60)?;
+    let draining = Draining { limit_ms: seconds.saturating_mul(1_000) };
+    ask(&call, Some(&name), "drain", &draining).await
+}
+
+/// `GET /odeon/v1/actors/{type}?after=..&limit=..`: those in memory, on whatever host.
+pub(super) async fn listing(call: Call<'_>) -> Result<Answer, Failure> {
+    let listing = Listing {
+        r#type: call.param("actorType")?.into_owned(),
+        after: call.query("after").unwrap_or_default(),
+        limit: usize::try_from(number(&call, "limit", 100)?).unwrap_or(usize::MAX),
+    };
+    ask(&call, None, "allActors", &listing).await
+}
+
+/// `GET /odeon/v1/actors/{type}/{id}`: the actor and what it stores.
+pub(super) async fn inspect(call: Call<'_>) -> Result<Answer, Failure> {
+    about_one(&call, "inspect").await
+}
+
+/// `GET /odeon/v1/actors/{type}/{id}/explain`: why it is served where it is.
+pub(super) async fn explain(call: Call<'_>) -> Result<Answer, Failure> {
+    about_one(&call, "explain").await
+}
+
+/// `POST /odeon/v1/actors/{type}/{id}/deactivate`, on whatever host it is.
+pub(super) async fn deactivate(call: Call<'_>) -> Result<Answer, Failure> {
+    about_one(&call, "deactivate").await
+}
+
+/// `DELETE /odeon/v1/actors/{type}/{id}`: its state and its activation, in one step.
+pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
+    about_one(&call, "delete").await
+}
+
+async fn about_one(call: &Call<'_>, method: &str) -> Result<Answer, Failure> {
+    let actor = call.actor()?;
+    let (r#type, id) = (actor.actor_type.to_string(), actor.id.to_string());
+    ask(call, None, method, &Named { r#type, id, here: false }).await
+}
+
+/// A call of `sys.host`: of the host of this name, or of this one.
+async fn ask(
+    call: &Call<'_>,
+    name: Option<&str>,
+    method: &str,
+    question: &impl Serialize,
+) -> Result<Answer, Failure> {
+    let engine = call.api.engine();
+    let name = name.unwrap_or_else(|| engine.config().host.as_str());
+    let actor = ActorRef::parse(host::TYPE, name).map_err(Failure::bad_request)?;
+    let body = serde_json::to_vec(question).map_err(Failure::bad_request)?;
+    let mut invocation = Invocation::new(actor, method, body);
+    invocation.deadline = call.deadline()?;
+    match engine.call(invocation).await {
+        Ok(reply) => Ok(answer::reply(reply)),
+        Err(error) => Err(Failure::invoke(&error)),
     }
+}
+
+/// An item of the query that is a number.
+fn number(call: &Call<'_>, name: &str, default: u64) -> Result<u64, Failure> {
+    let Some(text) = call.query(name) else { return Ok(default) };
+    text.parse().map_err(|_| {
+        let shown = text.escape_debug();
+        Failure::bad_request(format!("the query's {name} is \"{shown}\"; expected a whole number"))
+    })
 }

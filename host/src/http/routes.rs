@@ -104,6 +104,14 @@ const ROUTES: &[Route] = &[
 
     api(GET, "/odeon/v1/placement/owner", run!(odeon::owner)),
     api(GET, "/odeon/v1/actors", run!(odeon::actors)),
+    api(GET, "/odeon/v1/actors/{actorType}", run!(odeon::listing)),
+    api(GET, "/odeon/v1/actors/{actorType}/{actorId}", run!(odeon::inspect)),
+    api(DELETE, "/odeon/v1/actors/{actorType}/{actorId}", run!(odeon::delete)),
+    api(GET, "/odeon/v1/actors/{actorType}/{actorId}/explain", run!(odeon::explain)),
+    api(POST, "/odeon/v1/actors/{actorType}/{actorId}/deactivate", run!(odeon::deactivate)),
+    api(GET, "/odeon/v1/hosts", run!(odeon::hosts)),
+    api(GET, "/odeon/v1/hosts/{name}", run!(odeon::host)),
+    api(POST, "/odeon/v1/hosts/{name}/drain", run!(odeon::drain)),
 
     missing(ANY, "/v1.0/invoke/{app}/method", INVOKE),
     missing(ANY, "/v1.0/invoke/{app}/method/{*method}", INVOKE),

@@ -3,49 +3,19 @@
 //! A bare request on a connection of its own: it is asked a few times a second
 //! while something starts, and by `--wait`.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Request;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use crate::ask::{Answer, ask};
 
 /// How long one question may take.
 const LIMIT: Duration = Duration::from_secs(2);
-/// Largest answer that is read.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
-
-/// An answer: status and body.
-pub type Answer = (u16, Bytes);
 
 /// Asks with GET; nothing when no answer came, for whatever reason.
 ///
 /// # Cancel safety
 /// Can be dropped at will.
 pub async fn get(port: u16, path: &str) -> Option<Answer> {
-    tokio::time::timeout(LIMIT, ask(port, path)).await.ok()?
-}
-
-async fn ask(port: u16, path: &str) -> Option<Answer> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let stream = TcpStream::connect(address).await.ok()?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-    let request = Request::get(path).header("host", address.to_string());
-    let request = request.body(Empty::<Bytes>::new()).ok()?;
-    let exchange = async {
-        let answer = sender.send_request(request).await.ok()?;
-        let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.ok()?;
-        Some((status, body.to_bytes()))
-    };
-    tokio::select! {
-        answer = exchange => answer,
-        // The connection can end first only by failing.
-        _ = connection => None,
-    }
+    ask(&format!("127.0.0.1:{port}"), "GET", path, &[], LIMIT).await.ok()
 }
 
 /// Whether the host on a port has started wholly.

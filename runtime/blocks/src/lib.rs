@@ -5,10 +5,12 @@
 //! gRPC nor the engine; the system actors in front of the components give them
 //! turns. Reading order: [`settings`] and [`error`], then [`state`], whose list of
 //! factories is the one place that names state stores, then [`embedded`], the
-//! database in a data folder that durable components share.
+//! database in a data folder that durable components share, and [`host`], by which
+//! operators ask.
 
 pub mod embedded;
 pub mod error;
+pub mod host;
 pub mod settings;
 pub mod state;
 

@@ -1,0 +1,304 @@
+//! The system actor behind [`TYPE`]: each of its methods, and who is asked for the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all};
+use odeon_base::ActorType;
+use odeon_ring::{Member, Policy};
+use odeon_runtime::config::{TurnPolicy, TypeConfig, TypeSpec};
+use odeon_runtime::error::Error;
+use odeon_runtime::seams::{Behaviour, Call, Instance};
+use odeon_runtime::{ActorRef, Engine, Invocation, Reply, Turn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::forms::{
+    ActorForm, ActorsForm, Draining, EndedForm, ExplainForm, HostForm, HostRow, HostsForm,
+    InspectForm, KeyForm, Listing, Named, PAGE_MAX, TypeForm, millis, policy_word,
+};
+
+/// The actor type of hosts.
+pub const TYPE: &str = "sys.host";
+
+/// Methods about one actor, which its owner answers.
+const ABOUT_ONE: [&str; 4] = ["inspect", "explain", "deactivate", "delete"];
+/// Questions that one host answers at once.
+const TURNS_MAX: u32 = 64;
+/// How long another host may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A host, as an actor.
+#[derive(Debug)]
+pub struct HostActor;
+
+impl HostActor {
+    /// The type for an engine.
+    ///
+    /// # Errors
+    /// The name's own, were it not acceptable.
+    pub fn spec() -> Result<TypeSpec, odeon_base::ident::Invalid> {
+        let config = TypeConfig {
+            placement: Policy::Local,
+            turns: TurnPolicy::Concurrent { max: TURNS_MAX },
+            stateless: true,
+            ..TypeConfig::default()
+        };
+        let actor_type = ActorType::parse(TYPE)?;
+        Ok(TypeSpec { actor_type, config, behaviour: Arc::new(Self) })
+    }
+}
+
+impl Behaviour for HostActor {
+    fn activate<'a>(&'a self, _: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
+        async { Ok(Instance::Shared(Arc::new(()))) }.boxed()
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        _: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        async move {
+            let Some(engine) = Engine::of(turn) else { return Err(Error::Closed) };
+            let desk = Desk { name: engine.config().host.to_string(), engine };
+            let asked = turn.actor().id.as_str();
+            if asked == desk.name {
+                desk.answer(call).await
+            } else {
+                desk.pass_on(asked, call).await
+            }
+        }
+        .boxed()
+    }
+
+    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
+        async {}.boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+/// One host, answering.
+struct Desk {
+    engine: Engine,
+    name: String,
+}
+
+impl Desk {
+    async fn answer(&self, call: Call) -> Result<Reply, Error> {
+        let method = Arc::clone(&call.method);
+        match &*method {
+            "status" => reply(&self.status()),
+            "hosts" => reply(&self.hosts().await),
+            "actors" => reply(&self.actors(&read(&call)?)),
+            "allActors" => reply(&self.all_actors(read(&call)?).await),
+            "drain" => {
+                let Draining { limit_ms } = read(&call)?;
+                self.engine.drain(Duration::from_millis(limit_ms));
+                reply(&self.status())
+            }
+            of_one if ABOUT_ONE.contains(&of_one) => self.of_owner(of_one, read(&call)?).await,
+            other => Err(Error::Arguments(format!(
+                "{TYPE} has no method '{other}': expected status, hosts, actors, allActors, inspect, explain, deactivate, delete or drain"
+            ))),
+        }
+    }
+
+    async fn pass_on(&self, host: &str, call: Call) -> Result<Reply, Error> {
+        let seen = self.engine.hosts();
+        let Some(member) = seen.iter().find(|one| one.member.host.as_str() == host) else {
+            let known: Vec<_> = seen.iter().map(|one| one.member.host.as_str()).collect();
+            return Err(Error::Arguments(format!(
+                "no host '{host}' stands in any table; those that do: {}",
+                known.join(", ")
+            )));
+        };
+        self.ask(&member.member, &call.method, call.body.clone()).await
+    }
+
+    async fn ask(
+        &self,
+        host: &Member,
+        method: &str,
+        body: impl Into<bytes::Bytes>,
+    ) -> Result<Reply, Error> {
+        let actor = ActorRef::parse(TYPE, host.host.as_str())?;
+        let mut call = Invocation::new(actor, method, body);
+        call.deadline = Some(Instant::now() + PATIENCE);
+        self.engine.call_on(host, call).await
+    }
+
+    fn status(&self) -> HostForm {
+        let (status, metrics) = (self.engine.status(), self.engine.metrics());
+        let hosted = status.types.into_iter().filter(|one| one.is_hosted);
+        let types = hosted.map(|one| {
+            let counted = metrics.iter().find(|of| of.actor_type == one.actor_type);
+            TypeForm {
+                r#type: one.actor_type.to_string(),
+                placement: one.placement.map(policy_word).unwrap_or_default().to_owned(),
+                active: one.active,
+                running: counted.map_or(0, |of| of.running),
+                waiting: counted.map_or(0, |of| of.waiting),
+                epoch: one.epoch.map(|epoch| epoch.to_string()),
+                blocked: one.blocked.map(str::to_owned),
+            }
+        });
+        let config = self.engine.config();
+        HostForm {
+            name: self.name.clone(),
+            address: config.address.to_string(),
+            app: config.app.to_string(),
+            incarnation: status.incarnation.map(|incarnation| incarnation.to_string()),
+            lease_left_ms: millis(status.lease_left),
+            is_placement_connected: status.is_placement_connected,
+            is_draining: status.is_leaving,
+            types: types.collect(),
+        }
+    }
+
+    /// This host and all that stand in tables, each asked at the same time.
+    async fn hosts(&self) -> HostsForm {
+        let others = self.others();
+        let asked = others.iter().map(|member| async move {
+            let name = member.host.to_string();
+            let answer = self.ask(member, "status", "").await.map(|reply| reply.body);
+            match answer.map_err(|error| error.to_string()).and_then(|body| parse(&body)) {
+                Ok(status) => HostRow { name, status: Some(status), error: None },
+                Err(error) => HostRow { name, status: None, error: Some(error) },
+            }
+        });
+        let mut hosts = join_all(asked).await;
+        let own = HostRow { name: self.name.clone(), status: Some(self.status()), error: None };
+        hosts.push(own);
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        HostsForm { hosts }
+    }
+
+    fn others(&self) -> Vec<Arc<Member>> {
+        let seen = self.engine.hosts().into_iter().map(|one| one.member);
+        seen.filter(|member| member.host.as_str() != self.name).collect()
+    }
+
+    fn actors(&self, listing: &Listing) -> ActorsForm {
+        let limit = listing.limit.clamp(1, PAGE_MAX);
+        let page = self.engine.actors(&listing.r#type, &listing.after, limit);
+        let actors: Vec<_> =
+            page.actors.iter().map(|status| ActorForm::new(&self.name, status)).collect();
+        let last = actors.last().map(|actor| actor.id.clone());
+        ActorsForm { next: last.filter(|_| page.has_more), actors, missing: Vec::new() }
+    }
+
+    /// A page over all hosts: of their pages, those of least id.
+    async fn all_actors(&self, listing: Listing) -> ActorsForm {
+        let limit = listing.limit.clamp(1, PAGE_MAX);
+        let (others, mut all) = (self.others(), self.actors(&listing));
+        let question = serde_json::to_vec(&listing).unwrap_or_default();
+        let asked = others.iter().map(|member| {
+            let question = question.clone();
+            async move {
+                let answer = self.ask(member, "actors", question).await.map(|reply| reply.body);
+                let page = answer.map_err(|error| error.to_string());
+                page.and_then(|body| parse::<ActorsForm>(&body)).map_err(|error| HostRow {
+                    name: member.host.to_string(),
+                    status: None,
+                    error: Some(error),
+                })
+            }
+        });
+        let mut has_more = all.next.is_some();
+        for page in join_all(asked).await {
+            match page {
+                Ok(page) => {
+                    has_more |= page.next.is_some();
+                    all.actors.extend(page.actors);
+                }
+                Err(missing) => all.missing.push(missing),
+            }
+        }
+        all.actors.sort_by(|a, b| a.id.cmp(&b.id));
+        has_more |= all.actors.len() > limit;
+        all.actors.truncate(limit);
+        all.next = all.actors.last().map(|actor| actor.id.clone()).filter(|_| has_more);
+        all
+    }
+
+    /// Has the owner of the actor answer: here, or there.
+    async fn of_owner(&self, method: &str, named: Named) -> Result<Reply, Error> {
+        let actor = ActorRef::parse(&named.r#type, &named.id)?;
+        if named.here {
+            return self.of_own(method, named, actor).await;
+        }
+        let told = self.engine.explain(&actor);
+        let owner = told.as_ref().and_then(|told| told.tables.last()?.owner.clone());
+        match owner {
+            Some(owner) if owner.host.as_str() != self.name => {
+                // It answers even if it thinks otherwise meanwhile, or questions would circle.
+                let question = serde_json::to_vec(&Named { here: true, ..named });
+                self.ask(&owner, method, question.unwrap_or_default()).await
+            }
+            Some(_) | None => self.of_own(method, named, actor).await,
+        }
+    }
+
+    async fn of_own(&self, method: &str, named: Named, actor: ActorRef) -> Result<Reply, Error> {
+        let host = self.name.clone();
+        let ended = EndedForm { host, was_active: None, keys_deleted: None };
+        match method {
+            "inspect" => reply(&self.inspect(named, &actor).await),
+            "deactivate" => {
+                let was_active = Some(self.engine.deactivate(&actor).await);
+                reply(&EndedForm { was_active, ..ended })
+            }
+            "delete" => {
+                let keys_deleted = Some(self.engine.delete(&actor).await?);
+                reply(&EndedForm { keys_deleted, ..ended })
+            }
+            _ => match self.engine.explain(&actor) {
+                Some(told) => reply(&ExplainForm::new(&self.name, named, &told)),
+                None => Err(Error::NoHost { actor_type: actor.actor_type, id: actor.id }),
+            },
+        }
+    }
+
+    async fn inspect(&self, named: Named, actor: &ActorRef) -> InspectForm {
+        let page = self.engine.keys(actor, None, PAGE_MAX).await;
+        let (keys, has_more_keys, keys_error) = match page {
+            Ok(page) => (page.items.iter().map(KeyForm::new).collect(), page.next.is_some(), None),
+            Err(error) => (Vec::new(), false, Some(error.to_string())),
+        };
+        let activation = self.engine.actor(actor);
+        InspectForm {
+            r#type: named.r#type,
+            id: named.id,
+            host: self.name.clone(),
+            activation: activation.map(|status| ActorForm::new(&self.name, &status)),
+            keys,
+            has_more_keys,
+            keys_error,
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
+    let body: &[u8] = if call.body.is_empty() { b"{}" } else { &call.body };
+    serde_json::from_slice(body).map_err(|error| {
+        Error::Arguments(format!("the body is not what {TYPE}/{} takes: {error}", call.method))
+    })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("it said what cannot be read: {error}"))
+}
+
+fn reply(form: &impl Serialize) -> Result<Reply, Error> {
+    let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
+    let mut reply = Reply { body: body.into(), ..Reply::default() };
+    reply.headers.push("content-type", "application/json");
+    Ok(reply)
+}

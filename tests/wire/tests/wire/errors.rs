@@ -46,7 +46,11 @@ const ROWS: &[Row] = &[
 #[test]
 fn every_error_keeps_its_row_between_hosts() {
     let actor = ActorRef::parse("T", "a").unwrap();
-    for &(number, ..) in ROWS {
+    for &(number, _, code, ..) in ROWS {
+        if code == "ERR_ACTOR_MOVED" {
+            // Between hosts it says only by which table, and its receiver sends the call again.
+            continue;
+        }
         let error = raise(&actor, number);
         let at_home = Failure::invoke(&error);
         let crossed = odeon_host::peer::crossed(error);

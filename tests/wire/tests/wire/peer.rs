@@ -159,6 +159,8 @@ async fn more_calls_than_are_taken_are_refused_and_may_be_sent_again() {
 #[tokio::test]
 async fn a_caller_that_leaves_takes_its_call_out_of_the_queue() {
     let pair = Pair::start().await;
+    // There is a connection, so that what follows goes out in its order.
+    pair.call(9, "echo", "").await.unwrap();
     let (running, waiting) = (call("a", "slow", "300"), call("a", "echo", "x"));
     let mut first = pair.client.call(&pair.to, 1, &running);
     assert!((&mut first).now_or_never().is_none());
@@ -190,6 +192,8 @@ async fn a_caller_that_leaves_takes_its_call_out_of_the_queue() {
 #[tokio::test]
 async fn the_owner_says_whether_a_turn_had_begun_when_time_was_over() {
     let pair = Pair::start().await;
+    // There is a connection, so that what follows goes out in its order.
+    pair.call(9, "echo", "").await.unwrap();
     let limited = |method: &str, body: &str| {
         let deadline = Some(Instant::now() + Duration::from_millis(50));
         Invocation { deadline, ..call("a", method, body) }

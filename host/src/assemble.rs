@@ -131,7 +131,7 @@ pub async fn start(
     let listening = std::mem::take(&mut bound.peers);
     let settings = peer_settings(&config, &bound.addresses, environment)?;
     let (link, owners) = start_placement(&config, &settings, db.clone(), &core).await?;
-    let engine = start_engine(&config, settings, listening, link, &entropy, &core, &peers);
+    let engine = start_engine(&config, &settings, listening, link, &entropy, &core, &peers);
     offer_components(&engine, &opened).await?;
 
     let doors = Tasks::new("doors");
@@ -264,7 +264,7 @@ fn peer_settings(
 /// Starts the engine, with the way to other hosts and from them if this one can be reached.
 fn start_engine(
     config: &Config,
-    peers: peer::Config,
+    peers: &peer::Config,
     listening: Vec<TcpListener>,
     placement: Arc<dyn PlacementLink>,
     entropy: &Entropy,

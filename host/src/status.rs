@@ -63,8 +63,8 @@ pub(crate) enum PeerRefused {
 }
 
 /// What another host is told when its stream ends.
-pub(crate) fn of_peer_stream(refused: PeerRefused) -> Status {
-    let code = match &refused {
+pub(crate) fn of_peer_stream(refused: &PeerRefused) -> Status {
+    let code = match refused {
         PeerRefused::Token(_) => Code::Unauthenticated,
         PeerRefused::Wire(wire::Error::Protocol { .. }) => Code::FailedPrecondition,
         PeerRefused::Wire(wire::Error::Field(_)) => Code::InvalidArgument,
@@ -77,11 +77,11 @@ pub(crate) fn of_peer_stream(refused: PeerRefused) -> Status {
 /// What a failed call is called between hosts: enough for [`Failure::invoke`] to tell the
 /// caller's client there what it would have told one here.
 pub(crate) fn code_for_peer(error: &Error) -> String {
-    match error {
+    if let Error::NoHost { .. } = error {
         // Over HTTP it shares its code with all that is wrapped.
-        Error::NoHost { .. } => NO_ADDRESS.to_owned(),
-        _ => Failure::invoke(error).code.to_owned(),
+        return NO_ADDRESS.to_owned();
     }
+    Failure::invoke(error).code.to_owned()
 }
 
 /// Another host sent a call that cannot be understood.

@@ -33,11 +33,14 @@ enum Lane {
     Large,
 }
 
+/// The connections, by address and lane.
+type Links = BTreeMap<(Arc<str>, Lane), Arc<Link>>;
+
 /// The way to other hosts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
-    links: Arc<Mutex<BTreeMap<(Arc<str>, Lane), Arc<Link>>>>,
+    links: Arc<Mutex<Links>>,
 }
 
 impl Client {

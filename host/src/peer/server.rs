@@ -87,7 +87,7 @@ impl Peer for Server {
             && let Err(denied) = token.check(request.metadata())
         {
             tracing::warn!(?from, "refused a host: {denied}");
-            return Err(status::of_peer_stream(PeerRefused::Token(denied)));
+            return Err(status::of_peer_stream(&PeerRefused::Token(denied)));
         }
         let (answers, queue) = mpsc::channel(self.config.calls_max.max(1) + REFUSALS);
         let (end, ended) = oneshot::channel();
@@ -143,7 +143,7 @@ impl Stream for Outgoing {
         let Poll::Ready(end) = Pin::new(ended).poll(cx) else { return Poll::Pending };
         self.ended = None;
         let refused = end.unwrap_or(Some(PeerRefused::Stopping));
-        Poll::Ready(refused.map(|refused| Err(status::of_peer_stream(refused))))
+        Poll::Ready(refused.map(|refused| Err(status::of_peer_stream(&refused))))
     }
 }
 

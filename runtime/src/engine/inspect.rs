@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use odeon_base::{Epoch, Execution, TaskKind};
@@ -160,6 +161,7 @@ impl Engine {
     /// enter here are sent on (HO-8). Returns at once; [`Engine::status`] shows how far it is.
     pub fn drain(&self, limit: Duration) {
         let engine = self.clone();
+        self.inner.is_leaving.store(true, Ordering::Release);
         self.inner.core.tasks.spawn(TaskKind::Drain, async move {
             match engine.leave(limit).await {
                 Ok(()) => tracing::info!("drained: other hosts have the actors of this one"),

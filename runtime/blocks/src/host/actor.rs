@@ -261,7 +261,10 @@ impl Desk {
             }
             _ => match self.engine.explain(&actor) {
                 Some(told) => reply(&ExplainForm::new(&self.name, named, &told)),
-                None => Err(Error::NoHost { actor_type: actor.actor_type, id: actor.id }),
+                None => Err(Error::Arguments(format!(
+                    "no host offers the type '{}', or none has since this host started",
+                    named.r#type
+                ))),
             },
         }
     }

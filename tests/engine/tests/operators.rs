@@ -1,0 +1,170 @@
+//! What operators see of a cluster and do to it, asked of any of its hosts (MG-1, MG-2, HO-8).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use odeon_blocks::host::forms::{
+    ActorsForm, EndedForm, ExplainForm, HostForm, HostsForm, InspectForm,
+};
+use odeon_blocks::host::{HostActor, TYPE as HOST};
+use odeon_runtime::config::TypeConfig;
+use odeon_runtime::error::Error;
+use odeon_runtime::{ActorRef, Invocation};
+use odeon_test_engine::world::{TYPE, scope, settle};
+use odeon_test_engine::{Host, Kind, World, eventually};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+async fn cluster(names: &[&str]) -> (World, Vec<Host>) {
+    let world = World::of_neighbours(Kind::Placed);
+    let mut hosts = Vec::new();
+    for name in names {
+        let host = world.host(name, Kind::Placed, TypeConfig::default()).await;
+        host.engine.offer(vec![HostActor::spec().unwrap()]).await.unwrap();
+        hosts.push(host);
+    }
+    settle().await;
+    (world, hosts)
+}
+
+async fn ask<T: DeserializeOwned>(
+    host: &Host,
+    whom: &str,
+    method: &str,
+    question: &serde_json::Value,
+) -> Result<T, Error> {
+    let actor = ActorRef::parse(HOST, whom).unwrap();
+    let call = Invocation::new(actor, method, question.to_string());
+    let reply = host.engine.call(call).await?;
+    Ok(serde_json::from_slice(&reply.body).unwrap())
+}
+
+async fn about<T: DeserializeOwned>(host: &Host, method: &str, id: &str) -> T {
+    let question = json!({"type": TYPE, "id": id});
+    ask(host, &host.name, method, &question).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_host_tells_of_all() {
+    let (world, hosts) = cluster(&["a:1", "b:1", "c:1"]).await;
+    for number in 0..30 {
+        hosts[0].call(&format!("{number:02}"), "count", "").await.unwrap();
+    }
+    let seen: HostsForm = ask(&hosts[1], "b:1", "hosts", &json!({})).await.unwrap();
+    let names: Vec<_> = seen.hosts.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["a:1", "b:1", "c:1"]);
+    let active = |row: &HostForm| {
+        let types = row.types.iter();
+        types.filter(|one| one.r#type == TYPE).map(|one| one.active).sum::<usize>()
+    };
+    let each: Vec<_> = seen.hosts.iter().map(|row| active(row.status.as_ref().unwrap())).collect();
+    assert_eq!(each.iter().sum::<usize>(), 30);
+    // Another host's own word, through this one.
+    let other: HostForm = ask(&hosts[1], "c:1", "status", &json!({})).await.unwrap();
+    assert_eq!((other.name.as_str(), active(&other)), ("c:1", each[2]));
+    let unknown = ask::<HostForm>(&hosts[1], "z:1", "status", &json!({})).await.unwrap_err();
+    assert!(unknown.to_string().contains("those that do: a:1, b:1, c:1"), "{unknown}");
+    // One that does not answer is named, with the reason.
+    world.neighbours().cut("c:1");
+    let seen: HostsForm = ask(&hosts[1], "b:1", "hosts", &json!({})).await.unwrap();
+    assert!(seen.hosts[2].status.is_none() && seen.hosts[2].error.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn actors_are_listed_over_all_hosts_in_pages() {
+    let (world, hosts) = cluster(&["a:1", "b:1", "c:1"]).await;
+    for number in 0..30 {
+        hosts[0].call(&format!("{number:02}"), "count", "").await.unwrap();
+    }
+    let (mut ids, mut after, mut on) = (Vec::new(), String::new(), Vec::new());
+    loop {
+        let question = json!({"type": TYPE, "after": after, "limit": 7});
+        let page: ActorsForm = ask(&hosts[2], "c:1", "allActors", &question).await.unwrap();
+        assert!(page.actors.len() <= 7 && page.missing.is_empty());
+        on.extend(page.actors.iter().map(|actor| actor.host.clone()));
+        ids.extend(page.actors.into_iter().map(|actor| actor.id));
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    let expected: Vec<_> = (0..30).map(|number| format!("{number:02}")).collect();
+    assert_eq!(ids, expected);
+    on.sort();
+    on.dedup();
+    assert_eq!(on, ["a:1", "b:1", "c:1"]);
+    // A turn that stands still is seen with its age, and who waits behind it.
+    let stuck = hosts[0].start("07", "hold", "");
+    eventually("it runs", || world.probe.running() == ["07"]).await;
+    let waiting = hosts[1].start("07", "count", "");
+    settle().await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let told: InspectForm = about(&hosts[2], "inspect", "07").await;
+    let actor = told.activation.unwrap();
+    assert_eq!((actor.running, actor.running_ms, actor.waiting), (1, Some(2_000), 1));
+    assert_eq!((actor.waiting_ms, actor.unused_ms), (Some(2_000), None));
+    world.probe.let_go(1);
+    stuck.await.unwrap().unwrap();
+    waiting.await.unwrap().unwrap();
+    let told: InspectForm = about(&hosts[2], "inspect", "07").await;
+    assert_eq!(told.activation.unwrap().running_ms, None);
+    let bad = json!({"type": TYPE, "limt": 7});
+    let refused = ask::<ActorsForm>(&hosts[2], "c:1", "allActors", &bad).await.unwrap_err();
+    assert!(refused.to_string().contains("unknown field `limt`"), "{refused}");
+}
+
+// ST-6.
+#[tokio::test(start_paused = true)]
+async fn an_actor_is_explained_ended_and_deleted_where_it_lives() {
+    let (world, hosts) = cluster(&["a:1", "b:1"]).await;
+    for number in 0..8 {
+        let id = number.to_string();
+        let entry = &hosts[number % 2];
+        entry.call(&id, "set", "k=v").await.unwrap();
+        entry.call(&id, "set", "l=w").await.unwrap();
+        let told: ExplainForm = about(entry, "explain", &id).await;
+        let owner = told.owner.unwrap();
+        assert_eq!(told.told_by, owner, "the owner itself was asked");
+        assert_eq!((told.gate.as_str(), told.tables.len()), ("open", 1));
+        let shown: InspectForm = about(entry, "inspect", &id).await;
+        assert_eq!(shown.host, owner);
+        let keys: Vec<_> = shown.keys.iter().map(|key| (key.key.as_str(), key.bytes)).collect();
+        assert_eq!(keys, [("k", 1), ("l", 1)]);
+
+        let ended: EndedForm = about(entry, "deactivate", &id).await;
+        assert_eq!((ended.host.as_str(), ended.was_active), (owner.as_str(), Some(true)));
+        assert_eq!(world.probe.count(&format!("{id} bye")), 1);
+        let again: EndedForm = about(entry, "deactivate", &id).await;
+        assert_eq!(again.was_active, Some(false));
+
+        // Neither its memory nor its goodbye is needed to delete it.
+        let before = world.probe.log().len();
+        let deleted: EndedForm = about(entry, "delete", &id).await;
+        assert_eq!((deleted.host, deleted.keys_deleted), (owner, Some(2)));
+        assert_eq!(world.probe.log().len(), before);
+        assert_eq!(world.store.text(&scope(&id), "k"), None);
+        assert!(world.store.fence(&scope(&id)).is_some(), "the tombstone stays");
+        assert_eq!(entry.call(&id, "get", "k").await.unwrap(), "");
+    }
+    let unknown = json!({"type": "Nobodys", "id": "1"});
+    let refused = ask::<ExplainForm>(&hosts[0], "a:1", "explain", &unknown).await.unwrap_err();
+    assert!(refused.to_string().contains("no host offers the type 'Nobodys'"), "{refused}");
+}
+
+// HO-8.
+#[tokio::test(start_paused = true)]
+async fn a_drained_host_stays_and_sends_calls_on() {
+    let (world, hosts) = cluster(&["a:1", "b:1"]).await;
+    for number in 0..20 {
+        hosts[0].call(&number.to_string(), "count", "").await.unwrap();
+    }
+    let told: HostForm = ask(&hosts[0], "b:1", "drain", &json!({})).await.unwrap();
+    assert!(told.is_draining);
+    eventually("nothing is active there", || hosts[1].status().active == 0).await;
+    for number in 0..20 {
+        hosts[1].call(&number.to_string(), "count", "").await.unwrap();
+    }
+    assert_eq!(hosts[0].status().active, 20);
+    world.assert_one_at_a_time();
+}

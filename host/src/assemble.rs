@@ -30,7 +30,10 @@ use odeon_runtime::{Engine, Seams, TypeConfig, TypeSpec};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::api::{self, Api, Health, Limits, Origins, Owners, ShutdownHandle, Tokens};
+use crate::api::{
+    self, Api, AppConnection, AppHealth, Health, Limits, Origins, Owners, ShutdownHandle, Tokens,
+};
+use crate::channel::http::{App, Parts as AppParts};
 use crate::channel::{AppChannel, Hub};
 use crate::config::{Config, Environment, Placement, effective};
 use crate::http::Protocol;
@@ -46,6 +49,9 @@ pub use listen::Addresses;
 
 /// What health waits for, by the name that it shows.
 const LEASE: &str = "lease";
+
+/// And where the application has a port, by the name that daprd shows.
+const APP: &str = "app";
 
 /// A host that runs.
 #[derive(Debug)]
@@ -77,14 +83,12 @@ impl Host {
     }
 
     /// Waits until it may run actors and says that it is healthy; at once when it
-    /// was started without placement.
+    /// was started without placement and its application has no port.
     ///
     /// # Cancel safety
     /// Can be dropped at will.
     pub async fn ready(&self) {
-        if self.health.awaited().contains(&LEASE) {
-            self.engine.ready().await;
-        }
+        self.health.ready().await;
     }
 
     /// Drains and stops, in order; see [`crate::shutdown`].
@@ -135,7 +139,7 @@ pub async fn start(
     offer_components(&engine, &opened).await?;
 
     let doors = Tasks::new("doors");
-    let health = Health::awaiting(if config.placement.is_on() { &[LEASE] } else { &[] });
+    let health = Health::awaiting(&awaited(&config));
     let shutdown = ShutdownHandle::default();
     let api = Api::new(api::Parts {
         tokens: tokens(&config),
@@ -145,6 +149,7 @@ pub async fn start(
         owners,
         shutdown: shutdown.clone(),
         components: opened.listed,
+        app_connection: config.app.as_ref().map(app_connection),
         has_placement: config.placement.is_on(),
         ..api::Parts::new(
             engine.clone(),
@@ -152,8 +157,11 @@ pub async fn start(
         )
     });
     let addresses = bound.addresses.clone();
-    open_doors(bound, &api, &doors)?;
+    open_doors(bound, &config, &api, &doors)?;
     health.set_outbound(true);
+    if let Some(app) = start_app(&config, &api, &doors) {
+        doors.spawn(TaskKind::Watcher, app.run());
+    }
 
     let has_own_types = !types.is_empty();
     if has_own_types {
@@ -319,14 +327,14 @@ async fn offer_components(engine: &Engine, opened: &Opened) -> Result<(), Error>
     Ok(())
 }
 
-fn open_doors(bound: Bound, api: &Api, tasks: &Tasks) -> Result<(), Error> {
+fn open_doors(bound: Bound, config: &Config, api: &Api, tasks: &Tasks) -> Result<(), Error> {
     let limits = api.limits();
     let hub = Hub::new(
         api.engine().clone(),
         tasks.clone(),
         api.health().clone(),
         TypeConfig::default(),
-        AppChannel::NotHttp,
+        if config.app.is_some() { AppChannel::Http } else { AppChannel::NotHttp },
         limits.stream_queue,
     );
     let sources = metrics::Sources {
@@ -351,6 +359,43 @@ fn open_doors(bound: Bound, api: &Api, tasks: &Tasks) -> Result<(), Error> {
         tracing::info!("metrics server is running on port {}", address.port());
     }
     Ok(())
+}
+
+fn awaited(config: &Config) -> Vec<&'static str> {
+    let lease = config.placement.is_on().then_some(LEASE);
+    let app = config.app.is_some().then_some(APP);
+    lease.into_iter().chain(app).collect()
+}
+
+/// The application's port, if it has one; nothing is called before it is looked after.
+fn start_app(config: &Config, api: &Api, tasks: &Tasks) -> Option<App> {
+    let parts = AppParts {
+        engine: api.engine().clone(),
+        health: api.health().clone(),
+        awaited: APP,
+        tasks: tasks.clone(),
+        defaults: TypeConfig::default(),
+        has_placement: config.placement.is_on(),
+        app_id: config.app_id.to_string(),
+        token: api.tokens().app.clone(),
+    };
+    Some(App::new(config.app.clone()?, parts))
+}
+
+/// The application's port, as metadata shows it.
+fn app_connection(app: &crate::channel::http::Config) -> AppConnection {
+    AppConnection {
+        port: app.port,
+        protocol: app.protocol.name().to_owned(),
+        address: app.address.clone(),
+        max_concurrency: app.requests_max.unwrap_or_default(),
+        health: app.probe.as_ref().map(|probe| AppHealth {
+            path: probe.path.clone(),
+            interval: probe.interval,
+            timeout: probe.timeout,
+            threshold: probe.threshold,
+        }),
+    }
 }
 
 fn warn_without_store(config: &Config, opened: &Opened) {
@@ -381,7 +426,7 @@ fn machine(what: &'static str, error: impl std::fmt::Display) -> Error {
     Error::Machine { what, reason: error.to_string() }
 }
 
-/// Waits for the lease and says that the host is healthy.
+/// Waits for the lease and the application, and says that the host is healthy.
 struct BecomeHealthy {
     engine: Engine,
     health: Health,
@@ -396,6 +441,11 @@ impl BecomeHealthy {
                 () = stopping.cancelled() => return,
                 () = self.engine.ready() => self.health.up(LEASE),
             }
+        }
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            () = self.health.ready() => {}
         }
         let elapsed = self.began.elapsed().as_millis();
         tracing::info!("dapr initialized. Status: Running. Init Elapsed {elapsed}ms");

@@ -24,6 +24,7 @@ pub mod placement;
 pub mod status;
 
 mod builder;
+mod json;
 
 pub use assemble::Host;
 pub use builder::Builder;

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Ok(Command::Serve(role, given)) => cli::serve(role, &given, &environment),
         Ok(Command::Placement(name, given)) => cli::placement(name, &given, &environment),
         Ok(Command::Up(options)) => cli::up(&options),
+        Ok(Command::Run(command)) => cli::run(&command, &environment),
         Ok(Command::Child(words)) => cli::child(&words),
         Ok(Command::Operate(asking, question)) => {
             cli::operate::operate(&asking, &question, &environment)

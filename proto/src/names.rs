@@ -13,3 +13,6 @@ pub const ACTIVATION: &str = "odeon-activation";
 /// The codes that a worker keeps for what it refused before its turn began; sent when it
 /// opens its stream.
 pub const REFUSAL_CODES: &str = "odeon-refusal-codes";
+/// The query with which a method was called over HTTP. It is put behind the path of an
+/// application that is called on a port; to all others it is one more header.
+pub const QUERY: &str = "odeon-query";

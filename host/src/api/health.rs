@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 /// Readiness of this host. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Inner>);
@@ -15,6 +17,8 @@ pub struct Health(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     awaited: Mutex<BTreeSet<&'static str>>,
+    /// Told when something came up.
+    changed: Notify,
     outbound: AtomicBool,
     hosting: AtomicBool,
 }
@@ -33,6 +37,22 @@ impl Health {
     /// A part came up.
     pub fn up(&self, target: &'static str) {
         self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Waits until nothing is awaited.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at will.
+    pub async fn ready(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            if self.awaited().is_empty() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// A part went down, or is awaited from now on.

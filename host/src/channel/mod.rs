@@ -1,19 +1,24 @@
 //! The way to the application's actors.
 //!
-//! Here: workers, which host actor types over the gRPC stream
-//! `SubscribeActorEventsAlpha1` that they open. `stream` reads one stream,
-//! `link` matches questions and answers on it, `refusals` knows what was never begun, `worker` is the engine's
-//! `Behaviour` of one type, `hub` knows who hosts what. None of it knows front
-//! doors or statuses over HTTP.
+//! Two ways. Workers host actor types over the gRPC stream `SubscribeActorEventsAlpha1`
+//! that they open: `stream` reads one stream, `initial` its first message, `link` matches
+//! questions and answers on it, `refusals` knows what was never begun, `worker` is the
+//! engine's `Behaviour` of one type, `hub` knows who hosts what. Or the application has a
+//! port, on which [`mod@http`] calls it. `settings` is what either may set, `marks` what
+//! either is told of a turn. None of it knows front doors.
+
+pub mod http;
 
 mod hub;
+mod initial;
 mod link;
+mod marks;
 mod refusals;
 mod settings;
 mod stream;
 mod worker;
 
 pub use hub::{AppChannel, Hub};
+pub use initial::InvalidSettings;
 pub use refusals::Refusals;
-pub use settings::InvalidSettings;
 pub use stream::{Outbound, accept};

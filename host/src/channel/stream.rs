@@ -21,9 +21,9 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, Streaming};
 
 use super::hub::{AppChannel, Hub};
+use super::initial;
 use super::link::{Answer, Kind, Link};
 use super::refusals::Refusals;
-use super::settings;
 use crate::api::Ended;
 use crate::status;
 
@@ -114,7 +114,7 @@ async fn serve(
     let Some(RequestType::InitialRequest(initial)) = first.request_type else {
         return Err(Ended::NotInitial);
     };
-    let types = settings::types(&initial, hub.defaults())
+    let types = initial::types(&initial, hub.defaults())
         .map_err(|error| Ended::Settings(error.to_string()))?;
     *entered = Some(types.iter().map(|(actor_type, _)| actor_type.clone()).collect());
     tokio::select! {

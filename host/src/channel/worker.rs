@@ -16,15 +16,15 @@ use odeon_proto::dapr::runtime::v1::{
     SubscribeActorEventsResponseDeactivateRequestAlpha1 as DeactivateRequest,
     SubscribeActorEventsResponseInvokeRequestAlpha1 as InvokeRequest,
 };
-use odeon_proto::names;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
 use odeon_runtime::{ActorRef, Error, Reply, TypeConfig};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::link::{Answer, Kind, Link};
+use super::marks;
 use super::refusals::Refusal;
 
 /// The code by which a worker says that a method does not exist: gRPC's NotFound.
@@ -203,16 +203,7 @@ fn invoke_request(id: String, turn: &Turn, call: &Call) -> InvokeRequest {
             metadata.insert(name.to_owned(), value.to_owned());
         }
     }
-    let chain = turn.chain();
-    metadata.insert(names::ACTOR_CHAIN.to_owned(), chain.to_header());
-    metadata.insert(names::ACTIVATION.to_owned(), turn.activation().to_string());
-    if let Some(reentrancy) = &chain.reentrancy {
-        metadata.insert("Dapr-Reentrancy-Id".to_owned(), reentrancy.to_string());
-    }
-    if let Some(deadline) = turn.deadline() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        metadata.insert(names::ACTOR_TIMEOUT.to_owned(), left.as_millis().to_string());
-    }
+    metadata.extend(marks::of(turn).map(|(name, text)| (name.to_owned(), text)));
     InvokeRequest {
         id,
         actor_type: actor.actor_type.to_string(),

@@ -18,6 +18,20 @@ pub fn standalone() -> clap::Command {
     with_settings(command, SETTINGS, |setting| setting.usage == Use::Honoured)
 }
 
+/// `odeon run`: the same, and the application's command behind two dashes.
+#[must_use]
+pub fn run() -> clap::Command {
+    let about = "Run placement and host as standalone does, and one application beside them";
+    let words = Arg::new("command")
+        .value_name("COMMAND")
+        .last(true)
+        .num_args(1..)
+        .required(true)
+        .help("The application's program and its arguments");
+    let command = clap::Command::new("run").about(about);
+    with_settings(command, SETTINGS, |setting| setting.usage == Use::Honoured).arg(words)
+}
+
 /// `odeon host`: all of daprd's flags and ours.
 #[must_use]
 pub fn host() -> clap::Command {

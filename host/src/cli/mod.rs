@@ -24,7 +24,7 @@ use crate::config::{Given, Role};
 
 pub use placement::{Name as PlacementName, serve as placement};
 pub use serve::{serve, wait};
-pub use up::{child, up};
+pub use up::{child, run, up};
 
 /// Everything went as asked.
 pub const OK: u8 = 0;
@@ -44,6 +44,8 @@ pub enum Command {
     Placement(PlacementName, Given),
     /// Run what a file describes.
     Up(crate::up::Options),
+    /// Run a host and an application beside it.
+    Run(crate::up::single::Command),
     /// Become another program that ends when this one's parent does.
     Child(Vec<OsString>),
     /// Ask a running cluster.
@@ -108,6 +110,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, R
         Some(("placement", matches)) => {
             Command::Placement(PlacementName::Odeon, flags::read_placement(matches))
         }
+        Some(("run", matches)) => run_command(matches),
         Some(("up", matches)) => up_command(matches),
         Some(("hosts", matches)) => operate_command(operate::flags::read_hosts(matches)),
         Some(("actors", matches)) => operate_command(operate::flags::read_actors(matches)),
@@ -156,6 +159,7 @@ fn odeon() -> clap::Command {
         .subcommand(flags::placement())
         .subcommand(operate::flags::hosts())
         .subcommand(operate::flags::actors())
+        .subcommand(flags::run())
         .subcommand(
             clap::Command::new("up")
                 .about("Start hosts and applications as a file describes them")
@@ -198,6 +202,12 @@ fn odeon() -> clap::Command {
 
 fn operate_command((asking, question): (operate::Asking, operate::Question)) -> Command {
     Command::Operate(asking, question)
+}
+
+fn run_command(matches: &ArgMatches) -> Command {
+    let words = matches.get_many::<String>("command").unwrap_or_default();
+    let given = flags::read(matches);
+    Command::Run(crate::up::single::Command { given, words: words.cloned().collect() })
 }
 
 fn up_command(matches: &ArgMatches) -> Command {

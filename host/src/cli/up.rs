@@ -1,15 +1,27 @@
-//! `odeon up` and `odeon child`: what they answer to whoever started them.
+//! `odeon up`, `odeon run` and `odeon child`: what they answer to whoever started them.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::{FAILED, OK, USAGE, say};
+use crate::config::Environment;
+use crate::up::single::Command;
 use crate::up::{self, Failure, Options};
 
 /// Runs what a file describes until it is told to stop; the code to end with.
 #[must_use]
 pub fn up(options: &Options) -> ExitCode {
-    let code = match up::run(options) {
+    ended(up::run(options))
+}
+
+/// Runs a host and an application until either ends; the code to end with.
+#[must_use]
+pub fn run(command: &Command, environment: &Environment) -> ExitCode {
+    ended(up::run_single(command, environment))
+}
+
+fn ended(how: Result<(), Failure>) -> ExitCode {
+    let code = match how {
         Ok(()) => OK,
         Err(failure) => {
             say::error(&failure);

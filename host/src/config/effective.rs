@@ -18,6 +18,9 @@ pub fn describe(config: &Config) -> String {
     };
     add("app-id", config.app_id.as_str());
     add("namespace", config.namespace.as_str());
+    if let Some(app) = &config.app {
+        add("app", &format!("{}://{}:{}", app.protocol.name(), app.address, app.port));
+    }
     add("http", &config.http.to_string());
     add("grpc", &config.grpc.to_string());
     let or_off = |listener: &Option<Listener>| {

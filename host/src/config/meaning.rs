@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use odeon_base::{AppId, Namespace};
 
+use super::app;
 use super::mistakes::{Mistake, Mistakes};
 use super::reader::{Reader, parse_quantity};
 use super::source::{Environment, Source};
@@ -43,11 +44,13 @@ impl Config {
         }
         let app_id = read_app_id(role, &mut reader);
         let mut mistakes = Mistakes::new();
+        let body_bytes_max = read_body_limit(&mut reader);
         let config = Self {
             role,
             data_dir: read_data_dir(role, &reader, &app_id),
             app_id,
             namespace: read_namespace(environment, &mut mistakes),
+            app: app::read(&mut reader, body_bytes_max),
             http: listener(&mut reader, "dapr-http-port", "dapr-listen-addresses"),
             grpc: listener(&mut reader, "dapr-grpc-port", "dapr-listen-addresses"),
             peers: read_peers(role, &mut reader),
@@ -55,7 +58,7 @@ impl Config {
             resources: read_resources(&reader),
             placement: read_placement(role, &mut reader),
             cluster_token: token::read(&mut reader, environment, &mut mistakes),
-            body_bytes_max: read_body_limit(&mut reader),
+            body_bytes_max,
             header_bytes_max: read_header_limit(&mut reader),
             allowed_origins: reader.text("allowed-origins"),
             shutdown_limit: reader.seconds("dapr-graceful-shutdown-seconds").unwrap_or_default(),
@@ -65,7 +68,9 @@ impl Config {
         };
         let peers = config.peers.as_ref();
         let servers = [Some(&config.http), Some(&config.grpc), peers, config.metrics.as_ref()];
-        refuse_shared_ports(&mut reader, servers.into_iter().flatten());
+        let servers = servers.into_iter().flatten().map(Listener::named);
+        let app = config.app.as_ref().map(|app| ("app-port", app.port));
+        refuse_shared_ports(&mut reader, app.into_iter().chain(servers));
         refuse_open_peers(&mut reader, &config);
         mistakes.extend(reader.finish());
         mistakes.or(config)
@@ -251,13 +256,12 @@ fn secret(environment: &Environment, name: &str) -> Option<Secret> {
 
 /// Two servers cannot share a port; said here, because the system's own words for
 /// it would accuse another process.
-pub(super) fn refuse_shared_ports<'a>(
+pub(super) fn refuse_shared_ports(
     reader: &mut Reader<'_>,
-    servers: impl IntoIterator<Item = &'a Listener>,
+    ports: impl IntoIterator<Item = (&'static str, u16)>,
 ) {
     let mut taken: Vec<(&'static str, u16)> = Vec::new();
-    let servers = servers.into_iter().map(|server| (server.flag, server.port()));
-    for (flag, port) in servers.filter(|(_, port)| *port != 0) {
+    for (flag, port) in ports.into_iter().filter(|(_, port)| *port != 0) {
         match taken.iter().find(|(_, other)| *other == port) {
             Some((first, _)) => {
                 reader.refuse(

@@ -15,6 +15,7 @@ pub mod source;
 pub mod token;
 pub mod yaml;
 
+mod app;
 mod meaning;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use odeon_base::{AppId, Namespace};
 
+use crate::channel::http as app_channel;
 use crate::logs;
 
 pub use mistakes::{Mistake, Mistakes};
@@ -75,6 +77,11 @@ impl Listener {
         self.sockets.first().map_or(0, SocketAddr::port)
     }
 
+    /// The flag that gives the port, and the port.
+    pub(crate) fn named(&self) -> (&'static str, u16) {
+        (self.flag, self.port())
+    }
+
     /// Whether only this machine can reach it.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -122,6 +129,8 @@ pub struct Config {
     pub app_id: AppId,
     /// From `NAMESPACE`. Default: `default`.
     pub namespace: Namespace,
+    /// How the application is called on its port, if it has one.
+    pub app: Option<app_channel::Config>,
     /// The HTTP API. Default: 127.0.0.1:3500.
     pub http: Listener,
     /// The gRPC API. Default: 127.0.0.1:50001.

@@ -250,10 +250,8 @@ fn refuse_shared_ports(reader: &mut Reader<'_>, config: &Config) {
         Metrics::Own(listener) => Some(listener),
         Metrics::Off | Metrics::WithHealth => None,
     };
-    super::meaning::refuse_shared_ports(
-        reader,
-        [Some(&config.grpc), Some(&config.health), metrics].into_iter().flatten(),
-    );
+    let servers = [Some(&config.grpc), Some(&config.health), metrics];
+    super::meaning::refuse_shared_ports(reader, servers.into_iter().flatten().map(Listener::named));
 }
 
 #[cfg(test)]

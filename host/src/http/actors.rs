@@ -4,6 +4,7 @@
 //! copied, and headers that end here are never turned into text.
 
 use odeon_base::ident;
+use odeon_proto::names;
 use odeon_runtime::Invocation;
 
 use super::answer::{self, Answer};
@@ -21,6 +22,9 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
     let mut headers = headers::to_app(&call.head.headers, call.api.tokens().api.is_some());
     for (name, value) in call.trace.headers() {
         headers.push(name, value);
+    }
+    if let Some(query) = call.head.uri.query() {
+        headers.push(names::QUERY, query);
     }
     let limit = call.api.limits().body_bytes;
     let body = call.body.read(limit).await.map_err(Failure::bad_request)?;

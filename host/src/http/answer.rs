@@ -83,7 +83,8 @@ pub(super) fn reply(reply: Reply) -> Answer {
     let mut answer = with(StatusCode::OK, None, reply.body);
     headers::from_app(&reply.headers, answer.headers_mut());
     if reply.is_app_error {
-        answer.headers_mut().insert(APP_ERROR, HeaderValue::from_static("true"));
+        // One that came over HTTP has said it in its own way.
+        answer.headers_mut().entry(APP_ERROR).or_insert(HeaderValue::from_static("true"));
     }
     answer
 }

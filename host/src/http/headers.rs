@@ -87,6 +87,7 @@ fn is_host_matter(name: &str) -> bool {
                 | names::ACTOR_TIMEOUT
                 | names::ACTOR_CHAIN
                 | names::ACTIVATION
+                | names::QUERY
                 | "traceparent"
                 | "tracestate"
                 | "baggage"

@@ -15,7 +15,6 @@ mod answer;
 mod cors;
 mod headers;
 mod health;
-mod json;
 mod metadata;
 mod odeon;
 mod path;

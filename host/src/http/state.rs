@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
-use super::json::{self, Fields};
 use super::request::Call;
 use crate::api::{FEATURE_STATE_TTL, Operation, check_key};
+use crate::json::{self, Fields};
 use crate::status::Failure;
 
 /// `GET /v1.0/actors/{type}/{id}/state/{key}`.

@@ -1,6 +1,7 @@
-//! `odeon up FILE`: several hosts and applications from one file.
+//! `odeon up FILE`: several hosts and applications from one file; `odeon run`: one of each.
 //!
-//! Reading order: [`mod@file`] is what may be written, [`plan`] what it means,
+//! Reading order: [`mod@file`] is what may be written, [`plan`] what it means, [`single`] the
+//! plan of one command line;
 //! [`supervisor`] starts, watches, restarts and stops the processes. A process is
 //! run by `process`, its output goes through `console`, whether it is ready is
 //! asked by `probe`. Nothing here knows actors: a host is a child process like any
@@ -9,6 +10,7 @@
 pub mod child;
 pub mod file;
 pub mod plan;
+pub mod single;
 pub mod supervisor;
 
 mod console;
@@ -33,4 +35,4 @@ pub struct Options {
     pub is_fresh: bool,
 }
 
-pub use supervisor::{Failure, run};
+pub use supervisor::{Failure, run, run_single};

@@ -29,6 +29,8 @@ pub struct Plan {
     pub apps: Vec<AppPlan>,
     /// Commands to show when all is ready.
     pub show: Vec<String>,
+    /// It is over when any process ends; else those are started again.
+    pub ends_with_any: bool,
 }
 
 /// One host.
@@ -44,6 +46,8 @@ pub struct HostPlan {
     pub dir: PathBuf,
     /// For what must survive a restart.
     pub data_dir: PathBuf,
+    /// Its application is called on a port, so it is not healthy before that one runs.
+    pub waits_for_app: bool,
     pub(super) http: Port,
     pub(super) grpc: Port,
     pub(super) metrics: Port,
@@ -131,7 +135,7 @@ impl Planner<'_> {
         }
         let show = file.show.iter().map(|line| self.expand(line)).collect();
         let name = file.name.unwrap_or_else(|| last_part(&self.folder));
-        self.mistakes.or(Plan { name, hosts, apps, show })
+        self.mistakes.or(Plan { name, hosts, apps, show, ends_with_any: false })
     }
 
     fn check(&mut self, file: &File) {
@@ -181,7 +185,8 @@ impl Planner<'_> {
         self.set_addresses(&name, &http, &grpc);
         let dir = self.folder.clone();
         let env = texts(&host.env);
-        HostPlan { name, arguments, env, dir, data_dir, http, grpc, metrics }
+        let waits_for_app = false;
+        HostPlan { name, arguments, env, dir, data_dir, waits_for_app, http, grpc, metrics }
     }
 
     fn sidecar(&mut self, app: &App, id: &str, common: &App) -> HostPlan {
@@ -205,7 +210,8 @@ impl Planner<'_> {
         }
         self.set_addresses(id, &http, &grpc);
         let name = format!("{id}-host");
-        HostPlan { name, arguments, env: BTreeMap::new(), dir, data_dir, http, grpc, metrics }
+        let (env, waits_for_app) = (BTreeMap::new(), app.app_port.is_some_and(|port| port > 0));
+        HostPlan { name, arguments, env, dir, data_dir, waits_for_app, http, grpc, metrics }
     }
 
     /// Source: Dapr looks at the app's own paths, its `.dapr/resources`, then the common paths.
@@ -237,7 +243,7 @@ impl Planner<'_> {
         let command = app.command.as_ref().or(common.command.as_ref());
         let command = command.map(|command| words(self, command)).unwrap_or_default();
         let build = app.build.as_ref().map(|build| words(self, build));
-        let mut env = surroundings(&id, app, hosts.get(host)?);
+        let mut env = surroundings(&id, app.app_port, hosts.get(host)?);
         env.extend(texts(&common.env));
         env.extend(texts(&app.env));
         for value in env.values_mut() {
@@ -334,14 +340,18 @@ impl App {
 }
 
 /// Source: what `dapr run` puts into an app's environment.
-fn surroundings(id: &str, app: &App, host: &HostPlan) -> BTreeMap<String, String> {
+pub(super) fn surroundings(
+    id: &str,
+    app_port: Option<u16>,
+    host: &HostPlan,
+) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([
         ("APP_ID".to_owned(), id.to_owned()),
         ("DAPR_HTTP_PORT".to_owned(), host.http.number.to_string()),
         ("DAPR_GRPC_PORT".to_owned(), host.grpc.number.to_string()),
         ("DAPR_METRICS_PORT".to_owned(), host.metrics.number.to_string()),
     ]);
-    if let Some(port) = app.app_port {
+    if let Some(port) = app_port {
         env.insert("APP_PORT".to_owned(), port.to_string());
     }
     env

@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use super::console::Console;
 use super::plan::{AppPlan, HostPlan, Plan};
 use super::process::{Process, Program, describe};
+use super::single::Command;
 use super::unit::{Event, News, Readiness, Unit};
 use super::{Options, fresh, notice, ports};
-use crate::config::Mistakes;
+use crate::config::{Environment, Mistakes};
 
 /// How long a host may take to drain: more than the limit it sets itself.
 const HOST_STOP_LIMIT: Duration = Duration::from_secs(15);
@@ -42,14 +43,31 @@ pub enum Failure {
 /// # Errors
 /// [`Failure`], to be shown to a person; all that was started has ended.
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let own = |error| Failure::Broken(format!("odeon: cannot find its own program: {error}"));
-    let binary = std::env::current_exe().map_err(own)?;
+    let binary = binary()?;
     let plan = Plan::read(&options.file, &binary)?;
+    run_plan(plan, binary, options.is_fresh)
+}
+
+/// Runs a host and an application until either ends, or it is told to stop.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_single(command: &Command, environment: &Environment) -> Result<(), Failure> {
+    run_plan(command.plan(environment)?, binary()?, false)
+}
+
+/// The program that is running.
+fn binary() -> Result<PathBuf, Failure> {
+    let own = |error| Failure::Broken(format!("odeon: cannot find its own program: {error}"));
+    std::env::current_exe().map_err(own)
+}
+
+fn run_plan(plan: Plan, binary: PathBuf, is_fresh: bool) -> Result<(), Failure> {
     // One thread: the system ends a child when the very thread that started it ends.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::Broken(format!("odeon: cannot start: {error}")))?;
-    runtime.block_on(Supervisor::new(plan, binary).run(options.is_fresh))
+    runtime.block_on(Supervisor::new(plan, binary).run(is_fresh))
 }
 
 struct Supervisor {
@@ -131,7 +149,7 @@ impl Supervisor {
         heard: &mut mpsc::Receiver<News>,
     ) -> Result<(), Failure> {
         let hosts: Vec<Unit> =
-            self.plan.hosts.iter().map(|host| host_unit(host, &self.binary)).collect();
+            self.plan.hosts.iter().map(|host| host_unit(host, &self.plan, &self.binary)).collect();
         self.start(hosts, "HOST", &self.hosts.clone(), &news, heard).await?;
         let all = self.plan.apps.iter().filter(|app| !app.command.is_empty());
         let apps: Vec<Unit> = all.map(|app| app_unit(app, &self.plan, &self.binary)).collect();
@@ -139,7 +157,11 @@ impl Supervisor {
         self.console.say(notice::ready(&self.plan));
         loop {
             let Some(News { name, event }) = heard.recv().await else { return Ok(()) };
+            let is_over = self.plan.ends_with_any && matches!(event, Event::Finished);
             self.report(&name, event)?;
+            if is_over {
+                return Ok(());
+            }
         }
     }
 
@@ -204,28 +226,38 @@ fn build(app: &AppPlan) -> Option<Program> {
     Some(Program { words, dir: app.dir.clone(), env: app.env.clone() })
 }
 
-fn host_unit(host: &HostPlan, binary: &Path) -> Unit {
+fn host_unit(host: &HostPlan, plan: &Plan, binary: &Path) -> Unit {
     let mut words = vec![binary.display().to_string()];
     words.extend(host.arguments.iter().cloned());
     Unit {
         name: host.name.clone(),
         binary: binary.to_path_buf(),
         program: Program { words, dir: host.dir.clone(), env: host.env.clone() },
-        readiness: Readiness::Host { http: host.http.number },
+        readiness: match host.waits_for_app {
+            true => Readiness::Outbound { http: host.http.number },
+            false => Readiness::Host { http: host.http.number },
+        },
         stop_limit: HOST_STOP_LIMIT,
         may_finish: false,
+        is_restarted: !plan.ends_with_any,
     }
 }
 
 fn app_unit(app: &AppPlan, plan: &Plan, binary: &Path) -> Unit {
-    let http = plan.hosts.get(app.host).map_or(0, |host| host.http.number);
+    let host = plan.hosts.get(app.host);
+    let http = host.map_or(0, |host| host.http.number);
+    let types = app.actor_types.clone();
     Unit {
         name: app.id.clone(),
         binary: binary.to_path_buf(),
         program: Program { words: app.command.clone(), dir: app.dir.clone(), env: app.env.clone() },
-        readiness: Readiness::App { http, types: app.actor_types.clone() },
+        readiness: match host.is_some_and(|host| host.waits_for_app) {
+            true => Readiness::Called { http, types },
+            false => Readiness::App { http, types },
+        },
         stop_limit: APP_STOP_LIMIT,
         may_finish: true,
+        is_restarted: !plan.ends_with_any,
     }
 }
 

@@ -24,8 +24,12 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 pub(super) enum Readiness {
     /// Its health endpoint says so.
     Host { http: u16 },
+    /// Its application may use it; healthy it will be when that one listens.
+    Outbound { http: u16 },
     /// The host on this port lists all these types; at once if there are none.
     App { http: u16, types: Vec<String> },
+    /// The host on this port, which calls it, is healthy and lists all these types.
+    Called { http: u16, types: Vec<String> },
 }
 
 /// A process to be kept running.
@@ -38,6 +42,8 @@ pub(super) struct Unit {
     pub(super) stop_limit: Duration,
     /// Whether exit code 0 means that it has done its work.
     pub(super) may_finish: bool,
+    /// Whether it is started again when it dies.
+    pub(super) is_restarted: bool,
 }
 
 /// What happened to a process.
@@ -82,6 +88,10 @@ impl Unit {
                 End::Finished => return self.tell(&news, Event::Finished).await,
                 End::Died { how, lived } => (how, lived),
             };
+            if !self.is_restarted {
+                let (why, last) = ("it is not started again", voice.last_lines());
+                return self.tell(&news, Event::GaveUp { how, why, last }).await;
+            }
             let wait = match restarts.died(lived) {
                 Decision::Again(wait) => wait,
                 Decision::GiveUp(why) => {
@@ -147,14 +157,18 @@ impl Unit {
             interval.tick().await;
             match &self.readiness {
                 Readiness::Host { http } if probe::is_healthy(*http).await => return String::new(),
+                Readiness::Outbound { http } if probe::is_outbound(*http).await => {
+                    return String::new();
+                }
                 Readiness::App { types, .. } if types.is_empty() => return String::new(),
-                Readiness::App { http, types } => {
+                Readiness::Called { http, .. } if !probe::is_healthy(*http).await => {}
+                Readiness::App { http, types } | Readiness::Called { http, types } => {
                     let listed = probe::actor_types(*http).await.unwrap_or_default();
                     if types.iter().all(|wanted| listed.contains(wanted)) {
-                        return format!(": {} actor types", types.len());
+                        return said(types);
                     }
                 }
-                Readiness::Host { .. } => {}
+                Readiness::Host { .. } | Readiness::Outbound { .. } => {}
             }
         }
     }
@@ -163,4 +177,8 @@ impl Unit {
         // Nobody listens once everything stops.
         let _ = news.send(News { name: self.name.clone(), event }).await;
     }
+}
+
+fn said(types: &[String]) -> String {
+    if types.is_empty() { String::new() } else { format!(": {} actor types", types.len()) }
 }

@@ -99,6 +99,34 @@ impl Engine {
         self.send_offers().await;
     }
 
+    /// Hosts types here no longer, though their application is there and may end the turns
+    /// that it runs: they have the type's drain time, then each actor is told goodbye. New
+    /// calls find another host, once the actor has left, or wait for one.
+    ///
+    /// # Cancel safety
+    /// Once polled, the types are withdrawn whether or not this is waited for.
+    pub async fn retire(&self, types: &[ActorType]) {
+        let (engine, types) = (self.clone(), types.to_vec());
+        let retiring = async move {
+            let retired = types.iter().map(|actor_type| engine.retire_one(actor_type));
+            join_all(retired).await;
+        };
+        Detachable::new(&self.inner.core.tasks, retiring).await;
+    }
+
+    async fn retire_one(&self, actor_type: &ActorType) {
+        let Some(entry) = self.inner.types.get(actor_type.as_str()) else { return };
+        let _one = entry.offering.lock().await;
+        let Some(hosting) = entry.withdraw(self.inner.core.lease.now()) else { return };
+        self.inner.offered.lock().await.remove(actor_type);
+        // Others prepare to take over while the turns here end.
+        self.send_offers().await;
+        let config = &hosting.spec.config;
+        let patience =
+            if config.drain_rebalanced { config.drain_timeout } else { std::time::Duration::ZERO };
+        drain::all(&hosting, patience, Why::Moved).await;
+    }
+
     pub(super) async fn send_offers(&self) {
         let offered = self.inner.offered.lock().await;
         let has_store = self.inner.core.store().is_some();

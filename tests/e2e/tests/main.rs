@@ -2,6 +2,7 @@
 //!
 //! One file a subject; `shop` is what they share: a host with a worker that counts.
 
+mod app;
 mod durable;
 mod embedded;
 mod mistakes;

@@ -14,18 +14,18 @@ use crate::shop::node;
 
 /// A command of a console block, and what it has to answer.
 #[derive(Debug)]
-struct Step {
-    command: String,
-    answer: String,
+pub(crate) struct Step {
+    pub(crate) command: String,
+    pub(crate) answer: String,
 }
 
-/// The commands of all console blocks, in order.
-fn steps(text: &str) -> Vec<Step> {
+/// The commands of all blocks that begin with this line, in order.
+pub(crate) fn steps(text: &str, fence: &str) -> Vec<Step> {
     let mut found: Vec<Step> = Vec::new();
     let mut inside = false;
     for line in text.lines() {
         match (inside, line) {
-            (false, "```console") => inside = true,
+            (false, line) => inside = line == fence,
             (true, "```") => inside = false,
             (true, line) => match line.strip_prefix("$ ") {
                 Some(command) => {
@@ -33,10 +33,19 @@ fn steps(text: &str) -> Vec<Step> {
                 }
                 None => found.last_mut().expect("an answer follows a command").answer += line,
             },
-            _ => {}
         }
     }
     found
+}
+
+/// Runs a script, which has to answer as the step says.
+pub(crate) fn check(Step { command, answer }: &Step, script: &str) {
+    let output = Command::new("sh").args(["-c", script]).output().expect("a shell");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        !answer.is_empty() && is_like(told.trim_end(), answer),
+        "{command}\n  answered {told}\n  and not {answer}"
+    );
 }
 
 /// Whether a text is what was expected, where three dots stand for anything.
@@ -55,7 +64,7 @@ fn is_like(text: &str, expected: &str) -> bool {
 /// Runs the commands of a README against a shop that has just opened.
 async fn walk_through(readme: &str, steps_min: usize) {
     let text = std::fs::read_to_string(binaries::workspace().join(readme)).expect("a README");
-    let steps = steps(&text);
+    let steps = steps(&text, "```console");
     assert!(steps.len() >= steps_min, "{steps:?}");
     let data = tempdir().expect("a folder");
     let node = node(data.path()).words(&["--app-id", "eshop"]).start().await;
@@ -71,7 +80,8 @@ async fn walk_through(readme: &str, steps_min: usize) {
     .await;
     // One shell for all would be asked for one answer: variables are carried along instead.
     let mut variables = String::new();
-    for Step { command, answer } in steps {
+    for step in &steps {
+        let Step { command, answer } = step;
         let here = command.replace(":3500/", &format!(":{}/", node.http));
         match here.split_once('=') {
             // The shop is running already.
@@ -79,15 +89,7 @@ async fn walk_through(readme: &str, steps_min: usize) {
             Some((name, _)) if answer.is_empty() && name.chars().all(char::is_alphabetic) => {
                 variables += &format!("{here}\n");
             }
-            _ => {
-                let script = format!("{variables}{here}");
-                let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
-                let told = String::from_utf8_lossy(&output.stdout);
-                assert!(
-                    !answer.is_empty() && is_like(told.trim_end(), &answer),
-                    "{command}\n  answered {told}\n  and not {answer}"
-                );
-            }
+            _ => check(step, &format!("{variables}{here}")),
         }
     }
 }

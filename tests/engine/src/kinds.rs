@@ -3,16 +3,16 @@
 //! A kind is a behaviour around the one program in `app`, and what stands around the
 //! engine besides. One more is added here, in [`Kind`] and in `on_every_kind`, and every
 //! test of the suite holds it to the same promises. Where code in another process is
-//! seen to differ, the test asks [`Kind::is_elsewhere`] and says how; what a worker tells
-//! in other words is said here.
+//! seen to differ, the test asks [`Kind::is_elsewhere`] and says how; what a worker or an
+//! application on a port tells in other words is said here.
 //!
 //! What does not run on every kind: tests of ownership, not on [`Kind::System`], and
 //! those that move the board, not on [`Kind::Placed`] (see `on_every_kind`); reentrant types, only where turns share an object or there is
-//! none ([`Kind::Shared`], [`Kind::Remote`], [`Kind::Worker`]); caches and preloading and
+//! none ([`Kind::Shared`], [`Kind::Remote`], [`Kind::Worker`], [`Kind::App`]); caches and preloading and
 //! commits that arrive late, only where the state is the turn's own, since code
 //! elsewhere reaches it through the host ([`Kind::Native`]; for workers see
 //! `activation.rs` of the wire tests); what actors do while they are made, not on
-//! [`Kind::Worker`], which is not asked to make one; actors whose making or parting fails,
+//! [`Kind::Worker`] and [`Kind::App`], which are not asked to make one; actors whose making or parting fails,
 //! with a behaviour of their own in `life.rs`.
 
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ pub enum Kind {
     Remote,
     /// A worker, behind the host's own door and channel.
     Worker,
+    /// An application that is called on its port, behind the host's own channel.
+    App,
     /// As [`Kind::Shared`], placed as system actors are: where they are, without a lease.
     System,
     /// As [`Kind::Native`], where the real `sys.state` stands before the store.
@@ -65,6 +67,7 @@ macro_rules! on_every_kind {
         $crate::on_every_kind!(@ shared Shared $($name)* $($($of_ring)*)? $($($of_board)*)?);
         $crate::on_every_kind!(@ remote Remote $($name)* $($($of_ring)*)? $($($of_board)*)?);
         $crate::on_every_kind!(@ worker Worker $($name)* $($($of_ring)*)? $($($of_board)*)?);
+        $crate::on_every_kind!(@ app App $($name)* $($($of_ring)*)? $($($of_board)*)?);
         $crate::on_every_kind!(@ system System $($name)*);
         $crate::on_every_kind!(
             @ over_sys_state OverSysState $($name)* $($($of_ring)*)? $($($of_board)*)?
@@ -94,25 +97,26 @@ impl Kind {
             }
             Self::Shared | Self::System => Some(Arc::new(InProcess { probe, is_shared: true })),
             Self::Remote => Some(Arc::new(Remote::start(probe, tasks))),
-            Self::Worker => None,
+            Self::Worker | Self::App => None,
         }
     }
 
     /// Whether a turn failed with an error of a sort. A worker has only a code and a text
-    /// for what went wrong, which makes every error of its turns the application's own.
+    /// for what went wrong, and so has an application on a port, which makes every error of
+    /// their turns the application's own.
     #[must_use]
     pub fn fails_with(self, error: &Error, is_of_sort: impl Fn(&Error) -> bool) -> bool {
         match self {
-            Self::Worker => matches!(error, Error::App(_)),
+            Self::Worker | Self::App => matches!(error, Error::App(_)),
             _ => is_of_sort(error),
         }
     }
 
-    /// What is known of a turn that panicked: a worker notices, and answers.
+    /// What is known of a turn that panicked: who answers for it notices, and says so.
     #[must_use]
     pub fn execution_of_a_panic(self) -> Execution {
         match self {
-            Self::Worker => Execution::Done,
+            Self::Worker | Self::App => Execution::Done,
             _ => Execution::Maybe,
         }
     }
@@ -126,7 +130,7 @@ impl Kind {
     /// Whether the code runs in another process, where nobody can stop it.
     #[must_use]
     pub fn is_elsewhere(self) -> bool {
-        matches!(self, Self::Remote | Self::Worker)
+        matches!(self, Self::Remote | Self::Worker | Self::App)
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::app::{Probe, text};
 use crate::board::Board;
+use crate::called;
 use crate::kinds::Kind;
 use crate::neighbours::Neighbours;
 use crate::placed::Placed;
@@ -197,6 +198,9 @@ impl Host {
                 let actor_type = ActorType::parse(name).expect("a good name");
                 let spec = TypeSpec { actor_type, config, behaviour };
                 self.engine.offer(vec![spec]).await.expect("settings that agree");
+            }
+            None if kind == Kind::App => {
+                called::start(&self.engine, name, config, &self.probe, &self.tasks).await;
             }
             None => worker::start(&self.engine, name, config, &self.probe, &self.tasks).await,
         }

@@ -397,7 +397,7 @@ fn reentrant(stack_depth_max: u32) -> TypeConfig {
 // REE-1.
 #[tokio::test(start_paused = true)]
 async fn a_chain_joins_its_own_turn_directly_and_through_others() {
-    for kind in [Kind::Shared, Kind::Remote, Kind::Worker] {
+    for kind in [Kind::Shared, Kind::Remote, Kind::Worker, Kind::App] {
         let world = World::of(kind);
         let host = world.host("a:1", kind, reentrant(32)).await;
         for path in ["Actor/x/count", "Actor/y/nest/Actor/x/count"] {
@@ -410,7 +410,7 @@ async fn a_chain_joins_its_own_turn_directly_and_through_others() {
 // REE-1, REE-2.
 #[tokio::test(start_paused = true)]
 async fn depth_is_limited_and_restored() {
-    for kind in [Kind::Shared, Kind::Remote, Kind::Worker] {
+    for kind in [Kind::Shared, Kind::Remote, Kind::Worker, Kind::App] {
         let world = World::of(kind);
         let host = world.host("a:1", kind, reentrant(3)).await;
         let path = |depth: usize| format!("{}Actor/x/count", "Actor/x/nest/".repeat(depth));
@@ -428,7 +428,7 @@ async fn depth_is_limited_and_restored() {
 // REE-1: another chain waits for the whole of the first.
 #[tokio::test(start_paused = true)]
 async fn another_chain_waits_while_one_interleaves_with_itself() {
-    for kind in [Kind::Shared, Kind::Remote, Kind::Worker] {
+    for kind in [Kind::Shared, Kind::Remote, Kind::Worker, Kind::App] {
         let world = World::of(kind);
         let host = world.host("a:1", kind, reentrant(32)).await;
         let chain = CallChain::new(&[], Some("f".into()));

@@ -4,6 +4,8 @@
 //! [`Scripted`] is an actor type whose methods do what tests need. The tests
 //! themselves are in `tests/wire`, a row per rule of the reference pages.
 
+pub mod app;
+
 mod actor;
 mod grpc;
 mod http;

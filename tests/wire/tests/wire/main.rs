@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test: what cannot fail and does is a failure")]
 
 mod activation;
+mod app;
+mod app_life;
 mod bytes;
 mod errors;
 mod fuzz;

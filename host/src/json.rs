@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The first JSON value of a body; what follows it is ignored.
-pub(super) fn first<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+pub(crate) fn first<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     let mut values = serde_json::Deserializer::from_slice(body).into_iter::<T>();
     match values.next() {
         Some(Ok(value)) => Ok(value),
@@ -24,17 +24,17 @@ pub(super) fn first<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String>
 
 /// An object whose values are not looked at yet; keys match ignoring case.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub(crate) struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// A value as it is written, unless it is absent.
-    pub(super) fn raw(&self, name: &str) -> Option<&'a RawValue> {
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a RawValue> {
         let of_name = |(key, _): &&(String, &RawValue)| key.eq_ignore_ascii_case(name);
         self.0.iter().rev().find(of_name).map(|(_, value)| *value)
     }
 
     /// A value; `None` when it is absent or null.
-    pub(super) fn read<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, String> {
+    pub(crate) fn read<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, String> {
         match self.raw(name) {
             None => Ok(None),
             Some(raw) => {
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
 /// A value without spaces between its tokens. Strings keep their escapes; `<`,
 /// `>`, `&` and the two line separators of Unicode get theirs, as Go writes them.
-pub(super) fn compact(raw: &RawValue) -> Bytes {
+pub(crate) fn compact(raw: &RawValue) -> Bytes {
     let text = raw.get();
     let mut out = String::with_capacity(text.len());
     let mut in_string = false;
@@ -96,7 +96,7 @@ pub(super) fn compact(raw: &RawValue) -> Bytes {
 }
 
 /// RFC 3339, to the second.
-pub(super) fn timestamp(at: SystemTime) -> String {
+pub(crate) fn timestamp(at: SystemTime) -> String {
     let at = prost_types::Timestamp::from(at);
     prost_types::Timestamp { nanos: 0, ..at }.to_string()
 }

@@ -7,6 +7,7 @@
 
 mod components;
 mod error;
+mod holding;
 mod listen;
 mod placement;
 mod reach;
@@ -18,10 +19,6 @@ use odeon_base::clock::SystemClock;
 use odeon_base::kind::with_causes;
 use odeon_base::{Entropy, HostName, TaskKind, Tasks};
 use odeon_blocks::embedded::{self, EmbeddedDb};
-use odeon_blocks::host::HostActor;
-use odeon_blocks::state::Prefixes;
-use odeon_blocks::state::actor::{Component, StateActor};
-use odeon_blocks::state::handle::StateHandle;
 use odeon_placement::client;
 use odeon_placement::wire::Identity;
 use odeon_placement::{Client, Embedded, Token};
@@ -41,6 +38,7 @@ use crate::shutdown::Running;
 use crate::{grpc, http, metrics, peer};
 
 use components::{Opened, Opener};
+use holding::Holding;
 use listen::Bound;
 use placement::{DataLedger, Inside, Nowhere, Outside};
 
@@ -121,9 +119,15 @@ pub async fn start(
     }
     let mut bound = Bound::bind(&config).await?;
     let entropy = Entropy::from_os().map_err(|error| machine("randomness", error))?;
-    let clock = Arc::new(SystemClock);
-    let opener =
-        Opener { config: &config, environment, clock: Arc::clone(&clock) as _, entropy: &entropy };
+    // With placement inside nobody else is in the cluster, who could hold what is needed here.
+    let is_shared = matches!(config.placement, Placement::At(_));
+    let opener = Opener {
+        config: &config,
+        environment,
+        clock: Arc::new(SystemClock),
+        entropy: &entropy,
+        is_shared,
+    };
     // At the same time: each waits for the disk more than for anything else. What is
     // wrong with the data folder itself is said first.
     let (db, opened) = futures::join!(open_data(&config), opener.open_all());
@@ -136,10 +140,11 @@ pub async fn start(
     let settings = peer_settings(&config, &bound.addresses, environment)?;
     let (link, owners) = start_placement(&config, &settings, db.clone(), &core).await?;
     let engine = start_engine(&config, &settings, listening, link, &entropy, &core, &peers);
-    offer_components(&engine, &opened).await?;
+    let health = Health::awaiting(&awaited(&config));
+    let holding = Holding::new(&engine, &health, &core, is_shared);
+    holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
 
     let doors = Tasks::new("doors");
-    let health = Health::awaiting(&awaited(&config));
     let shutdown = ShutdownHandle::default();
     let api = Api::new(api::Parts {
         tokens: tokens(&config),
@@ -178,7 +183,7 @@ pub async fn start(
         doors,
         peers,
         core,
-        stores: opened.stores.into_values().map(|opened| opened.store).collect(),
+        stores: holding.stores,
         db,
         has_placement: config.placement.is_on(),
         limit: config.shutdown_limit,
@@ -305,26 +310,6 @@ fn start_engine(
         });
     }
     engine
-}
-
-/// Puts the system actors in front of the components, and gives actors their store.
-async fn offer_components(engine: &Engine, opened: &Opened) -> Result<(), Error> {
-    let component = |(name, opened): (&String, &components::Store)| {
-        let (plain, actors) = (&opened.prefix, &engine.config().state_prefix);
-        let prefixes = Prefixes { plain: Arc::clone(plain), actors: Arc::clone(actors) };
-        (name.clone(), Component { store: Arc::clone(&opened.store), prefixes })
-    };
-    let components = opened.stores.iter().map(component).collect();
-    let state = StateActor::spec(components).map_err(Error::Offer)?;
-    let host = HostActor::spec().map_err(|error| Error::Offer(error.into()))?;
-    engine.offer(vec![state, host]).await.map_err(Error::Offer)?;
-    let Some(name) = &opened.for_actors else { return Ok(()) };
-    if let Some(opened) = opened.stores.get(name) {
-        let handle = StateHandle::new(engine, name, Arc::clone(&opened.store));
-        let handle = handle.map_err(|error| Error::Offer(error.into()))?;
-        engine.use_store(Arc::new(handle));
-    }
-    Ok(())
 }
 
 fn open_doors(bound: Bound, config: &Config, api: &Api, tasks: &Tasks) -> Result<(), Error> {

@@ -2,13 +2,14 @@
 //!
 //! Health says no; placement makes tables without us; running turns end within
 //! their time, state is kept, the application is told; only then is ownership
-//! released. The doors close after that, because an application that finishes a
+//! released, and what another host can hold is closed, so that it goes on there. The doors
+//! close after that, because an application that finishes a
 //! turn still needs its state; then components, the last word to placement, the
 //! way to and from other hosts, the data folder, and whatever task is left. All of it within one limit; what does
 //! not end in time is named.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use odeon_base::Tasks;
@@ -16,6 +17,7 @@ use odeon_blocks::embedded::EmbeddedDb;
 use odeon_runtime::Engine;
 use odeon_runtime::store::StateStore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::Health;
 
@@ -27,6 +29,59 @@ const STEP_MIN: Duration = Duration::from_millis(250);
 
 /// What health waits for from now on.
 const STOPPING: &str = "stopping";
+
+/// The stores that are open. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stores(Arc<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    stores: Mutex<Vec<(Arc<dyn StateStore>, bool)>>,
+    closing: CancellationToken,
+}
+
+impl Stores {
+    /// A store was opened; `moves` tells one that another host opens when it is closed.
+    /// `false` if none is wanted any more.
+    pub(crate) fn add(&self, store: Arc<dyn StateStore>, moves: bool) -> bool {
+        let mut stores = self.0.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = !self.0.closing.is_cancelled();
+        if is_wanted {
+            stores.push((store, moves));
+        }
+        is_wanted
+    }
+
+    /// Waits until no more stores are wanted.
+    pub(crate) async fn closing(&self) {
+        self.0.closing.cancelled().await;
+    }
+
+    fn begin_closing(&self) {
+        let _stores = self.0.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.closing.cancel();
+    }
+
+    fn take(&self, which: impl Fn(bool) -> bool) -> Vec<Arc<dyn StateStore>> {
+        let mut stores = self.0.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.extract_if(.., |(_, moves)| which(*moves)).map(|(store, _)| store).collect()
+    }
+
+    async fn close(&self, which: impl Fn(bool) -> bool, until: Instant, left: &mut Vec<String>) {
+        for store in self.take(which) {
+            match tokio::time::timeout(rest(until), store.close()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => left.push(format!("a component did not close: {error}")),
+                Err(_) => left.push("a component did not close".to_owned()),
+            }
+        }
+    }
+}
+
+/// What is left of the time for stopping.
+fn rest(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now()).max(STEP_MIN)
+}
 
 /// The parts of a host that runs, as far as stopping it concerns them.
 #[derive(Debug)]
@@ -40,7 +95,7 @@ pub(crate) struct Running {
     pub(crate) peers: Tasks,
     /// Engine and placement.
     pub(crate) core: Tasks,
-    pub(crate) stores: Vec<Arc<dyn StateStore>>,
+    pub(crate) stores: Stores,
     pub(crate) db: Option<EmbeddedDb>,
     pub(crate) has_placement: bool,
     pub(crate) limit: Duration,
@@ -72,7 +127,8 @@ impl Running {
         tracing::info!("Dapr is shutting down");
         self.health.down(STOPPING);
         let until = Instant::now() + self.limit;
-        let rest = || until.saturating_duration_since(Instant::now()).max(STEP_MIN);
+        let rest = || rest(until);
+        self.stores.begin_closing();
         let mut left = Vec::new();
 
         // Without placement no actor was ever active, and nobody would let us go.
@@ -81,17 +137,15 @@ impl Running {
         {
             left.push(format!("actors: {busy}"));
         }
+        // Actors that moved need the store where they are now, and those who still call here
+        // reach it there as well.
+        self.engine.release(rest()).await;
+        self.stores.close(|moves| moves, until, &mut left).await;
         self.health.set_outbound(false);
         if let Err(running) = self.doors.stop(rest()).await {
             left.push(format!("front doors: {running}"));
         }
-        for store in &self.stores {
-            match tokio::time::timeout(rest(), store.close()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => left.push(format!("a component did not close: {error}")),
-                Err(_) => left.push("a component did not close".to_owned()),
-            }
-        }
+        self.stores.close(|_| true, until, &mut left).await;
         if self.has_placement {
             self.engine.farewell(rest()).await;
         }

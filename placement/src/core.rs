@@ -21,4 +21,6 @@ pub use view::{HostPhase, HostView, Owner, Role, Snapshot, TypeView};
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod holder_tests;
+#[cfg(test)]
 mod tests;

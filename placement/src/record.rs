@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use odeon_base::ident::{Invalid, ring_hash};
 use odeon_base::{ActorType, AppId, HostName, Incarnation, Namespace};
-use odeon_ring::{Join, Member, Policy, TypeOffer};
+use odeon_ring::{Join, Member, Policy, Resource, TypeOffer};
 
 /// The incarnations that may have a lease.
 pub type Roster = BTreeMap<Incarnation, Entry>;
@@ -35,8 +35,8 @@ pub struct Profile {
     pub namespace: Namespace,
     /// What it offers.
     pub types: Vec<TypeOffer>,
-    /// Ids of the resources that it holds (holder policy).
-    pub resources: Vec<String>,
+    /// The resources that it holds (holder policy).
+    pub resources: Vec<Resource>,
 }
 
 impl From<Join> for Profile {
@@ -150,7 +150,8 @@ fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
     }
     put_len(out, profile.resources.len());
     for resource in &profile.resources {
-        put_text(out, resource);
+        put_text(out, resource.name.as_str());
+        put_text(out, &resource.id);
     }
     out.push(u8::from(*is_leaving));
     out.extend(joined.to_be_bytes());
@@ -213,7 +214,8 @@ impl Reader<'_> {
         }
         let mut resources = Vec::new();
         for _ in 0..self.u32()? {
-            resources.push(self.text()?);
+            let name = ActorType::parse_placed(&self.text()?)?;
+            resources.push(Resource { name, id: self.text()?.into() });
         }
         let is_leaving = self.flag()?;
         let joined = self.u64()?;

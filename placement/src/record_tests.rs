@@ -14,9 +14,16 @@ fn offer() -> impl Strategy<Value = TypeOffer> {
     })
 }
 
+fn resource() -> impl Strategy<Value = Resource> {
+    ("[a-z]{1,9}", "\\PC{0,9}").prop_map(|(name, id)| Resource {
+        name: ActorType::parse_placed(&format!("sys.state/app/{name}")).unwrap(),
+        id: id.into(),
+    })
+}
+
 fn entry() -> impl Strategy<Value = (u64, Entry)> {
     let names = ("[a-z]{1,9}:[0-9]{1,5}", "[a-z0-9.:]{0,20}", "[a-z]{1,9}", "[a-z]{1,9}");
-    let lists = (vec(offer(), 0..4), vec("\\PC{0,9}", 0..3));
+    let lists = (vec(offer(), 0..4), vec(resource(), 0..3));
     (any::<u64>(), names, lists, any::<(bool, u64)>()).prop_map(
         |(incarnation, (host, address, app, namespace), (types, resources), rest)| {
             let member = Arc::new(Member {

@@ -10,8 +10,7 @@
 //! - The namespace is said once, in that report. All types of the stream are in it.
 //! - A whole chain is a `Prepare` and the `Commit` after it, which bears the marks: one
 //!   message here, because without the marks the host would shut gates that are open.
-//! - Policies are said in offers only, resources in joins only, and of a report's host its
-//!   names only; in other places those fields are left as they are by default and not read.
+//! - Policies are said in offers only, and of a report's host its names only; in other places those fields are left as they are by default and not read.
 
 mod read;
 mod write;

@@ -27,6 +27,9 @@ pub struct Config {
     /// How long a call waits for somebody to host its type: counted from the start,
     /// and again from when the last host of the type went away. Default: 3 s (RT-6).
     pub no_host_wait: Duration,
+    /// How long a call waits for somebody to hold the resource that it needs, such as a store
+    /// whose holder is being replaced. Default: 10 s.
+    pub holder_wait: Duration,
     /// Bodies that may wait on this host, in bytes. Default: 1 GiB (TURN-6).
     pub waiting_bytes_max: usize,
     /// Operations in one state transaction. Default: 1,000 (ST-2).
@@ -50,6 +53,7 @@ impl Config {
             address: host.as_str().into(),
             host,
             no_host_wait: Duration::from_secs(3),
+            holder_wait: Duration::from_secs(10),
             waiting_bytes_max: 1 << 30,
             transaction_ops_max: 1_000,
             transaction_bytes_max: 4 << 20,
@@ -96,6 +100,8 @@ pub enum Preload {
 pub struct TypeConfig {
     /// Where activations live. Default: placed by the ring.
     pub placement: Policy,
+    /// The id that is kept in the resource, for a type that is a resource ([`Policy::Holder`]).
+    pub resource: Option<Arc<str>>,
     /// How many turns run at once. Default: one.
     pub turns: TurnPolicy,
     /// An actor unused for this long is deactivated. Default: 60 min, as Dapr's.
@@ -129,6 +135,7 @@ impl Default for TypeConfig {
     fn default() -> Self {
         Self {
             placement: Policy::Ring,
+            resource: None,
             turns: TurnPolicy::Exclusive,
             idle_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(60),

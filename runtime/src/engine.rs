@@ -38,6 +38,7 @@ use crate::types::{TypeEntry, Types};
 mod by_name;
 mod catch_up;
 mod forward;
+mod holding;
 mod inspect;
 mod offering;
 
@@ -72,6 +73,7 @@ struct Inner {
     peers: Option<Arc<dyn Peers>>,
     commands: mpsc::Sender<Command>,
     connected: watch::Receiver<bool>,
+    refusals: watch::Receiver<BTreeMap<ActorType, String>>,
     /// What placement is told of, in the order of the changes. A type that is being
     /// replaced stays in it, or the tables would change twice.
     offered: Mutex<BTreeMap<ActorType, offering::Offered>>,
@@ -140,6 +142,7 @@ impl Engine {
         let (notify, notices) = mpsc::channel(8);
         let (commands, received) = mpsc::channel(64);
         let (connected, is_connected) = watch::channel(false);
+        let (refusals, refused) = watch::channel(BTreeMap::new());
         let identity = Identity {
             host: config.host.clone(),
             address: Arc::clone(&config.address),
@@ -154,6 +157,7 @@ impl Engine {
             peers,
             commands: commands.clone(),
             connected: is_connected,
+            refusals: refused,
             offered: Mutex::default(),
             is_leaving: AtomicBool::new(false),
             started,
@@ -169,6 +173,7 @@ impl Engine {
             notices,
             to_self: commands,
             connected,
+            refusals,
             unsent: VecDeque::new(),
             left: None,
             said: None,
@@ -283,7 +288,7 @@ impl Engine {
     /// Looks the way to an actor up once.
     #[must_use]
     pub fn target(&self, actor: &ActorRef) -> Target {
-        Target { actor: actor.clone(), entry: self.inner.types.get(actor.actor_type.as_str()) }
+        Target { actor: actor.clone(), entry: self.known_entry(actor) }
     }
 
     /// Calls a native actor of this process without encoding anything.
@@ -355,13 +360,17 @@ impl Engine {
         WeakEngine { inner: Arc::downgrade(&self.inner) }
     }
 
+    fn known_entry(&self, actor: &ActorRef) -> Option<Arc<TypeEntry>> {
+        self.inner.types.of(&self.inner.core.config.app, actor)
+    }
+
     /// The entry of a type; waits for it while hosts may still be starting (RT-6).
     async fn entry(
         &self,
         actor: &ActorRef,
         deadline: Option<tokio::time::Instant>,
     ) -> Result<Arc<TypeEntry>, Error> {
-        if let Some(entry) = self.inner.types.get(actor.actor_type.as_str()) {
+        if let Some(entry) = self.known_entry(actor) {
             return Ok(entry);
         }
         let core = &self.inner.core;
@@ -377,11 +386,10 @@ impl Engine {
 
     /// The entry of a type, once there is one.
     async fn known(&self, actor: &ActorRef) -> Arc<TypeEntry> {
-        let types = &self.inner.types;
         loop {
-            let mut added = std::pin::pin!(types.added.notified());
+            let mut added = std::pin::pin!(self.inner.types.added.notified());
             added.as_mut().enable();
-            if let Some(entry) = types.get(actor.actor_type.as_str()) {
+            if let Some(entry) = self.known_entry(actor) {
                 return entry;
             }
             added.await;
@@ -480,7 +488,7 @@ impl Engine {
     }
 
     fn active(&self, actor: &ActorRef) -> Option<Arc<crate::activation::Activation>> {
-        let entry = self.inner.types.get(actor.actor_type.as_str())?;
+        let entry = self.known_entry(actor)?;
         let hosting = entry.hosting()?;
         let activation = hosting.directory.get(&actor.id)?;
         // While the memory is being made no turn runs: who writes then is a straggler of
@@ -528,7 +536,11 @@ impl Engine {
                 placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
                 active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
                 epoch: entry.standing().0.view.chain.as_ref().map(|chain| chain.newest().epoch()),
-                blocked: is_blocked.then_some("no state store"),
+                blocked: if self.inner.refusals.borrow().contains_key(&entry.actor_type) {
+                    Some("another resource of this name")
+                } else {
+                    is_blocked.then_some("no state store")
+                },
             }
         });
         let has_lease = core.lease.may_answer(core.lease.now());

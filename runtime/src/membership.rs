@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
 use odeon_base::{ActorType, Epoch, Incarnation, TaskKind};
-use odeon_ring::{ToPlacement, TypeOffer};
+use odeon_ring::{Resource, ToPlacement, TypeOffer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::activation::Cut;
@@ -32,8 +32,8 @@ const UNSENT_MAX: usize = 4_096;
 /// Word from the engine.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// The types offered from now on.
-    Offer(BTreeMap<ActorType, TypeOffer>),
+    /// The types offered from now on, and the resources held.
+    Offer(BTreeMap<ActorType, TypeOffer>, Vec<Resource>),
     /// A drain is over.
     Drained(ActorType, Epoch),
     /// Tables without this host, please; told when everything is released.
@@ -53,6 +53,8 @@ pub(crate) struct Membership {
     pub(crate) notices: mpsc::Receiver<Notice>,
     pub(crate) to_self: mpsc::Sender<Command>,
     pub(crate) connected: tokio::sync::watch::Sender<bool>,
+    /// Resources that this host holds and must not use, and why.
+    pub(crate) refusals: tokio::sync::watch::Sender<BTreeMap<ActorType, String>>,
     /// What placement is to be told, in order.
     pub(crate) unsent: VecDeque<ToPlacement>,
     /// Who waits for everything to be released.
@@ -163,7 +165,7 @@ impl Membership {
 
     fn command(&mut self, command: Command) {
         let actions = match command {
-            Command::Offer(offers) => self.ownership.offer(offers),
+            Command::Offer(offers, resources) => self.ownership.offer(offers, resources),
             Command::Drained(actor_type, epoch) => {
                 if !self.is_empty_behind(&actor_type, epoch) {
                     return self.drain(actor_type, epoch);
@@ -205,6 +207,7 @@ impl Membership {
                 Action::Lapse => self.lapse(),
                 Action::Publish(actor_type) => self.publish(&actor_type),
                 Action::Drain(actor_type, epoch) => self.drain(actor_type, epoch),
+                Action::Refused(resource, reason) => self.refused(resource, reason),
                 Action::Left => {
                     if let Some(left) = self.left.take() {
                         let _ = left.send(());
@@ -212,6 +215,17 @@ impl Membership {
                 }
             }
         }
+    }
+
+    fn refused(&self, resource: ActorType, reason: String) {
+        tracing::error!(%resource, "the placement service refused what this host holds: {reason}");
+        if let Some(entry) = self.types.get(resource.as_str()) {
+            // A leader that knows another resource of the name is believed, whoever was before.
+            entry.publish(|view| view.is_holder = false);
+        }
+        self.refusals.send_modify(|refusals| {
+            refusals.insert(resource, reason);
+        });
     }
 
     fn lapse(&self) {
@@ -249,7 +263,13 @@ impl Membership {
         let chain = chain.cloned().map(Arc::new);
         let me = self.ownership.incarnation();
         let is_hostless = chain.as_ref().is_none_or(|chain| chain.newest().members().is_empty());
+        let is_holder = actor_type.is_resource()
+            && chain.as_ref().zip(me).is_some_and(|(chain, me)| chain.newest().has(me));
+        if is_holder {
+            self.refusals.send_if_modified(|refused| refused.remove(actor_type).is_some());
+        }
         entry.publish(|view| {
+            view.is_holder |= is_holder;
             view.chain.clone_from(&chain);
             view.me = me;
             view.released = released;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use odeon_base::{ActorType, AppId, Epoch, Incarnation, Namespace};
 use odeon_ring::change::{Join, TypeReport, Update};
-use odeon_ring::{Chain, Mark, Member, Policy, Rings, ToHost, ToPlacement, TypeKey, TypeOffer};
+use odeon_ring::{
+    Chain, Mark, Member, Policy, Resource, Rings, ToHost, ToPlacement, TypeKey, TypeOffer,
+};
 
 use crate::lease::Grant;
 
@@ -36,6 +38,8 @@ pub(crate) enum Action {
     Drain(ActorType, Epoch),
     /// Everything is released after [`Ownership::leave`].
     Left,
+    /// A resource that this host holds must not be used, for this reason.
+    Refused(ActorType, String),
 }
 
 /// Where this host's life stands; data lives in the state it belongs to.
@@ -101,6 +105,7 @@ pub(crate) struct Ownership {
     /// The highest term that granted a lease here.
     term: u64,
     offers: BTreeMap<ActorType, TypeOffer>,
+    resources: Vec<Resource>,
     known: BTreeMap<ActorType, Known>,
 }
 
@@ -114,6 +119,7 @@ impl Ownership {
             is_connected: false,
             term: 0,
             offers: BTreeMap::new(),
+            resources: Vec::new(),
             known: BTreeMap::new(),
         }
     }
@@ -123,6 +129,22 @@ impl Ownership {
         match &self.life {
             Life::Live(live) => Some(live.incarnation),
             Life::Out | Life::Joining { .. } | Life::Gone => None,
+        }
+    }
+
+    /// Whether placement takes it for the holder of a resource.
+    fn is_holder(&self, incarnation: Incarnation) -> bool {
+        let mut resources = self.known.iter().filter(|(name, _)| name.is_resource());
+        resources.any(|(_, known)| known.chain.newest().has(incarnation))
+    }
+
+    /// The incarnation that has a lease, or has asked for one.
+    fn speaker(&self) -> Option<Incarnation> {
+        match &self.life {
+            Life::Live(Live { incarnation, .. }) | Life::Joining { incarnation, .. } => {
+                Some(*incarnation)
+            }
+            Life::Out | Life::Gone => None,
         }
     }
 
@@ -150,19 +172,20 @@ impl Ownership {
             Life::Live(live) if live.has_lapsed(now) => self.tick(now, fresh),
             Life::Live(live) => {
                 let incarnation = live.incarnation;
-                // What was said while nobody listened is said again.
-                let wish = if live.is_leaving {
-                    ToPlacement::Leave { incarnation }
-                } else {
-                    ToPlacement::Offer { incarnation, types: self.placed_offers() }
-                };
+                let is_leaving = live.is_leaving;
                 let mut actions = vec![Action::Send(ToPlacement::Report {
                     incarnation,
                     lapsed: false,
                     types: self.reports(),
                 })];
                 actions.extend(self.renew(now));
-                actions.push(Action::Send(wish));
+                // What was said while nobody listened is said again.
+                if !is_leaving || self.is_holder(incarnation) {
+                    actions.push(self.offering(incarnation));
+                }
+                if is_leaving {
+                    actions.push(Action::Send(ToPlacement::Leave { incarnation }));
+                }
                 actions
             }
             Life::Gone => Vec::new(),
@@ -208,7 +231,14 @@ impl Ownership {
                 self.life = Life::Out;
                 Vec::new()
             }
-            ToHost::Expired { .. } | ToHost::NotLeader { .. } => Vec::new(),
+            ToHost::Refused { incarnation, resource, reason }
+                if self.speaker() == Some(incarnation) =>
+            {
+                vec![Action::Refused(resource, reason)]
+            }
+            ToHost::Expired { .. } | ToHost::Refused { .. } | ToHost::NotLeader { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -256,18 +286,27 @@ impl Ownership {
         }
     }
 
-    /// The types offered from now on.
-    pub(crate) fn offer(&mut self, offers: BTreeMap<ActorType, TypeOffer>) -> Vec<Action> {
+    /// The types offered from now on, and the resources held.
+    pub(crate) fn offer(
+        &mut self,
+        offers: BTreeMap<ActorType, TypeOffer>,
+        resources: Vec<Resource>,
+    ) -> Vec<Action> {
+        let are_same = self.resources == resources;
         self.offers = offers;
+        self.resources = resources;
         match &self.life {
-            Life::Live(live) if !live.is_leaving => {
-                vec![Action::Send(ToPlacement::Offer {
-                    incarnation: live.incarnation,
-                    types: self.placed_offers(),
-                })]
+            // One that leaves offers no more types, but what it holds it gives up last.
+            Life::Live(live) if !live.is_leaving || !are_same => {
+                vec![self.offering(live.incarnation)]
             }
             Life::Out | Life::Joining { .. } | Life::Live(_) | Life::Gone => Vec::new(),
         }
+    }
+
+    fn offering(&self, incarnation: Incarnation) -> Action {
+        let (types, resources) = (self.placed_offers(), self.resources.clone());
+        Action::Send(ToPlacement::Offer { incarnation, types, resources })
     }
 
     /// Nothing is active any more behind gates that this table shut.
@@ -339,7 +378,8 @@ impl Ownership {
         let Life::Live(live) = &self.life else { return true };
         let me = live.incarnation;
         live.is_leaving
-            && self.known.values().all(|known| {
+            // What it holds it gives up after it has left.
+            && self.known.iter().filter(|(name, _)| !name.is_resource()).all(|(_, known)| {
                 let newest = known.chain.newest();
                 let held = known.chain.tables().iter().any(|table| table.has(me));
                 !newest.has(me)
@@ -364,14 +404,14 @@ impl Ownership {
             app: identity.app.clone(),
             namespace: identity.namespace.clone(),
             types: self.placed_offers(),
-            resources: Vec::new(),
+            resources: self.resources.clone(),
             replaces,
         }))
     }
 
     fn placed_offers(&self) -> Vec<TypeOffer> {
-        // A local type has no owner, so placement need not hear of it.
-        self.offers.values().filter(|offer| offer.policy != Policy::Local).cloned().collect()
+        // A local type has no owner, so placement need not hear of it; what is held is no type.
+        self.offers.values().filter(|offer| offer.policy == Policy::Ring).cloned().collect()
     }
 
     fn renew(&mut self, now: Duration) -> Vec<Action> {
@@ -460,10 +500,7 @@ impl Ownership {
         if let Life::Live(live) = &self.life {
             let incarnation = live.incarnation;
             // Offers may have changed while the Join was on its way.
-            actions.push(Action::Send(ToPlacement::Offer {
-                incarnation,
-                types: self.placed_offers(),
-            }));
+            actions.push(self.offering(incarnation));
         }
     }
 

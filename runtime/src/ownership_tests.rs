@@ -123,6 +123,7 @@ fn short(action: &Action) -> String {
         Action::Publish(actor_type) => format!("publish {actor_type}"),
         Action::Drain(actor_type, epoch) => format!("drain {actor_type} {epoch}"),
         Action::Left => "left".to_owned(),
+        Action::Refused(resource, _) => format!("refused {resource}"),
         Action::Send(message) => match message {
             ToPlacement::Join(join) => {
                 let me = number(&join.member.incarnation);
@@ -141,8 +142,10 @@ fn short(action: &Action) -> String {
             ToPlacement::Released { incarnation, key, epoch } => {
                 format!("released {} {} {epoch}", number(incarnation), key.actor_type)
             }
-            ToPlacement::Offer { incarnation, types } => {
-                format!("offer {} [{}]", number(incarnation), listed(types))
+            ToPlacement::Offer { incarnation, types, resources } => {
+                let held = resources.iter().map(|resource| format!(" holds {}", resource.name));
+                let held: String = held.collect();
+                format!("offer {} [{}]{held}", number(incarnation), listed(types))
             }
             ToPlacement::Leave { incarnation } => format!("leave {}", number(incarnation)),
             ToPlacement::Farewell { incarnation } => format!("farewell {}", number(incarnation)),
@@ -237,7 +240,7 @@ impl Bench {
     }
 
     fn offer(&mut self, types: &[&str], expected: &[&str]) {
-        let found = self.ownership.offer(offers(types));
+        let found = self.ownership.offer(offers(types), Vec::new());
         self.check("an offer", &found, expected);
     }
 

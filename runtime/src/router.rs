@@ -56,6 +56,8 @@ pub(crate) enum Park {
     Gate,
     /// Nobody hosts the type; how long it is worth waiting.
     Host(Duration),
+    /// Nobody holds the resource now, or not yet; each call waits for its own time.
+    Holder,
 }
 
 /// Everything that one call needs to find its way.
@@ -227,6 +229,9 @@ impl Path<'_> {
             if let Some((_, epoch)) = self.elsewhere(view, false) {
                 return Err(self.moved(epoch));
             }
+            if self.entry.actor_type.is_resource() {
+                return self.without_holder(view);
+            }
             return Ok(host_wait(view.hostless_since.max(standing.withdrawn_since)));
         };
         if view.me.is_none() && hosting.is_leased() {
@@ -238,6 +243,7 @@ impl Path<'_> {
                 Ok(Look::Park(Park::Gate))
             }
             Route::Here(epoch) => Ok(Look::Here(hosting, epoch)),
+            Route::Shut if self.entry.actor_type.is_resource() => self.without_holder(view),
             Route::Shut => Ok(Look::Park(Park::Gate)),
             Route::Elsewhere(epoch) => Err(self.moved(epoch)),
             Route::NoHost(since) => Ok(host_wait(since)),
@@ -262,6 +268,8 @@ impl Path<'_> {
     }
 
     fn elsewhere(&self, view: &View, is_nested: bool) -> Option<(Arc<Member>, Epoch)> {
+        // A resource has one holder at a time, so no turn of an earlier one is waited for.
+        let is_nested = is_nested && !self.entry.actor_type.is_resource();
         let (owner, epoch) = view.chain.as_ref()?.target(self.actor.id.hash(), is_nested)?;
         let is_here = match view.me {
             Some(me) => owner.incarnation == me,
@@ -269,6 +277,19 @@ impl Path<'_> {
             None => owner.address == self.core.config.address,
         };
         (!is_here).then(|| (Arc::clone(owner), epoch))
+    }
+
+    /// A resource that this host does not hold, or not by any table: what placement has not
+    /// taken for the one of its name is not used, and calls go to the one that was.
+    fn without_holder<'s>(&self, view: &View) -> Result<Look<'s>, Error> {
+        if let Some((_, epoch)) = self.elsewhere(view, false) {
+            return Err(self.moved(epoch));
+        }
+        match view.chain.as_ref().map(|chain| chain.newest()) {
+            // Whoever sent it here sees the next holder's table as soon as this host does.
+            Some(table) if self.is_routed => Err(self.moved(table.epoch())),
+            _ => Ok(Look::Park(Park::Holder)),
+        }
     }
 
     /// Whether an admitted turn may still begin, after a wait of another kind.
@@ -380,6 +401,10 @@ impl Path<'_> {
             (Park::Gate, None) => since + PARK_MAX,
             (Park::Host(left), Some(deadline)) => deadline.min(Instant::now() + left),
             (Park::Host(left), None) => Instant::now() + left,
+            (Park::Holder, deadline) => {
+                let until = since + self.core.config.holder_wait;
+                deadline.map_or(until, |deadline| deadline.min(until))
+            }
         };
         tokio::select! {
             () = type_changed => Ok(()),
@@ -387,7 +412,7 @@ impl Path<'_> {
             () = tokio::time::sleep_until(until) => Err(match park {
                 _ if caller.deadline.is_some_and(|deadline| deadline <= until) => self.too_late(),
                 Park::Gate => Error::LeaseLost { execution: Execution::None },
-                Park::Host(_) => self.no_host(),
+                Park::Host(_) | Park::Holder => self.no_host(),
             }),
         }
     }

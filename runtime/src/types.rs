@@ -10,13 +10,14 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use odeon_base::ident::ring_hash;
-use odeon_base::{ActorType, Epoch};
+use odeon_base::{ActorType, AppId, Epoch};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::activation::Hosting;
 use crate::config::TypeSpec;
 use crate::core::Core;
 use crate::directory::Directory;
+use crate::invocation::ActorRef;
 use crate::mailbox::Rules;
 use crate::metrics::Counters;
 use crate::parked::Parked;
@@ -99,6 +100,11 @@ impl TypeEntry {
     /// How the type is hosted here, if it is.
     pub(crate) fn hosting(&self) -> Option<Arc<Hosting>> {
         self.standing.load().hosting.clone()
+    }
+
+    /// Whether the type is hosted here.
+    pub(crate) fn is_hosted(&self) -> bool {
+        self.standing.load().hosting.is_some()
     }
 
     /// All hostings with activations left: a replaced one counts until its turns are over.
@@ -187,6 +193,18 @@ impl Types {
     /// The entry of a known type.
     pub(crate) fn get(&self, actor_type: &str) -> Option<Arc<TypeEntry>> {
         self.entries.load().get(actor_type).cloned()
+    }
+
+    /// The entry of an actor's type, or of the resource that it stands for in this application.
+    pub(crate) fn of(&self, app: &AppId, actor: &ActorRef) -> Option<Arc<TypeEntry>> {
+        let actor_type = actor.actor_type.as_str();
+        if actor.actor_type.is_system()
+            && let Ok(name) = ActorType::of_resource(actor_type, app, actor.id.as_str())
+            && let Some(entry) = self.get(name.as_str())
+        {
+            return Some(entry);
+        }
+        self.get(actor_type)
     }
 
     /// The entry of a type, made if need be. Only what hosts offer comes here, not

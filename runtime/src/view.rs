@@ -19,6 +19,9 @@ pub(crate) struct View {
     pub(crate) released: Option<Epoch>,
     /// Since when nobody offers the type, on the lease clock.
     pub(crate) hostless_since: Option<u64>,
+    /// For a resource: a table has named this host, so that what it holds under this name is
+    /// the one resource of the name. That stays so, for the id in it does.
+    pub(crate) is_holder: bool,
 }
 
 /// Where a call goes.
@@ -38,9 +41,12 @@ impl View {
     /// Where a call of an actor at `hash` goes; `nested` tells a call made by a running turn.
     pub(crate) fn route(&self, policy: Policy, hash: u64, nested: bool) -> Route {
         match policy {
-            // The right to a resource is its own lock, not the lease (`holder`), or
-            // there is no owner at all (`local`): whoever hosts it here runs it here.
-            Policy::Holder | Policy::Local => Route::Here(Epoch::default()),
+            // There is no owner at all: whoever hosts it here runs it here.
+            Policy::Local => Route::Here(Epoch::default()),
+            // The right to a resource is its own lock, and who hosts it has that; neither
+            // lease nor marks matter. Placement has to know it as the one of its name first.
+            Policy::Holder if self.is_holder => Route::Here(Epoch::default()),
+            Policy::Holder => Route::Shut,
             Policy::Ring => self.ring_route(hash, nested),
         }
     }

@@ -131,17 +131,19 @@ impl Facts {
             (true, false) => HostingStatus::Initializing,
             (true, true) => HostingStatus::Running,
         };
-        let mut actors: Vec<ActorCount> = status
-            .types
-            .iter()
-            .filter(|one| one.is_hosted)
-            .map(|one| ActorCount {
-                actor_type: one.actor_type.to_string(),
-                active: one.active,
-                blocked: one.blocked,
-            })
-            .collect();
-        actors.sort_by(|a, b| a.actor_type.cmp(&b.actor_type));
+        // Callers know the resources of a system type by the type alone.
+        let mut by_type: BTreeMap<&str, ActorCount> = BTreeMap::new();
+        for one in status.types.iter().filter(|one| one.is_hosted) {
+            let name = one.actor_type.public();
+            let count = by_type.entry(name).or_insert_with(|| ActorCount {
+                actor_type: name.to_owned(),
+                active: 0,
+                blocked: None,
+            });
+            count.active += one.active;
+            count.blocked = count.blocked.or(one.blocked);
+        }
+        let actors = by_type.into_values().collect();
         Self {
             id: parts.identity.app.to_string(),
             version: Arc::clone(&parts.identity.version),

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use odeon_base::{Entropy, WallClock};
+use odeon_blocks::OpenError;
+use odeon_blocks::embedded::Taken;
 use odeon_blocks::state::{self, Context, prefix};
-use odeon_runtime::store::StateStore;
+use odeon_runtime::store::Capabilities;
 
 use super::Error;
 use crate::api;
@@ -32,12 +34,53 @@ pub(super) struct Opened {
     pub(super) listed: Vec<api::Component>,
 }
 
-/// A store that is open.
+/// A store of this host's application.
 #[derive(Debug)]
 pub(super) struct Store {
-    pub(super) store: Arc<dyn StateStore>,
+    pub(super) place: Place,
+    /// What it can do, open or not.
+    pub(super) can: Capabilities,
     /// What is put before each key of the state API.
     pub(super) prefix: Arc<str>,
+}
+
+/// Where a store is open.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Here.
+    Here(state::Opened),
+    /// In another process of this machine, which holds what it needs.
+    Elsewhere(Box<Pending>),
+}
+
+/// A store that this host opens when nobody else has it open.
+#[derive(Debug)]
+pub(super) struct Pending {
+    component: Component,
+    context: Context,
+}
+
+impl Pending {
+    /// What it is called in the log.
+    pub(super) fn label(&self) -> String {
+        self.component.label()
+    }
+
+    /// Opens it as soon as it can be had.
+    ///
+    /// # Errors
+    /// As for any component; never that somebody else has it.
+    ///
+    /// # Cancel safety
+    /// What was opened is closed again.
+    pub(super) async fn open(self) -> Result<state::Opened, Error> {
+        let Self { component, context } = self;
+        let context = Context { taken: Taken::Wait, ..context };
+        let opened =
+            state::open(&component.type_name, &component.version, &component.settings, context);
+        let failed = |source| Error::Component { component: Box::new(component.clone()), source };
+        opened.await.map_err(failed)
+    }
 }
 
 /// What opening a component takes besides its file.
@@ -47,6 +90,8 @@ pub(super) struct Opener<'a> {
     pub(super) environment: &'a Environment,
     pub(super) clock: Arc<dyn WallClock>,
     pub(super) entropy: &'a Entropy,
+    /// Whether hosts of other processes may hold what a component needs.
+    pub(super) is_shared: bool,
 }
 
 impl Opener<'_> {
@@ -87,17 +132,37 @@ impl Opener<'_> {
             data: self.config.data_dir.clone(),
             clock: Arc::clone(&self.clock),
             entropy: Arc::new(self.entropy.child()),
+            taken: Taken::Refuse,
         };
-        let made =
-            state::open(&component.type_name, &component.version, &component.settings, context);
-        let store = match made.await {
-            Ok(made) => made.store,
+        let made = state::open(
+            &component.type_name,
+            &component.version,
+            &component.settings,
+            context.clone(),
+        );
+        let label = component.label();
+        let place = match made.await {
+            Ok(made) => Place::Here(made),
+            Err(OpenError::Locked { pid, .. }) if self.is_shared => {
+                let holder = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+                tracing::info!(
+                    "{label} is open in another process{holder}: this host uses it through the \
+                     host that holds it, and opens it when that one is gone"
+                );
+                let component = component.clone();
+                Place::Elsewhere(Box::new(Pending { component, context }))
+            }
             Err(source) => {
                 return Err(Error::Component { component: Box::new(component), source });
             }
         };
-        let label = component.label();
-        let can = store.capabilities();
+        let can = match &place {
+            Place::Here(made) => made.store.capabilities(),
+            Place::Elsewhere(_) => {
+                let found = state::registry::find(&component.type_name, &component.version);
+                found.map(|factory| factory.capabilities).unwrap_or_default()
+            }
+        };
         if is_for_actors(&component) {
             let unfit = |reason| Error::Unfit {
                 place: component.place.clone(),
@@ -113,6 +178,12 @@ impl Opener<'_> {
                 let reason = "cannot keep actors' state: it has no ETags, transactions or fences";
                 return Err(unfit(reason.to_owned()));
             }
+            if self.is_shared && matches!(&place, Place::Here(made) if made.id.is_none()) {
+                tracing::warn!(
+                    "{label} is this host's alone: an actor that moves to another host finds \
+                     nothing of its state there"
+                );
+            }
             opened.for_actors = Some(component.name.clone());
             tracing::info!("Using '{}' as actor state store", component.name);
         }
@@ -120,7 +191,7 @@ impl Opener<'_> {
         let version = if component.version.is_empty() { "v1" } else { &component.version };
         let listed = api::Component::state(&component.name, &component.type_name, version, can);
         opened.listed.push(listed);
-        opened.stores.insert(component.name, Store { store, prefix });
+        opened.stores.insert(component.name, Store { place, can, prefix });
         Ok(())
     }
 

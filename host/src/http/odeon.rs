@@ -1,6 +1,7 @@
 //! What goes beyond Dapr, below `/odeon/v1`: who owns an actor, what is active where, and
 //! what operators do about it. Most of it is a call of `sys.host` in other words.
 
+use odeon_base::ActorType;
 use odeon_blocks::host;
 use odeon_blocks::host::forms::{Draining, Listing, Named, policy_word};
 use odeon_ring::TypeKey;
@@ -51,7 +52,14 @@ pub(super) async fn owner(call: Call<'_>) -> Result<Answer, Failure> {
         return Err(Failure::no_placement(reason));
     };
     let namespace = call.api.identity().namespace.clone();
-    let key = TypeKey { namespace, actor_type: actor.actor_type.clone() };
+    let app = &call.api.identity().app;
+    let (asked, id) = (actor.actor_type.as_str(), actor.id.as_str());
+    // A component of this host's application is known to placement by its resource.
+    let actor_type = match ActorType::of_resource(asked, app, id) {
+        Ok(resource) => resource,
+        Err(_) => actor.actor_type.clone(),
+    };
+    let key = TypeKey { namespace, actor_type };
     let owner = owners.owner(&key, &actor.id).await;
     let (actor_type, id) = (actor.actor_type.as_str(), actor.id.as_str());
     let Some(owner) = owner.map_err(|reason| Failure::no_placement(&reason))? else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_base::ident::clean_method;
+use odeon_base::ident::clean_routed_method;
 use odeon_base::{ActorId, ActorType, Epoch, Execution, Incarnation, Kind, Namespace};
 use odeon_placement::wire::{Error, Wrong, check_protocol};
 use odeon_proto::odeon::host::v1 as proto;
@@ -213,8 +213,8 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
         id: ActorId::parse(&call.actor_id)
             .map_err(|error| Wrong::text("actor_id", &call.actor_id, error))?,
     };
-    let method =
-        clean_method(&call.method).map_err(|error| Wrong::text("method", &call.method, error))?;
+    let method = clean_routed_method(&call.method)
+        .map_err(|error| Wrong::text("method", &call.method, error))?;
     if call.call_chain.len() > CHAIN_MAX {
         let expected = format_args!("at most {CHAIN_MAX} hops");
         return Err(Wrong::new("call_chain", call.call_chain.len(), expected));

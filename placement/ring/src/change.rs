@@ -53,6 +53,15 @@ pub struct TypeOffer {
     pub drain: Duration,
 }
 
+/// Something that one process at a time can hold, such as a store in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Resource {
+    /// Its name, by [`ActorType::of_resource`]; it has a table of its own.
+    pub name: ActorType,
+    /// Kept in the resource itself: two ids under one name are two resources.
+    pub id: Arc<str>,
+}
+
 /// Up to which table an incarnation has released a type; only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
@@ -82,8 +91,8 @@ pub struct Join {
     pub namespace: Namespace,
     /// What it offers.
     pub types: Vec<TypeOffer>,
-    /// Ids of the resources that it holds (holder policy).
-    pub resources: Vec<String>,
+    /// The resources that it holds (holder policy).
+    pub resources: Vec<Resource>,
     /// The earlier incarnation that is proved dead by this one.
     pub replaces: Option<Incarnation>,
 }
@@ -132,12 +141,14 @@ pub enum ToPlacement {
         /// Up to which table.
         epoch: Epoch,
     },
-    /// The types offered from now on.
+    /// The types offered from now on, and the resources held.
     Offer {
         /// Who offers.
         incarnation: Incarnation,
-        /// All of them.
+        /// All types.
         types: Vec<TypeOffer>,
+        /// All resources.
+        resources: Vec<Resource>,
     },
     /// Wants to go: tables without it, please.
     Leave {
@@ -222,6 +233,15 @@ pub enum ToHost {
     Expired {
         /// Which.
         incarnation: Incarnation,
+    },
+    /// A resource that the host holds is not the one of that name: it must not be used.
+    Refused {
+        /// Whose resource.
+        incarnation: Incarnation,
+        /// Its name.
+        resource: ActorType,
+        /// Why, in words.
+        reason: String,
     },
     /// Ask the leader.
     NotLeader {

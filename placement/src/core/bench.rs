@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_ring::{
-    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
-    Update,
+    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    TypeReport, Update,
 };
 
 use super::event::{Action, Connection, Event};
@@ -142,8 +142,20 @@ pub(crate) fn report_lapsed(name: char) -> In {
 }
 
 pub(crate) fn offer(name: char, types: &str) -> In {
-    let types = offers(types);
-    In::From(name, ToPlacement::Offer { incarnation: incarnation(name), types })
+    let (incarnation, types, resources) = (incarnation(name), offers(types), Vec::new());
+    In::From(name, ToPlacement::Offer { incarnation, types, resources })
+}
+
+/// As [`offer`], with resources such as `app/store=1`: a name and an id.
+pub(crate) fn hold(name: char, resources: &str) -> In {
+    let resource = |text: &str| {
+        let (name, id) = text.split_once('=').unwrap();
+        let name = ActorType::parse_placed(&format!("sys.state/{name}")).unwrap();
+        Resource { name, id: id.into() }
+    };
+    let resources = resources.split_terminator(' ').map(resource).collect();
+    let (incarnation, types) = (incarnation(name), offers("T"));
+    In::From(name, ToPlacement::Offer { incarnation, types, resources })
 }
 
 pub(crate) fn leave(name: char) -> In {
@@ -315,6 +327,7 @@ fn message_text(message: &ToHost) -> String {
             format!("commit {} base {base}{}", key_text(key), marks_text(marks))
         }
         ToHost::Expired { incarnation } => format!("expired {}", name(*incarnation)),
+        ToHost::Refused { resource, .. } => format!("refused {resource}"),
         ToHost::NotLeader { address } => {
             format!("not leader {}", address.as_deref().unwrap_or("-"))
         }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_base::{Incarnation, Namespace};
-use odeon_ring::{Member, Policy, TypeKey, TypeOffer};
+use odeon_base::{ActorType, Incarnation, Namespace};
+use odeon_ring::{Member, Policy, Resource, TypeKey, TypeOffer};
 
 use super::event::Connection;
 use super::view::{HostPhase, HostView};
@@ -42,6 +42,15 @@ pub(crate) struct Host {
     pub(crate) joined: u64,
     /// Its stream, if one is up.
     pub(crate) connection: Option<Connection>,
+    /// The resources that it holds, each with the count of claims when it first said so.
+    claims: BTreeMap<ActorType, u64>,
+}
+
+/// A resource that is not taken for the one of its name, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) resource: ActorType,
+    pub(crate) reason: String,
 }
 
 impl Host {
@@ -97,6 +106,9 @@ pub(crate) struct Hosts {
     by_incarnation: BTreeMap<Incarnation, Host>,
     by_connection: BTreeMap<Connection, BTreeSet<Incarnation>>,
     joins: u64,
+    /// Which resource each name stands for, as long as a host of its application is known.
+    resources: BTreeMap<TypeKey, Arc<str>>,
+    claims: u64,
 }
 
 impl Hosts {
@@ -122,7 +134,8 @@ impl Hosts {
     pub(crate) fn join(&mut self, profile: Profile, connection: Connection) {
         self.joins += 1;
         let phase = Phase::Joining;
-        self.insert(Host { profile, phase, joined: self.joins, connection: Some(connection) });
+        let (joined, connection, claims) = (self.joins, Some(connection), BTreeMap::new());
+        self.insert(Host { profile, phase, joined, connection, claims });
     }
 
     /// One of the former leader's, who reported.
@@ -130,7 +143,8 @@ impl Hosts {
         let Entry { profile, is_leaving, joined } = entry;
         let phase = if is_leaving { Phase::Leaving { deadline } } else { Phase::Live { deadline } };
         self.joins = self.joins.max(joined);
-        self.insert(Host { profile, phase, joined, connection: Some(connection) });
+        let (connection, claims) = (Some(connection), BTreeMap::new());
+        self.insert(Host { profile, phase, joined, connection, claims });
     }
 
     /// Counts on from what a former leader counted.
@@ -148,13 +162,64 @@ impl Hosts {
 
     /// From now on this stream speaks for the host.
     pub(crate) fn bind(&mut self, incarnation: Incarnation, connection: Connection) {
-        if let Some(mut host) = self.remove(incarnation) {
+        if let Some(mut host) = self.take(incarnation) {
             host.connection = Some(connection);
             self.insert(host);
         }
     }
 
+    /// Books what a host says it holds; what it must not use comes back.
+    ///
+    /// The first id of a name stands as long as any host of that application is known: while
+    /// the holder is away, another store under its name would be a fork of the state.
+    pub(crate) fn claim(&mut self, incarnation: Incarnation) -> Vec<Refusal> {
+        let Some(host) = self.by_incarnation.get_mut(&incarnation) else { return Vec::new() };
+        let mut refused = Vec::new();
+        let earlier = std::mem::take(&mut host.claims);
+        let Profile { app, namespace, resources, .. } = &host.profile;
+        for Resource { name, id } in resources {
+            let reason = if name.resource_app() == Some(app.as_str()) {
+                let key = TypeKey { namespace: namespace.clone(), actor_type: name.clone() };
+                let known = self.resources.entry(key).or_insert_with(|| Arc::clone(id));
+                (known != id).then(|| {
+                    format!(
+                        "this cluster knows '{name}' as {known}, and this host holds {id}: they                          are two stores, and state would fork; let the hosts of application                          '{app}' share one data folder, or stop all of them to begin anew"
+                    )
+                })
+            } else {
+                Some(format!("'{name}' is not of application '{app}'"))
+            };
+            match reason {
+                Some(reason) => refused.push(Refusal { resource: name.clone(), reason }),
+                None => {
+                    let claim = earlier.get(name).copied().unwrap_or_else(|| {
+                        self.claims += 1;
+                        self.claims
+                    });
+                    host.claims.insert(name.clone(), claim);
+                }
+            }
+        }
+        refused
+    }
+
+    fn forget_resources(&mut self) {
+        let hosts = &self.by_incarnation;
+        self.resources.retain(|key, _| {
+            hosts.values().map(|host| &host.profile).any(|profile| {
+                profile.namespace == key.namespace
+                    && key.actor_type.resource_app() == Some(profile.app.as_str())
+            })
+        });
+    }
+
     pub(crate) fn remove(&mut self, incarnation: Incarnation) -> Option<Host> {
+        let host = self.take(incarnation)?;
+        self.forget_resources();
+        Some(host)
+    }
+
+    fn take(&mut self, incarnation: Incarnation) -> Option<Host> {
         let host = self.by_incarnation.remove(&incarnation)?;
         if let Some(connection) = host.connection
             && let Some(spoken_for) = self.by_connection.get_mut(&connection)
@@ -180,6 +245,7 @@ impl Hosts {
                 forgotten.push(incarnation);
             }
         }
+        self.forget_resources();
         forgotten
     }
 
@@ -217,18 +283,18 @@ impl Hosts {
         self.iter().map(|(incarnation, host)| (incarnation, host.entry())).collect()
     }
 
-    /// The types of a namespace that need tables, each with those who offer it in order of
-    /// joining. Local types have no owner, so they have no tables.
+    /// The types and resources of a namespace that need tables, each with those who offer it
+    /// in order of joining. Local types have no owner, so they have no tables.
     pub(crate) fn offered(&self, namespace: &Namespace) -> BTreeMap<TypeKey, Vec<Arc<Member>>> {
+        let mut offered = self.held(namespace);
         let mut live: Vec<&Host> = self
             .by_incarnation
             .values()
             .filter(|host| host.is_live() && host.profile.namespace == *namespace)
             .collect();
         live.sort_by_key(|host| host.joined);
-        let mut offered: BTreeMap<TypeKey, Vec<Arc<Member>>> = BTreeMap::new();
         for host in live {
-            for offer in host.profile.types.iter().filter(|offer| offer.policy != Policy::Local) {
+            for offer in host.profile.types.iter().filter(|offer| offer.policy == Policy::Ring) {
                 let key =
                     TypeKey { namespace: namespace.clone(), actor_type: offer.actor_type.clone() };
                 offered.entry(key).or_default().push(Arc::clone(&host.profile.member));
@@ -237,11 +303,38 @@ impl Hosts {
         offered
     }
 
+    /// The resources of a namespace, each with the one host that said last that it holds it:
+    /// it could only say so while it had the lock. One that leaves holds it until it says
+    /// otherwise, for its last turns need it.
+    fn held(&self, namespace: &Namespace) -> BTreeMap<TypeKey, Vec<Arc<Member>>> {
+        let mut newest: BTreeMap<&ActorType, (u64, &Arc<Member>)> = BTreeMap::new();
+        let hosts = self
+            .by_incarnation
+            .values()
+            .filter(|host| host.phase != Phase::Joining && host.profile.namespace == *namespace);
+        for host in hosts {
+            for (name, claim) in &host.claims {
+                let holder = newest.entry(name).or_insert((*claim, &host.profile.member));
+                if holder.0 < *claim {
+                    *holder = (*claim, &host.profile.member);
+                }
+            }
+        }
+        let table = |(name, (_, member)): (&ActorType, (u64, &Arc<Member>))| {
+            let key = TypeKey { namespace: namespace.clone(), actor_type: name.clone() };
+            (key, vec![Arc::clone(member)])
+        };
+        newest.into_iter().map(table).collect()
+    }
+
     /// Where activations of a type may live, by the host that joined first of those who offer it.
     pub(crate) fn policies(&self) -> BTreeMap<TypeKey, Policy> {
         let mut newest_first: Vec<&Host> = self.by_incarnation.values().collect();
         newest_first.sort_by_key(|host| Reverse(host.joined));
         let mut policies = BTreeMap::new();
+        for key in self.resources.keys() {
+            policies.insert(key.clone(), Policy::Holder);
+        }
         for Profile { namespace, types, .. } in newest_first.into_iter().map(|host| &host.profile) {
             for TypeOffer { actor_type, policy, .. } in types {
                 let (namespace, actor_type) = (namespace.clone(), actor_type.clone());

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation, Namespace};
-use odeon_ring::{Join, Mark, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport};
+use odeon_ring::{Join, Mark, Resource, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport};
 
 use super::event::{Action, Connection, Event};
 use super::gathering::Gathering;
-use super::hosts::{Host, Hosts, Phase};
+use super::hosts::{Host, Hosts, Phase, Refusal};
 use super::lines::Grown;
 use super::tables::Tables;
 use super::view::{Role, Snapshot};
@@ -284,8 +284,8 @@ impl Core {
             ToPlacement::Released { incarnation, key, epoch } => {
                 self.released(from, incarnation, key, epoch, now);
             }
-            ToPlacement::Offer { incarnation, types } => {
-                self.offer(from, incarnation, types, now);
+            ToPlacement::Offer { incarnation, types, resources } => {
+                self.offer(from, incarnation, (types, resources), now);
             }
             ToPlacement::Leave { incarnation } => self.leave(from, incarnation, now),
             ToPlacement::Farewell { incarnation } => {
@@ -335,6 +335,7 @@ impl Core {
         let profile = Profile::from(join);
         let Some(host) = self.hosts.get(incarnation) else {
             self.hosts.join(profile, from);
+            self.claim(from, incarnation);
             if is_stranger {
                 // It has a lease, and the disk says that anybody may: nothing to wait for.
                 self.admit(incarnation, now);
@@ -349,6 +350,7 @@ impl Core {
         if let Some(host) = self.hosts.speaker(incarnation, from) {
             host.profile = profile;
         }
+        self.claim(from, incarnation);
         if !is_joining {
             self.send_chains(from, &namespace);
             self.grant(from, incarnation, 0, now);
@@ -407,7 +409,10 @@ impl Core {
             gathering.hear(report);
         }
         match entry {
-            Some(entry) => self.hosts.resume(entry, now + self.config.grant_limit(), from),
+            Some(entry) => {
+                self.hosts.resume(entry, now + self.config.grant_limit(), from);
+                self.claim(from, incarnation);
+            }
             None => self.hosts.bind(incarnation, from),
         }
         self.is_changed = true;
@@ -504,15 +509,24 @@ impl Core {
         &mut self,
         from: Connection,
         incarnation: Incarnation,
-        types: Vec<TypeOffer>,
+        (types, resources): (Vec<TypeOffer>, Vec<Resource>),
         now: Duration,
     ) {
         let Some(host) = self.hosts.speaker(incarnation, from) else { return };
         host.profile.types = types;
+        host.profile.resources = resources;
         let namespace = host.profile.namespace.clone();
+        self.claim(from, incarnation);
         self.is_dirty = true;
         self.is_changed = true;
         self.tables.changed(&namespace, now);
+    }
+
+    /// Takes in what a host says it holds, and tells it what it must not use.
+    fn claim(&mut self, to: Connection, incarnation: Incarnation) {
+        for Refusal { resource, reason } in self.hosts.claim(incarnation) {
+            self.send(to, ToHost::Refused { incarnation, resource, reason });
+        }
     }
 
     /// Live -> Leaving | tables without it; it is renewed while it drains.

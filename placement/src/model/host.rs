@@ -182,7 +182,10 @@ impl Host {
                     chain.commit(marks, *base);
                 }
             }
-            ToHost::Lease { .. } | ToHost::Expired { .. } | ToHost::NotLeader { .. } => {}
+            ToHost::Lease { .. }
+            | ToHost::Expired { .. }
+            | ToHost::Refused { .. }
+            | ToHost::NotLeader { .. } => {}
         }
         Ok(())
     }

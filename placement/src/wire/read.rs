@@ -10,8 +10,8 @@ use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
-    Update,
+    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
@@ -137,6 +137,11 @@ impl AtHost {
             HostMessage::Expired(expired) => {
                 ToHost::Expired { incarnation: incarnation(expired.incarnation, "incarnation")? }
             }
+            HostMessage::Refused(refused) => ToHost::Refused {
+                incarnation: incarnation(refused.incarnation, "incarnation")?,
+                resource: resource_name("resource", &refused.resource)?,
+                reason: refused.reason,
+            },
             HostMessage::NotLeader(proto::NotLeader { leader }) => {
                 ToHost::NotLeader { address: leader_of(&leader)? }
             }
@@ -227,6 +232,7 @@ fn host_name(message: &HostMessage) -> &'static str {
         HostMessage::Commit(_) => "commit",
         HostMessage::Expired(_) => "expired",
         HostMessage::NotLeader(_) => "not_leader",
+        HostMessage::Refused(_) => "refused",
     }
 }
 
@@ -282,6 +288,7 @@ fn later(message: PlacementMessage, namespace: &Namespace) -> Result<ToPlacement
         PlacementMessage::Offer(told) => ToPlacement::Offer {
             incarnation: who(told.incarnation)?,
             types: list(told.types, "types", TYPES_MAX, |told| offer(&told))?,
+            resources: resources(told.resources)?,
         },
         PlacementMessage::Leave(leave) => {
             ToPlacement::Leave { incarnation: who(leave.incarnation)? }
@@ -308,21 +315,31 @@ fn profile(host: Option<proto::Host>) -> Result<Join, Wrong> {
             app: name("app", &host.app, AppId::parse)?,
             namespace: name("namespace", &host.namespace, Namespace::parse)?,
             types: list(host.types, "types", TYPES_MAX, |told| offer(&told))?,
-            resources: list(host.resources, "resources", RESOURCES_MAX, |resource| {
-                resource_id(resource.id)
-            })?,
+            resources: resources(host.resources)?,
             replaces: None,
         })
     };
     read(host).map_err(|wrong: Wrong| wrong.inside("host"))
 }
 
-fn resource_id(id: String) -> Result<String, Wrong> {
-    if id.is_empty() || id.len() > RESOURCE_BYTES_MAX {
-        let expected = format_args!("a text of 1 to {RESOURCE_BYTES_MAX} bytes");
-        return Err(Wrong::text("id", &id, expected));
+fn resources(told: Vec<proto::Resource>) -> Result<Vec<Resource>, Wrong> {
+    list(told, "resources", RESOURCES_MAX, |resource| {
+        let proto::Resource { name, id } = resource;
+        let name = resource_name("name", &name)?;
+        if id.is_empty() || id.len() > RESOURCE_BYTES_MAX {
+            let expected = format_args!("a text of 1 to {RESOURCE_BYTES_MAX} bytes");
+            return Err(Wrong::text("id", &id, expected));
+        }
+        Ok(Resource { name, id: id.into() })
+    })
+}
+
+fn resource_name(field: &str, told: &str) -> Result<ActorType, Wrong> {
+    let parsed = name(field, told, ActorType::parse_placed)?;
+    if !parsed.is_resource() {
+        return Err(Wrong::text(field, told, "a resource such as sys.state/app/component"));
     }
-    Ok(id)
+    Ok(parsed)
 }
 
 fn offer(offer: &proto::TypeOffer) -> Result<TypeOffer, Wrong> {
@@ -504,7 +521,7 @@ fn time(ms: u64, field: &str) -> Result<Duration, Wrong> {
 }
 
 fn key(actor_type: &str, namespace: &Namespace) -> Result<TypeKey, Wrong> {
-    let actor_type = name("actor_type", actor_type, ActorType::parse)?;
+    let actor_type = name("actor_type", actor_type, ActorType::parse_placed)?;
     Ok(TypeKey { namespace: namespace.clone(), actor_type })
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
-    Update,
+    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    TypeReport, Update,
 };
 use proptest::prelude::*;
 use proto::to_host::Message as HostMessage;
@@ -88,11 +88,23 @@ fn offers() -> impl Strategy<Value = Vec<TypeOffer>> {
     prop::collection::vec(offer, 0..5)
 }
 
+fn resource_name() -> impl Strategy<Value = ActorType> {
+    ("[a-z]{1,9}", "[a-z|.]{3,9}").prop_map(|(app, name)| {
+        ActorType::parse_placed(&format!("sys.state/{app}/{name}")).unwrap()
+    })
+}
+
+fn resources() -> impl Strategy<Value = Vec<Resource>> {
+    let resource = (resource_name(), ".{1,30}");
+    let resource = resource.prop_map(|(name, id)| Resource { name, id: id.into() });
+    prop::collection::vec(resource, 0..3)
+}
+
 prop_compose! {
     fn join()(
         member in member(),
         types in offers(),
-        resources in prop::collection::vec(".{1,30}", 0..3),
+        resources in resources(),
         replaces in prop::option::of(incarnation()),
     ) -> Join {
         let app = AppId::parse("orders").unwrap();
@@ -115,8 +127,9 @@ fn to_placement() -> impl Strategy<Value = ToPlacement> {
         (incarnation(), key(), epoch()).prop_map(|(incarnation, key, epoch)| {
             ToPlacement::Released { incarnation, key, epoch }
         }),
-        (incarnation(), offers())
-            .prop_map(|(incarnation, types)| ToPlacement::Offer { incarnation, types }),
+        (incarnation(), offers(), resources()).prop_map(|(incarnation, types, resources)| {
+            ToPlacement::Offer { incarnation, types, resources }
+        }),
         incarnation().prop_map(|incarnation| ToPlacement::Leave { incarnation }),
         incarnation().prop_map(|incarnation| ToPlacement::Farewell { incarnation }),
         any::<u64>().prop_map(|term| ToPlacement::FenceAhead { term }),
@@ -158,6 +171,9 @@ fn to_host() -> impl Strategy<Value = ToHost> {
             base
         }),
         incarnation().prop_map(|incarnation| ToHost::Expired { incarnation }),
+        (incarnation(), resource_name(), ".{0,30}").prop_map(|(incarnation, resource, reason)| {
+            ToHost::Refused { incarnation, resource, reason }
+        }),
         prop::option::of("[a-z]{1,9}:[1-9]").prop_map(|address| ToHost::NotLeader { address }),
     ]
 }
@@ -446,7 +462,17 @@ fn bad_messages_to_placement_are_named() {
     let unnamed = |j: &mut proto::Join| {
         j.host.as_mut().unwrap().resources = vec![proto::Resource::default()];
     };
-    check(join(unnamed), "join.host.resources[0].id", &["1 to 1024"]);
+    check(join(unnamed), "join.host.resources[0].name", &["at least one character"]);
+    let misnamed = |j: &mut proto::Join| {
+        let resource = proto::Resource { name: "T".into(), id: "1".into() };
+        j.host.as_mut().unwrap().resources = vec![resource];
+    };
+    check(join(misnamed), "join.host.resources[0].name", &["sys.state/app/component"]);
+    let unmarked = |j: &mut proto::Join| {
+        let resource = proto::Resource { name: "sys.state/a/b".into(), id: String::new() };
+        j.host.as_mut().unwrap().resources = vec![resource];
+    };
+    check(join(unmarked), "join.host.resources[0].id", &["1 to 1024"]);
     let empty = proto::ToPlacement { protocol: PROTOCOL, message: None };
     check(AtPlacement::default().hear(empty), "message", &["missing", "knows"]);
 }

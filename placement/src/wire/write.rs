@@ -11,8 +11,8 @@ use odeon_base::{AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::rings::content_hash;
 use odeon_ring::{
-    Join, Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport,
-    Update,
+    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
@@ -92,11 +92,13 @@ impl FromHost {
                     epoch: Some(epoch_of(epoch)),
                 })
             }
-            ToPlacement::Offer { incarnation, types } => PlacementMessage::Offer(proto::Offer {
-                incarnation: incarnation.0,
-                types: types.iter().map(offer).collect(),
-                resources: Vec::new(),
-            }),
+            ToPlacement::Offer { incarnation, types, resources } => {
+                PlacementMessage::Offer(proto::Offer {
+                    incarnation: incarnation.0,
+                    types: types.iter().map(offer).collect(),
+                    resources: resources.iter().map(resource).collect(),
+                })
+            }
             ToPlacement::Leave { incarnation } => {
                 PlacementMessage::Leave(proto::Leave { incarnation: incarnation.0 })
             }
@@ -133,13 +135,12 @@ impl FromHost {
         if namespace != self.identity.namespace {
             return Err(elsewhere("join.host.namespace", &namespace, &self.identity.namespace));
         }
-        let resource = |id| proto::Resource { name: String::new(), id };
         let host = proto::Host {
             member: Some(member_of(&member)),
             app: app.to_string(),
             namespace: namespace.to_string(),
             types: types.iter().map(offer).collect(),
-            resources: resources.into_iter().map(resource).collect(),
+            resources: resources.iter().map(resource).collect(),
         };
         Ok(proto::Join { host: Some(host), replaces: replaces.map(|replaced| replaced.0) })
     }
@@ -220,6 +221,10 @@ impl FromPlacement {
             ToHost::Commit { key, marks, base } => vec![commit(&key, &marks, base)],
             ToHost::Expired { incarnation } => {
                 vec![HostMessage::Expired(proto::Expired { incarnation: incarnation.0 })]
+            }
+            ToHost::Refused { incarnation, resource, reason } => {
+                let (incarnation, resource) = (incarnation.0, resource.to_string());
+                vec![HostMessage::Refused(proto::Refused { incarnation, resource, reason })]
             }
             ToHost::NotLeader { address } => {
                 let leader = address.unwrap_or_default();
@@ -391,6 +396,10 @@ fn offer(offer: &TypeOffer) -> proto::TypeOffer {
         policy: policy.into(),
         drain_ms: (*drain <= TIME_MAX).then(|| millis(*drain)),
     }
+}
+
+fn resource(resource: &Resource) -> proto::Resource {
+    proto::Resource { name: resource.name.to_string(), id: resource.id.to_string() }
 }
 
 /// Whole milliseconds, rounded down: a lease is never said to be longer than it is.

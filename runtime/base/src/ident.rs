@@ -125,6 +125,18 @@ pub fn clean_method(value: &str) -> Result<String, Invalid> {
     Ok(cleaned)
 }
 
+/// Cleans the name of a method that another host calls: as [`clean_method`], but for methods
+/// of the runtime's own. Those begin with `#`, which no front door lets in.
+///
+/// # Errors
+/// [`Invalid`] as [`clean_method`].
+pub fn clean_routed_method(value: &str) -> Result<String, Invalid> {
+    match value.strip_prefix('#') {
+        Some(own) => clean_method(own).map(|own| format!("#{own}")),
+        None => clean_method(value),
+    }
+}
+
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident, $field:literal, $max:expr) => {
         $(#[$doc])*
@@ -215,6 +227,59 @@ impl ActorType {
             return Err(Invalid::Reserved { field: "actorType", value: value.to_owned() });
         }
         Ok(parsed)
+    }
+
+    /// The name under which placement knows a resource: `sys.state/<app>/<component>`.
+    ///
+    /// What one host at a time can hold has a table of its own, though callers know it as an
+    /// actor of a system type. The slashes keep such names apart from all types of
+    /// applications, which cannot have one.
+    ///
+    /// # Errors
+    /// [`Invalid`] when `system` is no system type, or the component's name is not acceptable.
+    pub fn of_resource(system: &str, app: &AppId, name: &str) -> Result<Self, Invalid> {
+        if !Self::parse(system)?.is_system() {
+            let found = system.chars().next().unwrap_or_default();
+            return Err(Invalid::Character {
+                field: "resource",
+                value: system.escape_debug().to_string(),
+                found,
+            });
+        }
+        check_segment("resource", name, NAME_BYTES_MAX)?;
+        Ok(Self(format!("{system}/{app}/{name}").into()))
+    }
+
+    /// Parses whatever may have tables: a type, or the name of a resource.
+    ///
+    /// # Errors
+    /// [`Invalid`] as [`ActorType::parse`] and [`ActorType::of_resource`].
+    pub fn parse_placed(value: &str) -> Result<Self, Invalid> {
+        let mut parts = value.splitn(3, '/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(system), Some(app), Some(name)) => {
+                Self::of_resource(system, &AppId::parse(app)?, name)
+            }
+            _ => Self::parse(value),
+        }
+    }
+
+    /// Whether this is the name of a resource.
+    #[must_use]
+    pub fn is_resource(&self) -> bool {
+        self.0.contains('/')
+    }
+
+    /// The application whose resource this names, if it names one.
+    #[must_use]
+    pub fn resource_app(&self) -> Option<&str> {
+        self.0.split('/').nth(1)
+    }
+
+    /// What callers call it: the system type of a resource, else the type itself.
+    #[must_use]
+    pub fn public(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
     }
 }
 
@@ -398,6 +463,28 @@ mod tests {
         for given in ["", "/", "..", "a/..", "a?b", "a#b", "a\0", "a\nb"] {
             assert!(clean_method(given).is_err(), "{given:?}");
         }
+        assert!(clean_method("#own").is_err(), "no door lets it in");
+        assert_eq!(clean_routed_method("#own").as_deref(), Ok("#own"));
+        assert_eq!(clean_routed_method("a//b").as_deref(), Ok("a/b"));
+        assert!(clean_routed_method("a#b").is_err() && clean_routed_method("##").is_err());
+    }
+
+    #[test]
+    fn resources_have_names_that_no_application_can_take() {
+        let app = AppId::parse("shop").unwrap();
+        let name = ActorType::of_resource("sys.state", &app, "stock").unwrap();
+        assert_eq!(name.as_str(), "sys.state/shop/stock");
+        assert_eq!(ActorType::parse_placed(name.as_str()), Ok(name.clone()));
+        assert_eq!((name.public(), name.resource_app()), ("sys.state", Some("shop")));
+        assert!(name.is_resource() && name.is_system());
+        assert!(ActorType::parse(name.as_str()).is_err());
+        assert!(ActorType::parse_hosted(name.as_str()).is_err());
+        let plain = ActorType::parse_placed("BasketActor").unwrap();
+        assert_eq!((plain.is_resource(), plain.public()), (false, "BasketActor"));
+        for text in ["", "a/b", "a/b/c", "sys.state/shop", "sys.state//x", "sys.state/shop/"] {
+            assert!(ActorType::parse_placed(text).is_err(), "{text}");
+        }
+        assert!(ActorType::parse_placed("sys.state/shop/a/b").is_err());
     }
 
     #[test]

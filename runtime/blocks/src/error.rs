@@ -68,6 +68,18 @@ pub enum OpenError {
         /// The newest format this release reads.
         known: u32,
     },
+    /// The folder's own id is not one.
+    #[error(
+        "{} should hold the id of this data folder but holds {found:?}; \
+         put back what stood there, or remove the file if no other host has used the folder",
+        .file.display()
+    )]
+    Id {
+        /// The file.
+        file: PathBuf,
+        /// Its first characters.
+        found: String,
+    },
     /// The record of the folder's format says nothing that can be understood.
     #[error(
         "{} should name the format of this data folder but holds {found:?}; is this the right folder?",
@@ -105,7 +117,7 @@ impl OpenError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::UnknownType { .. } | Self::UnknownVersion { .. } => Kind::NotFound,
-            Self::Settings(_) | Self::Format { .. } => Kind::Invalid,
+            Self::Settings(_) | Self::Format { .. } | Self::Id { .. } => Kind::Invalid,
             Self::NotYet { .. } | Self::Newer { .. } => Kind::Unsupported,
             Self::Locked { .. } | Self::Io { .. } | Self::Engine { .. } => Kind::Unavailable,
         }

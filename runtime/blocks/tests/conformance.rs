@@ -10,6 +10,8 @@
 
 #[path = "conformance/fences.rs"]
 mod fences;
+#[path = "conformance/in_bytes.rs"]
+mod in_bytes;
 #[path = "conformance/lifetime.rs"]
 mod lifetime;
 #[path = "conformance/model.rs"]
@@ -27,33 +29,45 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use in_bytes::InBytes;
 use odeon_base::clock::ManualClock;
 use odeon_base::{Entropy, Epoch, Fence};
+use odeon_blocks::embedded::Taken;
 use odeon_blocks::state::{Context, FACTORIES, Factory, open};
 use odeon_runtime::store::{
     ActorScope, Condition, Error, Expiry, Item, Key, Op, StateStore, Transaction,
 };
 
+/// How the store is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// As it is.
+    Direct,
+    /// In bytes and back, as another host asks it.
+    InBytes,
+}
+
 /// A store under test, with its clock.
 struct Bench {
     factory: &'static Factory,
+    way: Way,
     store: Arc<dyn StateStore>,
     clock: Arc<ManualClock>,
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    async fn start(factory: &'static Factory) -> Self {
+    async fn start(factory: &'static Factory, way: Way) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(Duration::from_secs(1_000_000_000)));
-        let store = start(factory, &folder, &clock).await;
-        Self { factory, store, clock, folder }
+        let store = start(factory, way, &folder, &clock).await;
+        Self { factory, way, store, clock, folder }
     }
 
     /// Closes the store and opens it anew.
     async fn restart(&mut self) {
         self.store.close().await.unwrap();
-        self.store = start(self.factory, &self.folder, &self.clock).await;
+        self.store = start(self.factory, self.way, &self.folder, &self.clock).await;
     }
 
     async fn put(&self, key: &Key, value: impl Into<Bytes>) {
@@ -84,6 +98,7 @@ impl Bench {
 
 async fn start(
     factory: &Factory,
+    way: Way,
     folder: &tempfile::TempDir,
     clock: &Arc<ManualClock>,
 ) -> Arc<dyn StateStore> {
@@ -92,11 +107,15 @@ async fn start(
         data: folder.path().to_path_buf(),
         clock: Arc::<ManualClock>::clone(clock),
         entropy: Arc::new(Entropy::from_os().unwrap()),
+        taken: Taken::Refuse,
     };
     let opened = open(factory.type_name, "", &[], context).await.unwrap();
     assert_eq!(opened.set_aside, None);
     assert_eq!(opened.store.capabilities(), factory.capabilities);
-    opened.store
+    match way {
+        Way::Direct => opened.store,
+        Way::InBytes => Arc::new(InBytes(opened.store)),
+    }
 }
 
 fn plain(name: &str) -> Key {
@@ -151,10 +170,12 @@ where
             let _ = writeln!(std::io::stderr(), "SKIPPED {}: it needs {server}", factory.type_name);
             continue;
         }
-        let _ = writeln!(std::io::stderr(), "component {}", factory.type_name);
-        let mut bench = Bench::start(factory).await;
-        promise(&mut bench).await;
-        bench.store.close().await.unwrap();
+        for way in [Way::Direct, Way::InBytes] {
+            let _ = writeln!(std::io::stderr(), "component {} {way:?}", factory.type_name);
+            let mut bench = Bench::start(factory, way).await;
+            promise(&mut bench).await;
+            bench.store.close().await.unwrap();
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use odeon_base::clock::ManualClock;
 use odeon_base::{Entropy, Kind};
 use odeon_blocks::OpenError;
-use odeon_blocks::embedded::{Config, EmbeddedDb};
+use odeon_blocks::embedded::{Config, EmbeddedDb, Taken};
 use odeon_blocks::state::{Context, Opened, open};
 use odeon_runtime::store::{Condition, Error, Expiry, Key, Op, Transaction};
 
@@ -28,6 +28,7 @@ async fn open_store(data: &Path, name: &str, given: &[(&str, &str)]) -> Result<O
         data: data.to_path_buf(),
         clock: Arc::new(ManualClock::at(Duration::from_secs(1))),
         entropy: Arc::new(Entropy::seeded(1)),
+        taken: Taken::Refuse,
     };
     open("state.sled", "v1", &given, context).await
 }
@@ -253,4 +254,73 @@ async fn child_on_a_full_disk() {
     // What was acknowledged can still be read.
     assert!(db.read("t", &0_u32.to_be_bytes()).await.unwrap().is_some());
     assert!(db.close().await.is_err(), "a failed database does not close in silence");
+}
+
+#[tokio::test]
+async fn a_folder_keeps_its_id_and_no_two_have_the_same() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let db = open_db(folder.path()).await.unwrap();
+    let id = db.id().to_owned();
+    assert_ne!(open_db(other.path()).await.unwrap().id(), id);
+    db.close().await.unwrap();
+    assert_eq!(open_db(folder.path()).await.unwrap().id(), id);
+    // One of an earlier release has none yet, and gets it.
+    fs::remove_file(other.path().join("ID")).unwrap();
+    let again = open_db(other.path()).await.unwrap();
+    assert_eq!(fs::read_to_string(other.path().join("ID")).unwrap().trim(), again.id());
+    again.close().await.unwrap();
+    fs::write(other.path().join("ID"), "\n").unwrap();
+    let error = open_db(other.path()).await.unwrap_err().to_string();
+    assert!(error.contains("should hold the id of this data folder"), "{error}");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_folder_has_it_when_it_is_let_go_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config::new(folder.path());
+    let first = open_db(folder.path()).await.unwrap();
+    first.put("tree", b"k", b"v").await.unwrap();
+    let waiting = EmbeddedDb::open_when_free(config());
+    let mut waiting = std::pin::pin!(waiting);
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    // One that gives up leaves nothing behind that holds the folder for good.
+    assert!(futures::poll!(Box::pin(EmbeddedDb::open_when_free(config()))).is_pending());
+    first.close().await.unwrap();
+    let second = waiting.await.unwrap();
+    assert_eq!(second.read("tree", b"k").await.unwrap().as_deref(), Some(&b"v"[..]));
+    assert_eq!(second.id(), first.id());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_folder_that_is_replaced_waits_for_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let first = open_db(&path).await.unwrap();
+    let mut waiting = std::pin::pin!(EmbeddedDb::open_when_free(Config::new(&path)));
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    // Let it come to the lock before the folder goes.
+    until_blocked_on(&path.join("LOCK")).await;
+    fs::rename(&path, folder.path().join("gone")).unwrap();
+    let second = open_db(&path).await.unwrap();
+    first.close().await.unwrap();
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    let id = second.id().to_owned();
+    second.close().await.unwrap();
+    assert_eq!(waiting.await.unwrap().id(), id);
+}
+
+/// Waits until the system lists somebody who waits for this lock.
+async fn until_blocked_on(lock: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{} ", fs::metadata(lock).unwrap().ino());
+    let is_waiting = || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|line| line.contains("->") && line.contains(&inode))
+    };
+    let waiting = async {
+        while !is_waiting() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
 }

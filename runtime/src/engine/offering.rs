@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use odeon_base::ActorType;
-use odeon_ring::{Policy, TypeOffer};
+use odeon_ring::{Policy, Resource, TypeOffer};
 
 use super::Engine;
 use crate::activation::Cut;
@@ -23,6 +23,8 @@ use crate::membership::Command;
 pub(super) struct Offered {
     offer: TypeOffer,
     needs_store: bool,
+    /// The id in the resource, if the type is one.
+    resource: Option<Arc<str>>,
 }
 
 impl Engine {
@@ -79,7 +81,8 @@ impl Engine {
             let actor_type = &spec.actor_type;
             tracing::error!(%actor_type, "this host has no state store and the type needs one: it is not offered");
         }
-        let offered = Offered { offer, needs_store: spec.config.needs_store() };
+        let (needs_store, resource) = (spec.config.needs_store(), spec.config.resource.clone());
+        let offered = Offered { offer, needs_store, resource };
         entry.host(core, spec);
         self.inner.offered.lock().await.insert(entry.actor_type.clone(), offered);
     }
@@ -127,13 +130,27 @@ impl Engine {
         drain::all(&hosting, patience, Why::Moved).await;
     }
 
+    /// As [`Self::withdraw`], for types whose turns are to end in order.
+    pub(super) async fn unhost(&self, types: &[ActorType]) {
+        for actor_type in types {
+            let Some(entry) = self.inner.types.get(actor_type.as_str()) else { continue };
+            entry.withdraw(self.inner.core.lease.now());
+            self.inner.offered.lock().await.remove(actor_type);
+        }
+        self.send_offers().await;
+    }
+
     pub(super) async fn send_offers(&self) {
         let offered = self.inner.offered.lock().await;
         let has_store = self.inner.core.store().is_some();
         let placed = offered.iter().filter(|(_, one)| has_store || !one.needs_store);
         let offers = placed.map(|(name, one)| (name.clone(), one.offer.clone())).collect();
+        let held = offered.iter().filter(|(_, one)| one.offer.policy == Policy::Holder);
+        let resources = held.filter_map(|(name, one)| {
+            Some(Resource { name: name.clone(), id: one.resource.clone()? })
+        });
         // A closed queue means that the engine is stopping.
-        let _ = self.inner.commands.send(Command::Offer(offers)).await;
+        let _ = self.inner.commands.send(Command::Offer(offers, resources.collect())).await;
     }
 
     /// Whether a type cannot be placed here for want of a store.
@@ -168,6 +185,13 @@ fn check(spec: &TypeSpec) -> Result<(), Error> {
     if overlaps && !spec.behaviour.is_shared() {
         return Err(Error::Arguments(format!(
             "actor type '{actor_type}' cannot be reentrant or concurrent: its methods take &mut self"
+        )));
+    }
+    if spec.config.placement == Policy::Holder
+        && !(actor_type.is_resource() && spec.config.resource.is_some())
+    {
+        return Err(Error::Arguments(format!(
+            "'{actor_type}' can have a holder only if it names a resource, with the id kept in it"
         )));
     }
     Ok(())

@@ -6,7 +6,6 @@
 //! `cargo bench -p odeon-bench --bench state_hop`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use bytes::Bytes;
 use odeon_base::clock::SystemClock;
 use odeon_base::{Entropy, Epoch, Fence};
 use odeon_blocks::state::Prefixes;
-use odeon_blocks::state::actor::{Component, StateActor};
+use odeon_blocks::state::actor::{Component, Reach, StateActor};
 use odeon_blocks::state::handle::StateHandle;
 use odeon_blocks::state::memory::MemoryStore;
 use odeon_runtime::Engine;
@@ -39,9 +38,9 @@ async fn behind_an_actor(store: Arc<dyn StateStore>) -> (Engine, StateHandle) {
     let engine = odeon_bench::engine().await;
     let prefixes = Prefixes { plain: "bench||".into(), actors: "bench".into() };
     let component = Component { store: Arc::clone(&store), prefixes };
-    let spec = StateActor::spec(BTreeMap::from([(NAME.to_owned(), component)])).unwrap();
+    let spec = StateActor::spec(&engine.config().app, NAME, component, Reach::Local).unwrap();
     engine.offer(vec![spec]).await.unwrap();
-    let handle = StateHandle::new(&engine, NAME, store).unwrap();
+    let handle = StateHandle::new(&engine, NAME, store.capabilities()).unwrap();
     (engine, handle)
 }
 

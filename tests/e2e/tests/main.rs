@@ -5,6 +5,7 @@
 mod app;
 mod durable;
 mod embedded;
+mod holder;
 mod mistakes;
 mod placement;
 mod python;

@@ -254,7 +254,7 @@ impl Inner {
                     self.lease(host, incarnation, seq);
                 }
             }
-            ToPlacement::Offer { incarnation, types } => {
+            ToPlacement::Offer { incarnation, types, .. } => {
                 let offered = on_the_ring(types);
                 if let Some((_, known)) = self.members.get_mut(&incarnation) {
                     *known = offered;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use odeon_base::clock::{ManualClock, TokioClock};
 use odeon_base::{ActorType, AppId, Entropy, Execution, HostName, LeaseClock, TaskKind, Tasks};
-use odeon_blocks::state::actor::Component;
+use odeon_blocks::state::actor::{Component, Reach};
 use odeon_blocks::state::{Prefixes, StateActor, StateHandle};
 use odeon_ring::Policy;
 use odeon_runtime::config::{Config, TypeConfig, TypeSpec};
@@ -104,7 +104,7 @@ impl World {
         let mut host = self.storeless_host_with(name, lease, set);
         let store: Arc<dyn StateStore> = Arc::new(self.store.clone());
         if self.has_sys_state {
-            let handle = StateHandle::new(&host.engine, COMPONENT, Arc::clone(&store));
+            let handle = StateHandle::new(&host.engine, COMPONENT, store.capabilities());
             host.engine.use_store(Arc::new(handle.expect("an actor's id")));
             host.sys_state = Some(store);
         } else {
@@ -189,7 +189,8 @@ impl Host {
         if let Some(store) = &self.sys_state {
             let prefixes = Prefixes { plain: "app".into(), actors: "app".into() };
             let component = Component { store: Arc::clone(store), prefixes };
-            let spec = StateActor::spec([(COMPONENT.to_owned(), component)].into());
+            let app = &self.engine.config().app;
+            let spec = StateActor::spec(app, COMPONENT, component, Reach::Local);
             let spec = spec.expect("a type's name");
             self.engine.offer(vec![spec]).await.expect("settings that agree");
         }

@@ -16,7 +16,7 @@ async fn written(kind: Kind) -> (World, Host) {
 
 fn turns_of_sys_state(host: &Host) -> u64 {
     let all = host.engine.metrics().into_iter();
-    all.filter(|of| of.actor_type.as_str() == "sys.state").map(|of| of.turns_done).sum()
+    all.filter(|of| of.actor_type.public() == "sys.state").map(|of| of.turns_done).sum()
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,9 +13,10 @@ use odeon_runtime::store::{Error, Result};
 
 use super::committer::Committer;
 use super::fault::{closed, panic_text, unavailable};
-use super::folder::{self, Config, SetAside};
+use super::folder::{self, Config, SetAside, Taken};
 use super::progress::Progress;
 use super::view::{Glance, View};
+use super::waiting;
 use crate::OpenError;
 
 /// An open database; cheap to clone, closed when the last clone is gone.
@@ -26,6 +27,7 @@ pub struct EmbeddedDb {
 
 struct Inner {
     folder: PathBuf,
+    id: String,
     set_aside: Option<SetAside>,
     /// What readers use; empty once closed. Goes before the committer, which holds
     /// the last reference to the database and the folder's lock.
@@ -60,6 +62,7 @@ impl EmbeddedDb {
         }
         let inner = Inner {
             folder: config.folder.clone(),
+            id: opened.id,
             set_aside: opened.set_aside,
             tree: RwLock::new(Some(tree)),
             progress,
@@ -80,6 +83,30 @@ impl EmbeddedDb {
         tokio::task::spawn_blocking(move || Self::open(&config))
             .await
             .map_err(|error| OpenError::Engine { folder, reason: error.to_string() })?
+    }
+
+    /// As [`EmbeddedDb::open_async`], whatever the settings say about a folder that is taken:
+    /// waits for it, on a thread of its own that sleeps until the system wakes it.
+    ///
+    /// # Errors
+    /// As [`EmbeddedDb::open`], but for [`OpenError::Locked`].
+    ///
+    /// # Cancel safety
+    /// If the future is dropped the thread waits on; then it opens and closes again, or ends
+    /// with the process.
+    pub async fn open_when_free(config: Config) -> std::result::Result<Self, OpenError> {
+        let folder = config.folder.clone();
+        let config = Config { taken: Taken::Wait, ..config };
+        let waited = waiting::on_a_thread(&folder, move || Self::open(&config))?.await;
+        waited.unwrap_or_else(|_| {
+            Err(OpenError::Engine { folder, reason: "opening it panicked".to_owned() })
+        })
+    }
+
+    /// The id that is kept in the folder, the same for as long as the folder exists.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.id
     }
 
     /// The data folder.

@@ -1,7 +1,8 @@
 //! A data folder: who may use it, which format it has, and its database.
 //!
 //! `LOCK` keeps a second process out and says who is in; `FORMAT` keeps an older
-//! release from spoiling what a newer one wrote; `store/` is the engine's. A
+//! release from spoiling what a newer one wrote; `ID` tells this folder from every other
+//! one, also after it was copied elsewhere or moved; `store/` is the engine's. A
 //! `store/` that the engine cannot read is renamed `store.broken-<n>` and a new
 //! one is begun: a start that fails for ever helps nobody, and nothing is deleted.
 //! What is in the database is not known here.
@@ -11,8 +12,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+
+use odeon_base::Entropy;
 
 use super::fault::panic_text;
 use crate::OpenError;
@@ -26,6 +30,9 @@ const FORMAT_WORDS: &str = "odeon data format ";
 /// What the pages of the tree may take up in memory, unless told otherwise: 16 MiB.
 pub const CACHE_BYTES: u64 = 16 << 20;
 
+/// Longest id of a folder, in bytes.
+const ID_BYTES_MAX: usize = 200;
+
 /// How a database is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -33,13 +40,25 @@ pub struct Config {
     pub folder: PathBuf,
     /// Bytes that pages of the tree may take up in memory; default [`CACHE_BYTES`].
     pub cache_bytes: u64,
+    /// What to do while another process has the folder; default: refuse.
+    pub taken: Taken,
+}
+
+/// What to do about a folder that another process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Taken {
+    /// Say so at once.
+    #[default]
+    Refuse,
+    /// Wait, however long, until it is let go of; the system says when, in that moment.
+    Wait,
 }
 
 impl Config {
     /// The defaults, for a folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), cache_bytes: CACHE_BYTES }
+        Self { folder: folder.into(), cache_bytes: CACHE_BYTES, taken: Taken::Refuse }
     }
 }
 
@@ -68,6 +87,7 @@ impl fmt::Display for SetAside {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) db: sled::Db,
+    pub(super) id: String,
     pub(super) files: Files,
     pub(super) set_aside: Option<SetAside>,
 }
@@ -136,8 +156,9 @@ impl Files {
 pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
     let folder = &config.folder;
     fs::create_dir_all(folder).map_err(OpenError::io("make the folder", folder))?;
-    let lock = lock(folder)?;
+    let lock = lock(folder, config.taken)?;
     check_format(folder)?;
+    let id = read_id(folder)?;
     let store = folder.join("store");
     let (db, set_aside) = match open_engine(config, &store) {
         Ok(db) => (db, None),
@@ -150,10 +171,31 @@ pub(super) fn open(config: &Config) -> Result<Opened, OpenError> {
         }
     };
     let files = Files::open(folder, &store, lock)?;
-    Ok(Opened { db, files, set_aside })
+    Ok(Opened { db, id, files, set_aside })
 }
 
-fn lock(folder: &Path) -> Result<File, OpenError> {
+fn lock(folder: &Path, taken: Taken) -> Result<File, OpenError> {
+    loop {
+        let file = try_lock(folder, taken)?;
+        let path = folder.join("LOCK");
+        // Who has waited may hold the lock of a folder that was removed meanwhile, while the
+        // one in its place is somebody else's.
+        match (file.metadata(), path.metadata()) {
+            (Ok(held), Ok(there)) if (held.dev(), held.ino()) == (there.dev(), there.ino()) => {
+                return Ok(file);
+            }
+            (Err(error), _) => return Err(OpenError::io("look at", path)(error)),
+            (Ok(_), Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(OpenError::io("look at", path)(error));
+            }
+            (Ok(_), _) => {
+                fs::create_dir_all(folder).map_err(OpenError::io("make the folder", folder))?;
+            }
+        }
+    }
+}
+
+fn try_lock(folder: &Path, taken: Taken) -> Result<File, OpenError> {
     let path = folder.join("LOCK");
     let mut file = OpenOptions::new()
         .create(true)
@@ -162,7 +204,11 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .open(&path)
         .map_err(OpenError::io("open", &path))?;
-    match file.try_lock() {
+    let tried = match taken {
+        Taken::Refuse => file.try_lock(),
+        Taken::Wait => file.lock().map_err(TryLockError::Error),
+    };
+    match tried {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
@@ -201,9 +247,39 @@ fn check_format(folder: &Path) -> Result<(), OpenError> {
 }
 
 fn write_format(folder: &Path, path: &Path) -> io::Result<()> {
+    write_line(folder, path, &format!("{FORMAT_WORDS}{FORMAT}"))
+}
+
+/// Reads the folder's own id, or gives it one, which it keeps for ever.
+fn read_id(folder: &Path) -> Result<String, OpenError> {
+    let path = folder.join("ID");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let id = text.trim();
+            if id.is_empty() || id.len() > ID_BYTES_MAX {
+                let found = text.chars().take(40).collect();
+                return Err(OpenError::Id { file: path, found });
+            }
+            Ok(id.to_owned())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let random = Entropy::from_os().map_err(|error| io::Error::other(error.to_string()));
+            let id = random.and_then(|random| {
+                let id = random.uuid();
+                write_line(folder, &path, &id)?;
+                Ok(id)
+            });
+            id.map_err(OpenError::io("write", path))
+        }
+        Err(error) => Err(OpenError::io("read", path)(error)),
+    }
+}
+
+fn write_line(folder: &Path, path: &Path, line: &str) -> io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = File::create(&draft)?;
-    writeln!(file, "{FORMAT_WORDS}{FORMAT}")?;
+    writeln!(file, "{line}")?;
     file.sync_all()?;
     fs::rename(draft, path)?;
     sync_folder(folder)

@@ -1,29 +1,39 @@
 //! `sys.state`: the system actor in front of the state components.
 //!
-//! Its id is a component's name. Turns interleave up to a limit, because a store
-//! orders its own writes. Called in bytes it speaks the JSON of [`super::request`];
+//! Its id is a component's name, as the application sees it; placement knows each component
+//! by the name of its resource ([`resource`]). Turns interleave up to a limit, because a
+//! store orders its own writes. Called in bytes it speaks the JSON of [`super::request`];
 //! the engine and the building-block API call it in Rust's own types through
-//! [`super::handle`]. There is no third way to a component.
+//! [`super::handle`], which from another host speaks [`super::wire`]. There is no other way
+//! to a component.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use odeon_base::ActorType;
+use odeon_base::ident::Invalid;
 use odeon_base::suggest::nearest;
+use odeon_base::{ActorType, AppId};
 use odeon_ring::Policy;
 use odeon_runtime::config::TurnPolicy;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::StateStore;
 use odeon_runtime::{ActorRef, Error, Reply, Turn, TypeConfig, TypeSpec};
 
+use super::ask::Answer;
 use super::prefix::Prefixes;
-use super::request;
+use super::{request, wire};
 
 /// The reserved type of this actor.
 pub const TYPE: &str = "sys.state";
+
+/// The method by which the handle of another host asks, in the bytes of [`super::wire`].
+///
+/// It may write actors' keys, under the fences that it shows, so no caller from outside may
+/// have it: the doors of a host let no method begin like this.
+pub const METHOD: &str = "#store";
 
 /// Turns of one component that may run at once.
 const TURNS_MAX: u32 = 4_096;
@@ -37,43 +47,85 @@ pub struct Component {
     pub prefixes: Prefixes,
 }
 
-/// The code of `sys.state`: all state components of this host by name.
+/// Where a component can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// On this host alone, or on every host in its own right: nobody else is asked.
+    Local,
+    /// On the one host that holds what it needs; the id kept in that tells it from others.
+    Holder(Arc<str>),
+}
+
+/// The code of `sys.state`: one component, or the list of those that there are.
 pub struct StateActor {
-    components: BTreeMap<String, Component>,
+    component: Option<Component>,
+    names: Vec<String>,
 }
 
 impl fmt::Debug for StateActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StateActor").field("components", &self.components.keys()).finish()
+        f.debug_struct("StateActor").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
+/// The name by which placement and engine know a component of an application.
+///
+/// # Errors
+/// The name's own when it cannot be part of one.
+pub fn resource(app: &AppId, name: &str) -> Result<ActorType, Invalid> {
+    ActorType::of_resource(TYPE, app, name)
+}
+
 impl StateActor {
-    /// The type as a host offers it, with these components.
+    /// A component as a host offers it.
+    ///
+    /// # Errors
+    /// [`Error::Name`] when the component's name cannot be an actor's id.
+    pub fn spec(
+        app: &AppId,
+        name: &str,
+        component: Component,
+        reach: Reach,
+    ) -> Result<TypeSpec, Error> {
+        let actor_type = resource(app, name)?;
+        let (placement, resource) = match reach {
+            Reach::Local => (Policy::Local, None),
+            Reach::Holder(id) => (Policy::Holder, Some(id)),
+        };
+        let config = TypeConfig { placement, resource, ..config() };
+        let behaviour = Arc::new(Self { component: Some(component), names: vec![name.into()] });
+        Ok(TypeSpec { actor_type, config, behaviour })
+    }
+
+    /// What answers to the names that no component has; `names` are those that exist.
     ///
     /// # Errors
     /// [`Error::Name`] never in practice: the type's name is a constant.
-    pub fn spec(components: BTreeMap<String, Component>) -> Result<TypeSpec, Error> {
-        let config = TypeConfig {
-            // A component holds a resource of this host; its right is that resource's lock.
-            placement: Policy::Holder,
-            turns: TurnPolicy::Concurrent { max: TURNS_MAX },
-            stateless: true,
-            ..TypeConfig::default()
-        };
-        let behaviour = Arc::new(Self { components });
+    pub fn rest(names: Vec<String>) -> Result<TypeSpec, Error> {
+        let config = TypeConfig { placement: Policy::Local, ..config() };
+        let behaviour = Arc::new(Self { component: None, names });
         Ok(TypeSpec { actor_type: ActorType::parse(TYPE)?, config, behaviour })
     }
 
     fn component(&self, actor: &ActorRef) -> Result<Component, Error> {
         let name = actor.id.as_str();
-        if let Some(component) = self.components.get(name) {
+        if let Some(component) = &self.component
+            && self.names.iter().any(|known| known == name)
+        {
             return Ok(component.clone());
         }
-        let hint = nearest(name, self.components.keys().map(String::as_str))
+        let hint = nearest(name, self.names.iter().map(String::as_str))
             .map(|nearest| format!("; did you mean '{nearest}'?"))
             .unwrap_or_default();
         Err(Error::Arguments(format!("state store {name} is not found{hint}")))
+    }
+}
+
+fn config() -> TypeConfig {
+    TypeConfig {
+        turns: TurnPolicy::Concurrent { max: TURNS_MAX },
+        stateless: true,
+        ..TypeConfig::default()
     }
 }
 
@@ -96,6 +148,9 @@ impl Behaviour for StateActor {
             let Some(component) = component else {
                 return Err(Error::Arguments("sys.state has lost its component".to_owned()));
             };
+            if *call.method == *METHOD {
+                return answer(&*component.store, &call.body).await;
+            }
             request::run(&*component.store, &component.prefixes, turn.actor(), &call).await
         }
         .boxed()
@@ -109,4 +164,11 @@ impl Behaviour for StateActor {
     fn is_shared(&self) -> bool {
         true
     }
+}
+
+/// Answers the handle of another host: the store's errors are answers, too.
+async fn answer(store: &dyn StateStore, body: &Bytes) -> Result<Reply, Error> {
+    let ask = wire::ask_from_bytes(body).map_err(|error| Error::Arguments(error.to_string()))?;
+    let answer = ask.run(store).await.map(Answer::bounded);
+    Ok(Reply { body: wire::answer_to_bytes(&answer), ..Reply::default() })
 }

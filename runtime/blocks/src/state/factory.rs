@@ -12,7 +12,7 @@ use odeon_base::{Entropy, WallClock};
 use odeon_runtime::store::{Capabilities, StateStore};
 
 use crate::OpenError;
-use crate::embedded::SetAside;
+use crate::embedded::{SetAside, Taken};
 use crate::settings::{Setting, Settings};
 
 /// What a component is given besides its settings.
@@ -26,6 +26,8 @@ pub struct Context {
     pub clock: Arc<dyn WallClock>,
     /// Randomness, for ETags.
     pub entropy: Arc<Entropy>,
+    /// What to do while another process holds what the component needs.
+    pub taken: Taken,
 }
 
 /// A store that is open.
@@ -33,6 +35,8 @@ pub struct Context {
 pub struct Opened {
     /// The store.
     pub store: Arc<dyn StateStore>,
+    /// The id of what it holds, kept there; `None` for what nobody else can hold or reach.
+    pub id: Option<Arc<str>>,
     /// Data that could not be read was moved out of the way; a person should look.
     pub set_aside: Option<SetAside>,
 }
@@ -53,6 +57,8 @@ pub struct Factory {
     pub settings: &'static [Setting],
     /// What it will be able to do once it is open.
     pub capabilities: Capabilities,
+    /// Whether opening it takes something that one process at a time can hold.
+    pub is_held: bool,
     /// The server it talks to, if it needs one.
     pub server: Option<&'static str>,
     /// Opens it.

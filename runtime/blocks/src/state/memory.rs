@@ -32,10 +32,11 @@ pub const FACTORY: Factory = Factory {
     doc: "Keeps state in the memory of the host, which loses it when it ends.",
     settings: &[],
     capabilities: CAPABILITIES,
+    is_held: false,
     server: None,
     open: |_settings, context| {
         let store = Arc::new(MemoryStore::new(context.clock, context.entropy));
-        ready(Ok(Opened { store, set_aside: None })).boxed()
+        ready(Ok(Opened { store, id: None, set_aside: None })).boxed()
     },
 };
 

@@ -4,11 +4,13 @@
 //! [`sled`] are components; [`keys`] says what every store of ours refuses as a
 //! key, and how keys become bytes; [`row`] how values do. [`actor`] is the system
 //! actor that gives requests their turns, [`request`] what it understands in bytes,
-//! [`prefix`] what it puts before keys, [`handle`] how it is called from inside; a
+//! [`prefix`] what it puts before keys, [`handle`] how it is called from inside, with
+//! [`ask`] for what it asks and [`wire`] for the way to another host; a
 //! component never knows who asks. To add one: a file here, its line in the list, its
 //! `mod` line below.
 
 pub mod actor;
+pub mod ask;
 pub mod factory;
 pub mod handle;
 pub mod keys;
@@ -18,6 +20,7 @@ pub mod registry;
 pub mod request;
 pub mod row;
 pub mod sled;
+pub mod wire;
 
 pub use actor::StateActor;
 pub use factory::{Context, Factory, Opened};

@@ -127,6 +127,7 @@ mod tests {
             data: std::path::PathBuf::new(),
             clock: std::sync::Arc::new(odeon_base::clock::SystemClock),
             entropy: std::sync::Arc::new(odeon_base::Entropy::seeded(1)),
+            taken: crate::embedded::Taken::Refuse,
         };
         let given = |value: &str| [("PrimaryEncryptionKey".to_owned(), value.to_owned())];
         let error = open("state.in-memory", "", &given("c0ffee"), context()).await.unwrap_err();

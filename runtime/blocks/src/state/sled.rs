@@ -25,7 +25,7 @@ use super::factory::{Context, Factory, Opened};
 use super::keys;
 use super::row::to_millis;
 use crate::OpenError;
-use crate::embedded::{Config, EmbeddedDb};
+use crate::embedded::{Config, EmbeddedDb, Taken};
 use crate::settings::{Kind, Mistake, Mistakes, Setting, Settings};
 use read::Found;
 use write::{Sweeper, Write, decode_fence};
@@ -65,6 +65,7 @@ pub const FACTORY: Factory = Factory {
     doc: "Keeps state in an embedded database in the data folder, synced to disk.",
     settings: &[PATH, CACHE, CLEANUP],
     capabilities: CAPABILITIES,
+    is_held: true,
     server: None,
     open: |settings, context| open(settings, context).boxed(),
 };
@@ -91,12 +92,16 @@ async fn open(settings: Settings, context: Context) -> std::result::Result<Opene
         }
         path => context.data.join(path),
     };
-    let config = Config { folder, cache_bytes: settings.bytes(&CACHE) };
-    let db = EmbeddedDb::open_async(config).await?;
+    let config = Config { folder, cache_bytes: settings.bytes(&CACHE), taken: Taken::Refuse };
+    let db = match context.taken {
+        Taken::Refuse => EmbeddedDb::open_async(config).await?,
+        Taken::Wait => EmbeddedDb::open_when_free(config).await?,
+    };
+    let id = Some(db.id().into());
     let set_aside = db.set_aside().cloned();
     let store = SledStore::new(db, context.clock, context.entropy)
         .with_cleanup_interval(settings.duration(&CLEANUP));
-    Ok(Opened { store: Arc::new(store), set_aside })
+    Ok(Opened { store: Arc::new(store), id, set_aside })
 }
 
 /// Whether a name is that of one folder, and not a path.

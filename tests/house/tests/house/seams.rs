@@ -14,6 +14,10 @@ const SPAWNS: &[Exception] = &[
         file: "runtime/blocks/src/embedded/committer.rs",
         reason: "commits block, and one thread of their own keeps them off the runtime",
     },
+    Exception {
+        file: "runtime/blocks/src/embedded/waiting.rs",
+        reason: "waiting for a lock blocks for ever, and must not keep the process from ending",
+    },
 ];
 
 /// Files that ask the machine for the time.

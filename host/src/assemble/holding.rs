@@ -1,0 +1,133 @@
+//! State components behind `sys.state`: those that are open here, and those that another
+//! host of the application holds until it is gone.
+//!
+//! What one process at a time can hold, such as a folder, is offered to placement by the
+//! one that holds it; the others wait for its lock and call the holder meanwhile. What the
+//! components are is in `components`; how they are closed in `crate::shutdown`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use odeon_base::{TaskKind, Tasks};
+use odeon_blocks::host::HostActor;
+use odeon_blocks::state::actor::{Component, Reach, StateActor};
+use odeon_blocks::state::handle::StateHandle;
+use odeon_blocks::state::{Opened, Prefixes};
+use odeon_runtime::Engine;
+
+use super::Error;
+use super::components::{Pending, Place, Store};
+use crate::api::Health;
+use crate::shutdown::Stores;
+
+/// What health waits for when placement refuses a store of this host.
+const STORE: &str = "state store";
+
+/// What offering a store takes.
+#[derive(Debug, Clone)]
+pub(super) struct Holding {
+    engine: Engine,
+    pub(super) stores: Stores,
+    health: Health,
+    tasks: Tasks,
+    /// Whether hosts of other processes may hold what a component needs.
+    is_shared: bool,
+}
+
+impl Holding {
+    pub(super) fn new(engine: &Engine, health: &Health, tasks: &Tasks, is_shared: bool) -> Self {
+        let (engine, health, tasks) = (engine.clone(), health.clone(), tasks.clone());
+        Self { engine, stores: Stores::default(), health, tasks, is_shared }
+    }
+
+    /// Puts the system actor in front of the components, and gives actors their store.
+    pub(super) async fn offer(
+        &self,
+        stores: BTreeMap<String, Store>,
+        for_actors: Option<&str>,
+    ) -> Result<(), Error> {
+        let rest = StateActor::rest(stores.keys().cloned().collect()).map_err(Error::Offer)?;
+        let host = HostActor::spec().map_err(|error| Error::Offer(error.into()))?;
+        self.engine.offer(vec![rest, host]).await.map_err(Error::Offer)?;
+        for (name, Store { place, can, prefix }) in stores {
+            // From now on calls of it wait for whoever holds it.
+            let handle = StateHandle::new(&self.engine, &name, can);
+            let handle = handle.map_err(|error| Error::Offer(error.into()))?;
+            if for_actors == Some(&name) {
+                self.engine.use_store(Arc::new(handle));
+            }
+            match place {
+                Place::Here(opened) => self.take(&name, prefix, opened).await?,
+                Place::Elsewhere(pending) => {
+                    let waiting = self.clone().wait(name, prefix, pending);
+                    self.tasks.spawn(TaskKind::Watcher, waiting);
+                }
+            }
+        }
+        if self.is_shared {
+            self.tasks.spawn(TaskKind::Watcher, self.clone().watch_refusals());
+        }
+        Ok(())
+    }
+
+    /// Offers a store that is open here.
+    async fn take(&self, name: &str, prefix: Arc<str>, opened: Opened) -> Result<(), Error> {
+        let Opened { store, id, .. } = opened;
+        let reach = match id {
+            Some(id) if self.is_shared => Reach::Holder(id),
+            // Nobody else can ask for it, so placement need not know.
+            Some(_) | None => Reach::Local,
+        };
+        if !self.stores.add(Arc::clone(&store), matches!(reach, Reach::Holder(_))) {
+            // It came when this host was on its way out.
+            let _ = store.close().await;
+            return Ok(());
+        }
+        let config = self.engine.config();
+        let prefixes = Prefixes { plain: prefix, actors: Arc::clone(&config.state_prefix) };
+        let component = Component { store, prefixes };
+        let spec = StateActor::spec(&config.app, name, component, reach).map_err(Error::Offer)?;
+        self.engine.offer(vec![spec]).await.map_err(Error::Offer)
+    }
+
+    async fn wait(self, name: String, prefix: Arc<str>, pending: Box<Pending>) {
+        let (label, stopping) = (pending.label(), self.tasks.stopping().clone());
+        let opened = tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            () = self.stores.closing() => return,
+            opened = pending.open() => opened,
+        };
+        let taken = match opened {
+            Ok(opened) => {
+                tracing::info!("{label} is free: this host holds it now");
+                self.take(&name, prefix, opened).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = taken {
+            tracing::error!("{label} is free, but this host cannot take it over: {error}");
+            self.health.down(STORE);
+        }
+    }
+
+    /// A store that placement refuses is of no use, and a person should look.
+    async fn watch_refusals(self) {
+        let (mut refusals, stopping) = (self.engine.refusals(), self.tasks.stopping().clone());
+        loop {
+            let changed = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return,
+                changed = refusals.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+            if refusals.borrow_and_update().is_empty() {
+                self.health.up(STORE);
+            } else {
+                self.health.down(STORE);
+            }
+        }
+    }
+}

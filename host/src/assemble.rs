@@ -121,13 +121,8 @@ pub async fn start(
     let entropy = Entropy::from_os().map_err(|error| machine("randomness", error))?;
     // With placement inside nobody else is in the cluster, who could hold what is needed here.
     let is_shared = matches!(config.placement, Placement::At(_));
-    let opener = Opener {
-        config: &config,
-        environment,
-        clock: Arc::new(SystemClock),
-        entropy: &entropy,
-        is_shared,
-    };
+    let clock = Arc::new(SystemClock);
+    let opener = Opener { config: &config, environment, clock, entropy: &entropy, is_shared };
     // At the same time: each waits for the disk more than for anything else. What is
     // wrong with the data folder itself is said first.
     let (db, opened) = futures::join!(open_data(&config), opener.open_all());
@@ -168,15 +163,12 @@ pub async fn start(
         doors.spawn(TaskKind::Watcher, app.run());
     }
 
-    let has_own_types = !types.is_empty();
-    if has_own_types {
-        health.hosting_known();
-    }
     let watch = BecomeHealthy { engine: engine.clone(), health: health.clone(), began };
-    core.spawn(TaskKind::Watcher, watch.run(core.stopping().clone()));
-    if has_own_types {
+    if !types.is_empty() {
+        health.hosting_known();
         engine.offer(types).await.map_err(Error::Offer)?;
     }
+    core.spawn(TaskKind::Watcher, watch.run(core.stopping().clone()));
     let running = Running {
         engine: engine.clone(),
         health: health.clone(),

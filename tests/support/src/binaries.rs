@@ -32,14 +32,15 @@ pub fn program(package: &str, name: &str) -> PathBuf {
     built.entry(key).or_insert_with(|| build(package, name)).clone()
 }
 
-/// The folder into which this test was built: `<target>/<profile>`.
+/// The folder into which this program was built: `<target>/<profile>`; tests are below it.
 ///
 /// # Panics
-/// When the test does not run where cargo put it.
+/// When the program does not run where cargo put it.
 #[must_use]
 pub fn folder() -> PathBuf {
-    let own = std::env::current_exe().expect("a running test has a path");
-    let folder = own.parent().and_then(Path::parent);
+    let own = std::env::current_exe().expect("a running program has a path");
+    let folder = own.parent().expect("a program is in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
     folder.expect("tests are built into <target>/<profile>/deps").to_path_buf()
 }
 

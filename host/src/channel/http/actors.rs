@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use http::StatusCode;
 use odeon_base::Execution;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
@@ -88,7 +87,7 @@ impl Inner {
     async fn forget(&self, actor: &ActorRef) {
         let _slot = self.slot().await;
         let reason = match self.simply(|| self.writer.deactivate(actor)).await {
-            Ok(answered) if answered.head.status == StatusCode::OK => return,
+            Ok(answered) if answered.head.status.as_u16() == 200 => return,
             Ok(answered) => format!("it answered {}", answered.head.status.as_u16()),
             Err(reason) => reason,
         };

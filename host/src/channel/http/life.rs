@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use odeon_base::ActorType;
 use odeon_base::backoff::Backoff;
 use odeon_runtime::seams::Behaviour;
@@ -254,11 +253,11 @@ impl Inner {
         }
         let asked = timeout(CONFIG_LIMIT, self.simply(|| self.writer.config())).await;
         let answered = asked.map_err(|_| format!("no answer within {CONFIG_LIMIT:?}"))??;
-        match answered.head.status {
-            StatusCode::OK => {}
+        match answered.head.status.as_u16() {
+            200 => {}
             // It hosts nothing and says so by not having the page.
-            StatusCode::NOT_FOUND => return Ok(Vec::new()),
-            other => return Err(format!("it answered {}", other.as_u16())),
+            404 => return Ok(Vec::new()),
+            other => return Err(format!("it answered {other}")),
         }
         let types = config::types(&answered.body, &self.parts.defaults)?;
         tracing::info!("Application configuration loaded");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{Method, Request, StatusCode, Version};
+use http::{Method, Request, Version};
 use http_body_util::Full;
 use odeon_base::Execution;
 use odeon_proto::names;
@@ -176,9 +176,9 @@ fn add(headers: &mut HeaderMap, name: &str, value: &str) {
 /// What an answer to a method means.
 pub(super) fn reply(actor: &ActorRef, method: &str, answered: Answered) -> Result<Reply, Error> {
     let Answered { head, body } = answered;
-    match head.status {
-        StatusCode::OK => {}
-        StatusCode::NOT_FOUND => {
+    match head.status.as_u16() {
+        200 => {}
+        404 => {
             let ActorRef { actor_type, id } = actor;
             // It may well have run: an application's own word for what it did not find.
             return Err(Error::AppLost {
@@ -187,7 +187,7 @@ pub(super) fn reply(actor: &ActorRef, method: &str, answered: Answered) -> Resul
             });
         }
         other => {
-            let message = format!("({}) {}", other.as_u16(), String::from_utf8_lossy(&body));
+            let message = format!("({other}) {}", String::from_utf8_lossy(&body));
             return Err(Error::App(AppFailure { message }));
         }
     }

@@ -1,3 +1,5 @@
+//! Command lines as requests, answers as tables.
+
 use super::*;
 use crate::cli::{Command, parse};
 
@@ -68,7 +70,7 @@ fn answers_read_well() {
     let shown = show::answer(&list(Some(60)), page.as_bytes()).expect("readable");
     assert_eq!(
         shown,
-        "ID  HOST  PHASE   TURN RUNS   WAITING  FIRST WAITS  UNUSED\n\
+        "ID  HOST  PHASE   TURN RUNS  WAITING  FIRST WAITS  UNUSED\n\
          1   a:1   active  1 min 1 s  2        40 ms        -\n\
          There are more: --after 2"
     );

@@ -63,7 +63,6 @@ async fn a_method_is_one_request_to_the_byte() {
                 "dapr-api-call: true",
                 "host: 127.0.0.1:6000",
                 "odeon-actor-timeout: 5000",
-                "traceparent: 00-00000000000000000000000000000000-0000000000000000-00",
                 "x-two: 1",
                 "x-two: 2",
             ]

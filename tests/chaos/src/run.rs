@@ -1,0 +1,218 @@
+//! One run: a cluster, its load, what is done to it, and the verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use odeon_base::Tasks;
+use odeon_test_support::{Client, until};
+use tokio::time::Instant;
+
+use crate::cluster::{Cluster, STORE, TYPE};
+use crate::faults::{Fault, Plan};
+use crate::load::{Call, Fate, Load, id};
+use crate::verdict::{self, Trouble, Violation};
+
+/// What a run is to be like.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long things are done to the cluster.
+    pub length: Duration,
+    /// Decides what, to whom and for how long.
+    pub seed: u64,
+    /// How many hosts.
+    pub hosts: usize,
+    /// How many callers call at a time.
+    pub callers: usize,
+    /// How many counters they call.
+    pub actors: usize,
+    /// L.
+    pub lease: Duration,
+    /// Only kills of hosts, to measure how long nobody serves.
+    pub only_kills: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            length: Duration::from_secs(60),
+            seed: 1,
+            hosts: 5,
+            callers: 16,
+            actors: 60,
+            lease: Duration::from_secs(3),
+            only_kills: false,
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// All calls.
+    pub calls: Vec<Call>,
+    /// All that was done.
+    pub troubles: Vec<Trouble>,
+    /// The promises that were broken.
+    pub violations: Vec<Violation>,
+    /// How long it took.
+    pub length: Duration,
+}
+
+/// Pause between two faults: enough for shares to move back.
+const REST: Duration = Duration::from_secs(1);
+
+/// Runs a cluster under faults, and judges what its clients saw.
+///
+/// # Errors
+/// Why no cluster could be started.
+pub async fn run(options: &Options) -> Result<Outcome, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut cluster = Cluster::start(folder.path(), options.hosts, options.lease).await;
+    let clients: Vec<Client> = (0..options.hosts).map(|host| cluster.client(host)).collect();
+    until_all_serve(&clients, options.actors).await;
+    let tasks = Tasks::new("callers");
+    let load = Load::start(clients.clone(), options.callers, options.actors, &tasks);
+    let mut plan = Plan::new(options.seed, options.hosts, options.lease);
+    let mut troubles = Vec::new();
+    while load.elapsed() < options.length {
+        let mut fault = plan.next_fault();
+        if options.only_kills {
+            let victim = troubles.len() % options.hosts;
+            fault = Fault::Kill(victim);
+        }
+        troubles.push(suffer(&mut cluster, &load, &clients, fault).await);
+        until_all_serve(&clients, options.actors).await;
+        rest().await;
+    }
+    let length = load.elapsed();
+    let actors = load.actors;
+    let calls = load.stop().await;
+    let mut finals = BTreeMap::new();
+    for actor in 0..actors {
+        finals.insert(actor, value(&clients[0], actor).await);
+    }
+    for trouble in &mut troubles {
+        trouble.silence = trouble.silence.and_then(|_| silence(trouble, &calls));
+    }
+    let settling = options.lease.mul_f64(1.1) + Duration::from_millis(1_500);
+    let violations = verdict::check(&calls, &finals, &troubles, settling);
+    Ok(Outcome { calls, troubles, violations, length })
+}
+
+async fn rest() {
+    let until = Instant::now() + REST;
+    tokio::time::sleep_until(until).await;
+}
+
+async fn suffer(cluster: &mut Cluster, load: &Load, clients: &[Client], fault: Fault) -> Trouble {
+    let victim = match fault {
+        Fault::Kill(host) | Fault::Pause(host, _) => Some(host),
+        Fault::RollingRestart | Fault::KillPlacement => None,
+    };
+    if let Some(host) = victim {
+        load.avoid(host).await;
+    }
+    let concerned = match victim {
+        Some(host) => lives_on(cluster, clients, host, load.actors).await,
+        None => BTreeSet::new(),
+    };
+    let began = load.elapsed();
+    match fault {
+        Fault::Kill(host) => {
+            cluster.kill_host(host);
+            rest().await;
+            cluster.start_host(host).await;
+        }
+        Fault::Pause(host, length) => {
+            cluster.pause_host(host);
+            tokio::time::sleep(length).await;
+            cluster.resume_host(host);
+        }
+        Fault::RollingRestart => {
+            for host in 0..cluster.size() {
+                load.avoid(host).await;
+                let code = cluster.stop_host(host).await;
+                assert_eq!(code, 0, "host {host} did not stop in order");
+                cluster.start_host(host).await;
+                load.use_again(host);
+            }
+        }
+        Fault::KillPlacement => {
+            cluster.kill_placement();
+            rest().await;
+            cluster.start_placement(false).await;
+        }
+    }
+    let ended = load.elapsed();
+    if let Some(host) = victim {
+        load.use_again(host);
+    }
+    let silence = matches!(fault, Fault::Kill(_)).then_some(Duration::ZERO);
+    Trouble {
+        name: fault.name(),
+        began,
+        ended,
+        is_hard: fault.is_hard(),
+        victim,
+        concerned,
+        silence,
+    }
+}
+
+/// For how long, at most, one of the counters concerned was not answered after a kill.
+fn silence(trouble: &Trouble, calls: &[Call]) -> Option<Duration> {
+    let first = |actor: &usize| {
+        let answers = calls.iter().filter(|call| {
+            call.actor == *actor
+                && call.ended > trouble.began
+                && matches!(call.fate, Fate::Answered(_))
+        });
+        answers.map(|call| call.ended).min()
+    };
+    let back = trouble.concerned.iter().filter_map(first).max()?;
+    Some(back.saturating_sub(trouble.began))
+}
+
+/// The counters that the host owns; all of them, if it holds the store.
+async fn lives_on(
+    cluster: &Cluster,
+    clients: &[Client],
+    host: usize,
+    actors: usize,
+) -> BTreeSet<usize> {
+    let asked = &clients[(host + 1) % clients.len()];
+    let name = cluster.name(host);
+    let owner = |kind: &'static str, id: String| async move {
+        let path = format!("/odeon/v1/placement/owner?type={kind}&id={id}");
+        let answer = asked.get(&path).await.ok()?.json();
+        answer["host"].as_str().map(str::to_owned)
+    };
+    if owner("sys.state", STORE.to_owned()).await.as_ref() == Some(&name) {
+        return (0..actors).collect();
+    }
+    let mut concerned = BTreeSet::new();
+    for actor in 0..actors {
+        if owner(TYPE, id(actor)).await.is_none_or(|owner| owner == name) {
+            concerned.insert(actor);
+        }
+    }
+    concerned
+}
+
+/// Waits until every counter is answered through every host.
+async fn until_all_serve(clients: &[Client], actors: usize) {
+    for client in clients {
+        for actor in 0..actors {
+            value(client, actor).await;
+        }
+    }
+}
+
+async fn value(client: &Client, actor: usize) -> i64 {
+    let path = format!("/v1.0/actors/{TYPE}/{}/method/value", id(actor));
+    until(&format!("an answer of c{actor}"), || async {
+        let answer = client.put(&path, "").await.ok()?;
+        (answer.status == 200).then(|| answer.text().parse().ok())?
+    })
+    .await
+}

@@ -174,7 +174,7 @@ impl Membership {
             }
             Command::Leave(left) => {
                 self.left = Some(left);
-                self.ownership.leave()
+                self.ownership.leave(self.now())
             }
             Command::Farewell(said) => {
                 self.said = Some(said);

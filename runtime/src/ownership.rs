@@ -66,6 +66,10 @@ struct Live {
     /// Renewals that have no answer yet.
     pending: BTreeMap<u64, Duration>,
     is_leaving: bool,
+    /// The renewal said behind the latest `Leave`. Streams keep order, so its answer proves
+    /// that no table which holds this host is under way any more.
+    behind_leave: Option<u64>,
+    is_leave_heard: bool,
 }
 
 impl Live {
@@ -178,13 +182,15 @@ impl Ownership {
                     lapsed: false,
                     types: self.reports(),
                 })];
-                actions.extend(self.renew(now));
                 // What was said while nobody listened is said again.
-                if !is_leaving || self.is_holder(incarnation) {
-                    actions.push(self.offering(incarnation));
-                }
                 if is_leaving {
-                    actions.push(Action::Send(ToPlacement::Leave { incarnation }));
+                    if self.is_holder(incarnation) {
+                        actions.push(self.offering(incarnation));
+                    }
+                    actions.extend(self.say_leave(now));
+                } else {
+                    actions.extend(self.renew(now));
+                    actions.push(self.offering(incarnation));
                 }
                 actions
             }
@@ -340,12 +346,11 @@ impl Ownership {
     }
 
     /// Wants to go: tables without this host, please.
-    pub(crate) fn leave(&mut self) -> Vec<Action> {
+    pub(crate) fn leave(&mut self, now: Duration) -> Vec<Action> {
         match &mut self.life {
             Life::Live(live) => {
                 live.is_leaving = true;
-                let mut actions =
-                    vec![Action::Send(ToPlacement::Leave { incarnation: live.incarnation })];
+                let mut actions = self.say_leave(now);
                 if self.has_left() {
                     actions.push(Action::Left);
                 }
@@ -373,11 +378,24 @@ impl Ownership {
         actions
     }
 
-    /// Whether no table holds this host any more, and all of them are released.
+    /// `Leave`, and behind it a renewal that shows when it was heard.
+    fn say_leave(&mut self, now: Duration) -> Vec<Action> {
+        let Life::Live(live) = &self.life else { return Vec::new() };
+        let mut actions = vec![Action::Send(ToPlacement::Leave { incarnation: live.incarnation })];
+        actions.extend(self.renew(now));
+        if let Life::Live(live) = &mut self.life
+            && actions.len() > 1
+        {
+            live.behind_leave = Some(live.next_seq);
+        }
+        actions
+    }
+
+    /// Whether no table holds this host any more, or will, and all of them are released.
     fn has_left(&self) -> bool {
         let Life::Live(live) = &self.life else { return true };
         let me = live.incarnation;
-        live.is_leaving
+        live.is_leave_heard
             // What it holds it gives up after it has left.
             && self.known.iter().filter(|(name, _)| !name.is_resource()).all(|(_, known)| {
                 let newest = known.chain.newest();
@@ -450,6 +468,8 @@ impl Ownership {
                     last_sent: from,
                     pending: BTreeMap::new(),
                     is_leaving: false,
+                    behind_leave: None,
+                    is_leave_heard: false,
                 });
                 self.begin_life(&mut actions);
                 from
@@ -464,6 +484,7 @@ impl Ownership {
                 live.pending.retain(|earlier, _| *earlier > seq);
                 live.lease = lease;
                 live.from = live.from.max(sent);
+                live.is_leave_heard |= live.behind_leave.is_some_and(|asked| seq >= asked);
                 live.from
             }
             // A late grant revives nothing.
@@ -483,6 +504,9 @@ impl Ownership {
             drain_limit,
         };
         actions.insert(0, Action::Grant(grant));
+        if self.has_left() {
+            actions.push(Action::Left);
+        }
         actions
     }
 

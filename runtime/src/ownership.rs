@@ -98,7 +98,7 @@ pub(crate) struct Identity {
 }
 
 /// The host's side of ownership.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ownership {
     identity: Identity,
     rings: Rings,
@@ -584,3 +584,6 @@ impl Ownership {
 #[cfg(test)]
 #[path = "ownership_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod hand_off;

@@ -14,7 +14,7 @@ use super::event::Connection;
 use crate::record::{Entry, Roster};
 
 /// The state of a leader that still listens.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Gathering {
     /// Those of the roster who have neither reported nor ended; `None` if there is no roster.
     awaited: Option<Roster>,
@@ -28,7 +28,7 @@ pub(crate) struct Gathering {
 }
 
 /// What was heard of one type.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {
     base: Epoch,
     tables: BTreeMap<Epoch, TableData>,

@@ -101,7 +101,7 @@ impl Host {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Hosts {
     by_incarnation: BTreeMap<Incarnation, Host>,
     by_connection: BTreeMap<Connection, BTreeSet<Incarnation>>,

@@ -24,7 +24,7 @@ use crate::record::{Profile, Record, Roster};
 const GONE_KEPT: Duration = Duration::from_secs(3600);
 
 /// Which of the three states this process is in, with what only that state knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum State {
     Follower { leader: Option<String> },
     New(Gathering),
@@ -32,7 +32,7 @@ enum State {
 }
 
 /// The placement of `design/ownership.md`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Core {
     config: Config,
     state: State,

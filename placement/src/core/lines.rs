@@ -24,7 +24,7 @@ pub(crate) struct Line {
 }
 
 /// The tables of all types.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lines {
     rings: Rings,
     by_type: BTreeMap<TypeKey, Line>,

@@ -17,7 +17,7 @@ use super::window::Window;
 use crate::config::Config;
 
 /// The tables of all types, and the changes that wait to become tables.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Tables {
     pub(crate) lines: Lines,
     windows: BTreeMap<Namespace, Window>,

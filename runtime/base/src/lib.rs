@@ -7,12 +7,15 @@
 
 pub mod backoff;
 pub mod clock;
+#[cfg(feature = "defects")]
+pub mod defect;
 pub mod entropy;
 pub mod epoch;
 pub mod ident;
 pub mod kind;
 pub mod suggest;
 pub mod tasks;
+pub mod valve;
 
 pub use clock::{LeaseClock, WallClock};
 pub use entropy::Entropy;
@@ -20,3 +23,4 @@ pub use epoch::{Epoch, Fence, Incarnation};
 pub use ident::{ActorId, ActorType, AppId, HostName, Namespace};
 pub use kind::{Execution, Kind};
 pub use tasks::{TaskKind, Tasks};
+pub use valve::Valve;

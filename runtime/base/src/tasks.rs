@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::valve::Valve;
+
 /// What a background task is for, and so what its cancellation and failure mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskKind {
@@ -60,6 +62,7 @@ pub struct Tasks {
     stop: CancellationToken,
     span: tracing::Span,
     running: Arc<Mutex<BTreeMap<TaskKind, usize>>>,
+    valve: Option<Valve>,
 }
 
 /// Counts a task as running for as long as it lives.
@@ -93,13 +96,21 @@ impl Tasks {
             stop: CancellationToken::new(),
             span: tracing::info_span!("tasks", group = name),
             running: Arc::default(),
+            valve: None,
         }
+    }
+
+    /// The same group, with what it starts from now on behind a valve.
+    #[must_use]
+    pub fn behind(self, valve: &Valve) -> Self {
+        Self { valve: Some(valve.clone()), ..self }
     }
 
     /// A group whose tasks also stop when this one's do.
     #[must_use]
     pub fn child(&self, name: &'static str) -> Self {
-        Self { stop: self.stop.child_token(), ..Self::new(name) }
+        let (stop, valve) = (self.stop.child_token(), self.valve.clone());
+        Self { stop, valve, ..Self::new(name) }
     }
 
     /// Starts a task. It is told to stop by [`Tasks::stopping`] and is not killed.
@@ -112,11 +123,17 @@ impl Tasks {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         let running = Running::enter(kind, Arc::clone(&self.running));
+        let valve = self.valve.clone();
         let work = async move {
             let _running = running;
-            future.await
+            Valve::hold(valve, future).await
         };
-        tokio::spawn(self.tracker.track_future(work.instrument(self.span.clone())))
+        let work = self.tracker.track_future(work.instrument(self.span.clone()));
+        let task = tokio::spawn(work);
+        if let Some(valve) = &self.valve {
+            valve.keep(task.abort_handle());
+        }
+        task
     }
 
     /// The token that is cancelled when the group is told to stop.

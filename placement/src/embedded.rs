@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{self, BoxStream, SelectAll};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use odeon_base::{LeaseClock, TaskKind, Tasks};
@@ -112,7 +113,9 @@ struct Shell {
     saving: OptionFuture<BoxFuture<'static, (Record, Saved)>>,
     is_ledger_failing: bool,
     inbound: SelectAll<Inbound>,
-    outbound: BTreeMap<Connection, mpsc::Sender<ToHost>>,
+    /// Where each stream that stands is written to; nobody where its host hears no more,
+    /// which may still have been saying its last words.
+    outbound: BTreeMap<Connection, Option<mpsc::Sender<ToHost>>>,
     connections: u64,
 }
 
@@ -173,10 +176,15 @@ impl Shell {
 
     /// Whether the stream still stands.
     fn send(&mut self, to: Connection, message: ToHost) -> bool {
-        let Some(outgoing) = self.outbound.get(&to) else { return true };
+        let Some(Some(outgoing)) = self.outbound.get(&to) else { return true };
         match outgoing.try_send(message) {
             Ok(()) => true,
-            Err(error) => {
+            // What it said before it went is still to be heard: a release, or its farewell.
+            Err(TrySendError::Closed(_)) => {
+                self.outbound.insert(to, None);
+                true
+            }
+            Err(error @ TrySendError::Full(_)) => {
                 // A gap would be worse than an end: the host reports and gets it all anew.
                 tracing::warn!(connection = to.0, %error, "a host does not listen; its stream is closed");
                 self.outbound.remove(&to);
@@ -189,7 +197,7 @@ impl Shell {
         self.connections += 1;
         let connection = Connection(self.connections);
         let Arrival { incoming, outgoing } = arrival;
-        self.outbound.insert(connection, outgoing);
+        self.outbound.insert(connection, Some(outgoing));
         let messages = stream::unfold(incoming, |mut incoming| async move {
             let message = incoming.recv().await?;
             Some((message, incoming))

@@ -169,6 +169,28 @@ async fn a_host_that_does_not_listen_is_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_words_of_a_host_that_hears_no_more_count() {
+    let tasks = Tasks::new("test");
+    let handle = start(standalone(), Arc::new(MemoryLedger::default()), &tasks).await;
+    let (to, mut from) = handle.connect();
+    to.send(join(7)).await.unwrap();
+    let (to_other, from_other) = handle.connect();
+    to_other.send(join(8)).await.unwrap();
+    let joined = handle.wait_for(|snapshot| snapshot.hosts.len() == 2).await.unwrap();
+    assert_eq!(joined.hosts.len(), 2);
+    from.recv().await.unwrap();
+    // 8 is on its way out: it does not read what it is sent, and its farewell comes last.
+    drop(from_other);
+    let renewal = ToPlacement::Renew { incarnation: Incarnation(8), seq: 1 };
+    to_other.send(renewal).await.unwrap();
+    to_other.send(ToPlacement::Farewell { incarnation: Incarnation(8) }).await.unwrap();
+    drop(to_other);
+    let heard = handle.wait_for(|snapshot| snapshot.hosts.len() == 1);
+    let heard = tokio::time::timeout(Duration::from_millis(100), heard).await;
+    assert!(heard.is_ok(), "its lease would have run for seconds");
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_does_not_start_on_what_it_cannot_trust() {
     let tasks = Tasks::new("test");
     let clock = || Arc::new(TokioClock::start());

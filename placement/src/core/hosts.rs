@@ -269,13 +269,15 @@ impl Hosts {
     pub(crate) fn expired(&self, now: Duration) -> Vec<Incarnation> {
         self.iter()
             .filter(|(_, host)| host.deadline().is_some_and(|deadline| deadline <= now))
+            .filter(|(_, host)| is_watched(host))
             .map(|(incarnation, _)| incarnation)
             .collect()
     }
 
     /// The next deadline.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        self.by_incarnation.values().filter_map(Host::deadline).min()
+        let watched = self.by_incarnation.values().filter(|host| is_watched(host));
+        watched.filter_map(Host::deadline).min()
     }
 
     /// Who may have a lease, or will once this is durable.
@@ -353,4 +355,16 @@ impl Hosts {
     pub(crate) fn namespaces(&self) -> BTreeSet<Namespace> {
         self.by_incarnation.values().map(|host| host.profile.namespace.clone()).collect()
     }
+}
+
+/// Whoever has a lease is watched, one who leaves too: it may die on its way out.
+#[cfg(not(feature = "defects"))]
+fn is_watched(_: &Host) -> bool {
+    true
+}
+
+#[cfg(feature = "defects")]
+fn is_watched(host: &Host) -> bool {
+    let is_leaving = matches!(host.phase, Phase::Leaving { .. });
+    !(is_leaving && odeon_base::defect::Defect::LeaverIsNotWatched.is_planted())
 }

@@ -7,6 +7,8 @@ use std::any::Any;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+#[cfg(feature = "defects")]
+use odeon_base::defect::Defect;
 use odeon_base::{Entropy, Epoch, Fence, Tasks, WallClock};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -76,6 +78,10 @@ impl Core {
 
     /// A fence that no other activation of this incarnation has.
     pub(crate) fn next_fence(&self, epoch: Epoch) -> Fence {
+        #[cfg(feature = "defects")]
+        if Defect::NoSeqInTheFence.is_planted() {
+            return Fence { epoch, seq: 0 };
+        }
         Fence { epoch, seq: self.activations.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 

@@ -45,4 +45,4 @@ pub use config::{Config, TypeConfig, TypeSpec};
 pub use engine::{Engine, Seams, Target, WeakEngine};
 pub use error::Error;
 pub use invocation::{ActorRef, CallChain, Headers, Invocation, Reply};
-pub use turn::{Caller, Change, Turn};
+pub use turn::{Caller, Change, Right, Turn};

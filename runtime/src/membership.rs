@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
+#[cfg(feature = "defects")]
+use odeon_base::defect::Defect;
 use odeon_base::{ActorType, Epoch, Incarnation, TaskKind};
 use odeon_ring::{Resource, ToPlacement, TypeOffer};
 use tokio::sync::{mpsc, oneshot};
@@ -235,6 +237,10 @@ impl Membership {
             // First nobody is let in any more, then who is in is cut: a call that comes
             // in between sees the one or is seen by the other.
             self.publish(&entry.actor_type);
+            #[cfg(feature = "defects")]
+            if Defect::TurnsOutliveTheLease.is_planted() {
+                continue;
+            }
             for hosting in entry.hostings() {
                 if hosting.is_leased() {
                     drain::cut_all(&hosting, Cut::Lease);

@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+#[cfg(feature = "defects")]
+use odeon_base::defect::Defect;
 use odeon_base::{ActorType, AppId, Epoch, Incarnation, Namespace};
 use odeon_ring::change::{Join, TypeReport, Update};
 use odeon_ring::{
@@ -453,9 +455,13 @@ impl Ownership {
         now: Duration,
     ) -> Vec<Action> {
         if term < self.term {
-            return Vec::new();
+            // A leader below one that was: it lost its memory, and would never learn of that
+            // from hosts that only ignore it.
+            return self.fence_ahead(self.term);
         }
         let mut actions = Vec::new();
+        #[cfg(feature = "defects")]
+        actions.extend(self.revive(incarnation, lease, seq, now));
         let from = match &mut self.life {
             // Joining -> Live: counted from when the Join was sent.
             Life::Joining { incarnation: mine, sent, .. } if *mine == incarnation => {
@@ -481,6 +487,8 @@ impl Ownership {
                     return self.lapse();
                 }
                 let Some(sent) = live.pending.remove(&seq) else { return Vec::new() };
+                #[cfg(feature = "defects")]
+                let sent = if Defect::LeaseFromTheAnswer.is_planted() { now } else { sent };
                 live.pending.retain(|earlier, _| *earlier > seq);
                 live.lease = lease;
                 live.from = live.from.max(sent);
@@ -508,6 +516,27 @@ impl Ownership {
             actions.push(Action::Left);
         }
         actions
+    }
+
+    /// The late grant of a life that is over makes it live again.
+    #[cfg(feature = "defects")]
+    fn revive(
+        &mut self,
+        incarnation: Incarnation,
+        lease: Duration,
+        seq: u64,
+        now: Duration,
+    ) -> Vec<Action> {
+        let is_over = matches!(self.life, Life::Out | Life::Joining { .. });
+        if !is_over || self.previous != Some(incarnation) || !Defect::LateGrantRevives.is_planted()
+        {
+            return Vec::new();
+        }
+        let pending = BTreeMap::from([(seq, now)]);
+        let (from, next_seq, last_sent, is_leaving) = (now, seq, now, false);
+        let live = Live { incarnation, from, lease, next_seq, last_sent, pending, is_leaving };
+        self.life = Life::Live(live);
+        self.known.keys().cloned().map(Action::Publish).collect()
     }
 
     /// A new life knows the tables already and has released nothing.

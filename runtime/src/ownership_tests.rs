@@ -579,7 +579,8 @@ fn an_old_leader_is_not_listened_to() {
     bench.renewed(1.0, 1);
     bench.hear(1.1, lease(3, 1, 1), &["grant 1 until 5.0 5.5"]);
     bench.renewed(2.0, 2);
-    bench.hear(2.1, lease(2, 1, 2), &[]);
+    // One that lost its memory learns so that there was a higher term.
+    bench.hear(2.1, lease(2, 1, 2), &["fence ahead 3"]);
     bench.hear(2.1, delta("T", ["1.1", "2.1"], &[2], &[], &[1, 2]), &[]);
     bench.hear(2.1, delta("T", ["1.1", "3.1"], &[2], &[], &[1, 2]), &["publish T", "drain T 3.1"]);
     bench.hear(2.2, lease(3, 1, 2), &["grant 1 until 6.0 6.5"]);

@@ -87,8 +87,24 @@ pub(crate) trait Port: Any + Send + Sync + Debug {
     ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>>;
     fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>>;
     fn end(&self, forget: bool);
+    fn is_live(&self) -> bool;
     fn engine(&self) -> Option<Arc<dyn Any + Send + Sync>>;
     fn wall(&self) -> std::time::SystemTime;
+}
+
+/// Whether a turn may still commit and answer, for whoever watches it from outside.
+#[derive(Debug, Clone)]
+pub struct Right {
+    port: Arc<dyn Port>,
+}
+
+impl Right {
+    /// Whether it still may: its lease runs and nobody has cut it. What comes after the
+    /// turn's end says nothing about it any more.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.port.is_live()
+    }
 }
 
 /// One call being run.
@@ -119,6 +135,12 @@ impl Turn {
     #[must_use]
     pub fn activation(&self) -> Fence {
         self.port.fence()
+    }
+
+    /// The turn's right to commit and answer, as something that can be kept and asked.
+    #[must_use]
+    pub fn right(&self) -> Right {
+        Right { port: Arc::clone(&self.port) }
     }
 
     /// The chain for calls made from this turn: the caller's, and this actor below it.

@@ -59,11 +59,32 @@ impl View {
         } else {
             chain.gate(me, hash)
         };
+        #[cfg(feature = "defects")]
+        let gate = defective(chain, gate, chain.gate(me, hash));
         match gate {
             Gate::Open { epoch } => Route::Here(epoch),
             Gate::Shut { .. } => Route::Shut,
             Gate::Elsewhere { epoch, .. } => Route::Elsewhere(epoch),
             Gate::NoHost => Route::NoHost(self.hostless_since),
         }
+    }
+}
+
+/// The gate as a planted defect has it; `plain` is that for calls from outside.
+#[cfg(feature = "defects")]
+fn defective(chain: &Chain, gate: Gate, plain: Gate) -> Gate {
+    use odeon_base::defect::Defect;
+
+    let newest = chain.newest().epoch();
+    match &gate {
+        Gate::Open { .. } if Defect::DrainShutsOutNestedCalls.is_planted() => plain,
+        Gate::Open { epoch } if *epoch < newest => {
+            if Defect::NestedCallTakesTheNewestEpoch.is_planted() {
+                return Gate::Open { epoch: newest };
+            }
+            let is_base = *epoch == chain.base().epoch();
+            if Defect::OnlyTheOwnMarkLetsIn.is_planted() && !is_base { plain } else { gate }
+        }
+        Gate::Open { .. } | Gate::Shut { .. } | Gate::Elsewhere { .. } | Gate::NoHost => gate,
     }
 }

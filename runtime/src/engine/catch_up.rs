@@ -32,9 +32,13 @@ impl Engine {
         };
         match answered {
             // This host is on its way out: who owns the actor next, another table will say.
-            Err(Error::Closed | Error::LeaseLost { execution: Execution::None }) => {
-                Err(Error::Moved { actor_type: actor.actor_type, id: actor.id, epoch })
-            }
+            // Nor does one that hears of no host: how long that is worth waiting for, the host
+            // knows where the call came in.
+            Err(
+                Error::Closed
+                | Error::NoHost { .. }
+                | Error::LeaseLost { execution: Execution::None },
+            ) => Err(Error::Moved { actor_type: actor.actor_type, id: actor.id, epoch }),
             answered => answered,
         }
     }

@@ -104,6 +104,10 @@ fn after(error: &PeerError, entry: &TypeEntry, changes: u64) -> Result<Wait, Err
     match error {
         PeerError::Moved(epoch) if !entry.knows(*epoch) => Ok(Wait::Table(*epoch)),
         PeerError::Moved(_) | PeerError::Unreachable { .. } => Ok(Wait::Change(changes)),
+        #[cfg(feature = "defects")]
+        PeerError::Lost { .. } if odeon_base::defect::Defect::ResendAfterMaybe.is_planted() => {
+            Ok(Wait::Change(changes))
+        }
         PeerError::Lost { .. } | PeerError::Failed(_) => Err(error.clone().into()),
     }
 }

@@ -171,6 +171,7 @@ impl Engine {
                 return;
             }
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = self.inner.core.tasks.stopping().cancelled() => return,
             }

@@ -1,0 +1,306 @@
+//! O4, O5, O6, O8, and that nothing hangs: what callers could count on.
+//!
+//! What they can count on depends on what was done to the cluster meanwhile. Each trouble
+//! excuses something, for as long as it lasts and for the time that getting over it may
+//! take; a join, a leave or a restart in order is no trouble and excuses nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::event::{Actor, Call, Effect, Event, Host, Trouble, Turn, What};
+use crate::{Promise, Terms, Violation};
+
+/// How a call ended for its caller.
+#[derive(Debug, Clone)]
+enum End {
+    Answered,
+    Failed(Effect, String),
+    HungUp,
+}
+
+#[derive(Debug, Clone)]
+struct Asked {
+    actor: Actor,
+    via: Host,
+    parent: Option<Call>,
+    start: Duration,
+    deadline: Duration,
+    end: Option<(Duration, End)>,
+    /// Where and when its turn began, and since when the actor was free for it.
+    began: Option<(Host, Duration, Duration)>,
+    /// A call that its turn made failed.
+    has_failed_below: bool,
+}
+
+/// A trouble with the time for which it excuses something.
+#[derive(Debug, Clone, Copy)]
+struct Excuse {
+    trouble: Trouble,
+    from: Duration,
+    /// When the trouble itself was over.
+    calm: Duration,
+    to: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Service {
+    calls: BTreeMap<Call, Asked>,
+    excuses: Vec<Excuse>,
+    owners: BTreeMap<Actor, Vec<(Duration, Option<Host>)>>,
+    violations: Vec<Violation>,
+}
+
+pub(crate) fn check(events: &[Event], terms: &Terms) -> Vec<Violation> {
+    let mut service = Service::default();
+    service.read(events, terms);
+    let last = events.last().map_or(Duration::ZERO, |event| event.at);
+    let calls = std::mem::take(&mut service.calls);
+    for (call, asked) in &calls {
+        service.in_time(*call, asked, last, terms);
+        if terms.are_clocks_kept {
+            service.served(*call, asked, terms);
+        }
+    }
+    service.violations
+}
+
+impl Service {
+    fn read(&mut self, events: &[Event], terms: &Terms) {
+        let mut troubles: BTreeMap<u64, (Trouble, Duration)> = BTreeMap::new();
+        let mut free: BTreeMap<Actor, Duration> = BTreeMap::new();
+        let mut turns: BTreeMap<Turn, Actor> = BTreeMap::new();
+        for Event { at, what } in events {
+            match what {
+                What::Invoked { call, parent, actor, via, deadline, .. } => {
+                    let (actor, via, parent) = (*actor, *via, *parent);
+                    let asked = Asked {
+                        actor,
+                        via,
+                        parent,
+                        start: *at,
+                        deadline: *deadline,
+                        end: None,
+                        began: None,
+                        has_failed_below: false,
+                    };
+                    self.calls.insert(*call, asked);
+                }
+                What::Answered { call, .. } => self.ended(*call, *at, End::Answered),
+                What::Failed { call, effect, why } => {
+                    self.ended(*call, *at, End::Failed(*effect, why.clone()));
+                }
+                What::HungUp { call } => self.ended(*call, *at, End::HungUp),
+                What::TurnBegan { turn, call, actor, host } => {
+                    turns.insert(*turn, *actor);
+                    let since = free.get(actor).copied().unwrap_or_default();
+                    if let Some(asked) = self.calls.get_mut(call) {
+                        let since = since.max(asked.start);
+                        asked.began.get_or_insert((*host, *at, since));
+                    }
+                }
+                What::TurnEnded { turn } | What::TurnCut { turn } | What::TurnLost { turn } => {
+                    if let Some(actor) = turns.get(turn) {
+                        free.insert(*actor, *at);
+                    }
+                }
+                What::Owner { actor, host } => {
+                    self.owners.entry(*actor).or_default().push((*at, *host));
+                }
+                What::Troubled { id, trouble } => {
+                    troubles.insert(*id, (*trouble, *at));
+                }
+                What::Calmed { id } => {
+                    if let Some((trouble, from)) = troubles.remove(id) {
+                        self.excuse(trouble, from, *at, terms);
+                    }
+                }
+                What::TurnRead { .. }
+                | What::Committed { .. }
+                | What::Claimed { .. }
+                | What::Landed { .. } => {}
+            }
+        }
+        for (trouble, from) in troubles.into_values() {
+            self.excuse(trouble, from, Duration::MAX, terms);
+        }
+    }
+
+    fn excuse(&mut self, trouble: Trouble, from: Duration, calm: Duration, terms: &Terms) {
+        let (from, to) = match trouble {
+            Trouble::Crash(_) => (from, from + terms.takeover + terms.pause_max),
+            Trouble::Frozen(_) | Trouble::Host(_) | Trouble::All => {
+                (from, calm.saturating_add(terms.recovery))
+            }
+            Trouble::Placement => (from + terms.alone, calm.saturating_add(terms.recovery)),
+        };
+        if from <= calm || matches!(trouble, Trouble::Crash(_)) {
+            self.excuses.push(Excuse { trouble, from, calm, to });
+        }
+    }
+
+    fn ended(&mut self, call: Call, at: Duration, end: End) {
+        let is_failure = !matches!(end, End::Answered);
+        let Some(asked) = self.calls.get_mut(&call) else { return };
+        if asked.end.is_none() {
+            asked.end = Some((at, end));
+        }
+        let parent = asked.parent.filter(|_| is_failure);
+        if let Some(above) = parent.and_then(|parent| self.calls.get_mut(&parent)) {
+            above.has_failed_below = true;
+        }
+    }
+
+    /// Nothing hangs past its deadline, unless the very process that should have answered
+    /// stood still.
+    fn in_time(&mut self, call: Call, asked: &Asked, last: Duration, terms: &Terms) {
+        let stood_still = self.excuses.iter().filter(|excuse| {
+            excuse.trouble == Trouble::Frozen(asked.via)
+                && excuse.from <= asked.deadline + terms.late_max
+                && excuse.calm >= asked.start
+        });
+        let until = stood_still.map(|excuse| excuse.calm).fold(asked.deadline, Duration::max);
+        let until = until.saturating_add(terms.late_max);
+        let at = asked.end.as_ref().map_or(last, |(at, _)| *at);
+        if at > until {
+            let what = if asked.end.is_some() { "was answered" } else { "has no answer" };
+            let text = format!(
+                "call {call} of actor {} via host {} {what} at {:.3} s; its deadline was {:.3} s",
+                asked.actor,
+                asked.via,
+                at.as_secs_f64(),
+                asked.deadline.as_secs_f64()
+            );
+            self.broken(Promise::InTime, at, text);
+        }
+    }
+
+    fn served(&mut self, call: Call, asked: &Asked, terms: &Terms) {
+        let Some((end, how)) = &asked.end else { return };
+        let (start, end) = (asked.start, *end);
+        let is_impatient = asked.deadline.saturating_sub(start) < terms.patience;
+        if matches!(how, End::HungUp) || (is_impatient && !matches!(how, End::Answered)) {
+            return;
+        }
+        let excuses: Vec<Excuse> = self
+            .excuses
+            .iter()
+            .filter(|excuse| excuse.from <= end && excuse.to >= start)
+            .copied()
+            .collect();
+        let is_of = |excuse: &Excuse, host: Host| match excuse.trouble {
+            Trouble::Crash(other) | Trouble::Frozen(other) | Trouble::Host(other) => other == host,
+            Trouble::Placement | Trouble::All => true,
+        };
+        if excuses.iter().any(|excuse| is_of(excuse, asked.via)) {
+            return;
+        }
+        let (owner, has_moved) = self.owner(asked.actor, start, end, terms);
+        let is_bystander = !has_moved
+            && owner.is_some_and(|owner| !excuses.iter().any(|excuse| is_of(excuse, owner)));
+        let is_alone = self.excuses.iter().any(|excuse| {
+            excuse.trouble == Trouble::Placement
+                && excuse.from.saturating_sub(terms.alone) <= end
+                && excuse.calm >= start
+        });
+        if is_bystander {
+            let promise = if is_alone { Promise::O8 } else { Promise::O4 };
+            self.without_pause(promise, call, asked, terms);
+            self.without_failure(
+                if excuses.is_empty() && !is_alone { Promise::O5 } else { promise },
+                call,
+                asked,
+                None,
+            );
+        } else if excuses.is_empty() {
+            self.without_failure(
+                if is_alone { Promise::O8 } else { Promise::O5 },
+                call,
+                asked,
+                None,
+            );
+        } else if let [Excuse { trouble: Trouble::Crash(host), from, .. }] = excuses.as_slice() {
+            self.without_failure(Promise::O6, call, asked, Some((*host, *from, terms)));
+        }
+    }
+
+    /// Who owned the actor when the call was made, and whether that changed around it.
+    fn owner(
+        &self,
+        actor: Actor,
+        start: Duration,
+        end: Duration,
+        terms: &Terms,
+    ) -> (Option<Host>, bool) {
+        let changes = self.owners.get(&actor).map_or(&[][..], Vec::as_slice);
+        let owner = changes.iter().rev().find(|(at, _)| *at <= start).and_then(|(_, owner)| *owner);
+        let has_moved = changes.iter().any(|(at, _)| *at + terms.recovery >= start && *at <= end);
+        (owner, has_moved)
+    }
+
+    fn without_pause(&mut self, promise: Promise, call: Call, asked: &Asked, terms: &Terms) {
+        let Some((host, began, since)) = asked.began else { return };
+        let pause = began.saturating_sub(since);
+        if pause > terms.pause_max {
+            let text = format!(
+                "call {call} of actor {} waited {:.3} s for its turn on host {host}, though its owner had not changed and the actor was free",
+                asked.actor,
+                pause.as_secs_f64()
+            );
+            self.broken(promise, began, text);
+        }
+    }
+
+    /// The call was answered. `crash`: unless the host that died had it; and its turn began
+    /// within the time that taking over may need.
+    fn without_failure(
+        &mut self,
+        promise: Promise,
+        call: Call,
+        asked: &Asked,
+        crash: Option<(Host, Duration, &Terms)>,
+    ) {
+        let Some((end, how)) = &asked.end else { return };
+        if let (Some((dead, at, terms)), Some((host, began, since))) = (crash, asked.began) {
+            let limit = since.max(at + terms.takeover) + terms.pause_max;
+            let changes = self.owners.get(&asked.actor).map_or(&[][..], Vec::as_slice);
+            let owner = changes.iter().rev().find(|(moved, _)| *moved <= at);
+            let was_its_own = owner.is_none_or(|(_, owner)| *owner == Some(dead));
+            // Who was taken over in time may then have moved on.
+            let moves = changes.iter().filter(|(moved, _)| *moved > at && *moved <= began).count();
+            if began > limit && was_its_own && moves < 2 {
+                let text = format!(
+                    "call {call} of actor {} began on host {host} at {:.3} s; it was to begin by {:.3} s",
+                    asked.actor,
+                    began.as_secs_f64(),
+                    limit.as_secs_f64()
+                );
+                self.broken(promise, began, text);
+            }
+        }
+        let End::Failed(effect, why) = how else { return };
+        let is_excused = match (effect, crash) {
+            // Its turn had no answer from another, whose own call is looked at by itself.
+            (Effect::Done, _) => asked.has_failed_below,
+            (Effect::Maybe, None) => asked.has_failed_below && asked.began.is_some(),
+            // It was with the host that died, or on the way there or back.
+            (Effect::Maybe, Some((host, at, terms))) => {
+                let was_there = asked.began.is_none_or(|(on, ..)| on == host);
+                asked.has_failed_below || (asked.start <= at + terms.pause_max && was_there)
+            }
+            (Effect::None, _) => false,
+        };
+        if !is_excused {
+            let text = format!(
+                "call {call} of actor {} via host {}, made at {:.3} s, failed ({effect:?}): {why}",
+                asked.actor,
+                asked.via,
+                asked.start.as_secs_f64()
+            );
+            self.broken(promise, *end, text);
+        }
+    }
+
+    fn broken(&mut self, promise: Promise, at: Duration, text: String) {
+        self.violations.push(Violation { promise, at, text });
+    }
+}

@@ -1,0 +1,250 @@
+//! Each promise is broken by a history of a few lines, and kept by its sound neighbour.
+
+use super::*;
+
+fn terms() -> Terms {
+    Terms {
+        are_clocks_kept: true,
+        pause_max: ms(100),
+        takeover: ms(6_000),
+        recovery: ms(9_000),
+        alone: ms(2_500),
+        drain: ms(60_000),
+        patience: ms(5_000),
+        late_max: ms(50),
+    }
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn history(events: impl IntoIterator<Item = (u64, What)>) -> Vec<Event> {
+    events.into_iter().map(|(at, what)| Event { at: ms(at), what }).collect()
+}
+
+fn promises(events: impl IntoIterator<Item = (u64, What)>) -> Vec<Promise> {
+    let mut found: Vec<_> =
+        check(&history(events), &terms()).into_iter().map(|violation| violation.promise).collect();
+    found.dedup();
+    found
+}
+
+fn invoked(call: Call, via: Host, op: Op) -> What {
+    What::Invoked { call, parent: None, actor: 1, via, op, deadline: ms(30_000) }
+}
+
+fn began(turn: u64, call: Call, host: Host) -> What {
+    What::TurnBegan { turn, call, actor: 1, host }
+}
+
+fn answered(call: Call, version: u64, by: Call) -> What {
+    What::Answered { call, seen: Some(seen(version, by)) }
+}
+
+fn seen(version: u64, by: Call) -> Seen {
+    Seen { version, by, sum: i64::try_from(version).unwrap() }
+}
+
+const WRITE: Op = Op::Write(Object::Register, 1);
+const READ: Op = Op::Read(Object::Register);
+
+#[test]
+fn a_quiet_day_breaks_nothing() {
+    let events = [
+        (0, What::Owner { actor: 1, host: Some(1) }),
+        (10_000, invoked(1, 2, WRITE)),
+        (10_001, began(1, 1, 1)),
+        (10_002, What::Claimed { actor: 1, host: 1, fence: Fence(1, 1, 1) }),
+        (10_003, What::TurnRead { turn: 1, object: Object::Register, seen: seen(0, 0) }),
+        (10_004, What::Landed { actor: 1, fence: Fence(1, 1, 1) }),
+        (10_005, What::Committed { turn: 1, object: Object::Register, seen: seen(1, 1) }),
+        (10_006, What::TurnEnded { turn: 1 }),
+        (10_007, answered(1, 1, 1)),
+        (10_008, invoked(2, 1, READ)),
+        (10_009, began(2, 2, 1)),
+        (10_010, What::TurnEnded { turn: 2 }),
+        (10_011, answered(2, 1, 1)),
+    ];
+    assert_eq!(promises(events), []);
+}
+
+#[test]
+fn two_hosts_with_a_live_turn_break_o1() {
+    let overlap = |second, lost: &[What]| {
+        let mut events =
+            vec![(0, invoked(1, 9, READ)), (0, invoked(2, 9, READ)), (1, began(1, 1, 1))];
+        events.extend(lost.iter().map(|what| (2, what.clone())));
+        events.push((3, began(2, 2, second)));
+        events.extend([(4, What::TurnEnded { turn: 1 }), (4, What::TurnEnded { turn: 2 })]);
+        events.extend([
+            (5, What::Answered { call: 1, seen: None }),
+            (5, What::Answered { call: 2, seen: None }),
+        ]);
+        promises(events)
+    };
+    assert_eq!(overlap(2, &[]), [Promise::O1]);
+    assert_eq!(overlap(1, &[]), [Promise::O1], "two turns at a time");
+    assert_eq!(overlap(2, &[What::TurnLost { turn: 1 }]), []);
+    assert_eq!(overlap(2, &[What::TurnEnded { turn: 1 }]), []);
+}
+
+#[test]
+fn a_commit_that_a_later_turn_does_not_see_breaks_o2() {
+    let events = |version| {
+        let by = u64::from(version > 0);
+        [
+            (0, invoked(1, 9, WRITE)),
+            (1, began(1, 1, 1)),
+            (2, What::Committed { turn: 1, object: Object::Register, seen: seen(1, 1) }),
+            (3, What::TurnEnded { turn: 1 }),
+            (3, answered(1, 1, 1)),
+            (4, invoked(2, 9, READ)),
+            (4, began(2, 2, 2)),
+            (5, What::TurnRead { turn: 2, object: Object::Register, seen: seen(version, by) }),
+            (6, What::TurnEnded { turn: 2 }),
+            (6, What::Answered { call: 2, seen: None }),
+        ]
+    };
+    assert_eq!(promises(events(0)), [Promise::O2]);
+    assert_eq!(promises(events(1)), []);
+}
+
+#[test]
+fn a_commit_behind_a_newer_claim_breaks_o3() {
+    let claim = |host, fence| What::Claimed { actor: 1, host, fence };
+    let landed = |fence| What::Landed { actor: 1, fence };
+    let (low, high) = (Fence(1, 9, 9), Fence(2, 1, 1));
+    assert_eq!(
+        promises([(0, claim(1, low)), (1, claim(2, high)), (2, landed(low))]),
+        [Promise::O3]
+    );
+    assert_eq!(promises([(0, claim(2, high)), (1, claim(1, low))]), [Promise::O3]);
+    assert_eq!(promises([(0, claim(1, low)), (1, claim(2, low))]), [Promise::O3], "shared");
+    assert_eq!(promises([(0, claim(1, low)), (1, landed(low)), (2, claim(2, high))]), []);
+}
+
+#[test]
+fn the_order_of_versions_is_the_order_of_time() {
+    let write = |call, start, end, version| {
+        [(start, invoked(call, 9, WRITE)), (end, answered(call, version, call))]
+    };
+    let sorted = |parts: &[[(u64, What); 2]]| {
+        let mut events: Vec<_> = parts.iter().flatten().cloned().collect();
+        events.sort_by_key(|(at, _)| *at);
+        promises(events)
+    };
+    let read = |call, start, end, version, by| {
+        [(start, invoked(call, 9, READ)), (end, answered(call, version, by))]
+    };
+    assert_eq!(sorted(&[write(1, 0, 5, 1), write(2, 1, 6, 2)]), []);
+    assert_eq!(sorted(&[write(1, 0, 5, 1), write(2, 1, 6, 1)]), [Promise::Linearizable], "lost");
+    assert_eq!(sorted(&[write(1, 0, 2, 2), write(2, 3, 6, 1)]), [Promise::Linearizable], "late");
+    assert_eq!(sorted(&[write(1, 0, 2, 1), read(2, 3, 4, 0, 0)]), [Promise::Linearizable], "stale");
+    assert_eq!(sorted(&[read(2, 0, 1, 1, 1), write(1, 2, 3, 1)]), [Promise::Linearizable], "early");
+    assert_eq!(sorted(&[write(1, 0, 2, 3)]), [Promise::Linearizable], "from nowhere");
+}
+
+#[test]
+fn what_callers_are_told_of_their_turns_is_true() {
+    let failed = |effect| What::Failed { call: 1, effect, why: String::new() };
+    let crash = |host| What::Troubled { id: 1, trouble: Trouble::Crash(host) };
+    let story = |effect| {
+        [
+            (0, crash(1)),
+            (0, invoked(1, 1, READ)),
+            (1, began(1, 1, 1)),
+            (2, What::TurnEnded { turn: 1 }),
+            (3, failed(effect)),
+        ]
+    };
+    assert_eq!(promises(story(Effect::Maybe)), []);
+    assert_eq!(promises(story(Effect::None)), [Promise::NoneNeverRan]);
+    let twice = [
+        (0, invoked(1, 9, READ)),
+        (1, began(1, 1, 1)),
+        (2, What::TurnEnded { turn: 1 }),
+        (3, began(2, 1, 2)),
+        (4, What::TurnEnded { turn: 2 }),
+        (5, What::Answered { call: 1, seen: None }),
+    ];
+    assert_eq!(promises(twice), [Promise::RanOnce]);
+    assert_eq!(
+        promises([(0, invoked(1, 9, READ)), (30_051, What::Answered { call: 1, seen: None })]),
+        [Promise::InTime]
+    );
+    assert_eq!(
+        promises([(0, invoked(1, 9, READ)), (30_051, What::HungUp { call: 2 })]),
+        [Promise::InTime]
+    );
+}
+
+#[test]
+fn a_turn_is_cut_by_nothing_but_trouble() {
+    let cut = |trouble: Option<Trouble>| {
+        let mut events = vec![(0, invoked(1, 9, READ)), (1, began(1, 1, 1))];
+        events.extend(trouble.map(|trouble| (2, What::Troubled { id: 1, trouble })));
+        events.extend([(3, What::HungUp { call: 1 }), (4, What::TurnCut { turn: 1 })]);
+        promises(events)
+    };
+    assert_eq!(cut(None), [Promise::O7]);
+    assert_eq!(cut(Some(Trouble::Frozen(2))), [Promise::O7]);
+    assert_eq!(cut(Some(Trouble::Frozen(1))), []);
+}
+
+#[test]
+fn service_is_owed_to_whom_no_trouble_concerns() {
+    let owner = |host| What::Owner { actor: 1, host: Some(host) };
+    let failed = |effect| What::Failed { call: 1, effect, why: String::new() };
+    let served = |before: &[(u64, What)], how: What| {
+        let mut events = vec![(0, owner(1))];
+        events.extend_from_slice(before);
+        events.extend([(20_000, invoked(1, 2, READ)), (20_040, how)]);
+        promises(events)
+    };
+    let trouble =
+        |at, trouble| [(at, What::Troubled { id: 1, trouble }), (at, What::Calmed { id: 1 })];
+    assert_eq!(served(&[], failed(Effect::None)), [Promise::O5]);
+    assert_eq!(served(&[(19_990, owner(3))], failed(Effect::None)), [Promise::O5], "a move");
+    assert_eq!(served(&trouble(19_000, Trouble::Host(3)), failed(Effect::None)), [Promise::O4]);
+    assert_eq!(served(&trouble(19_000, Trouble::Host(1)), failed(Effect::None)), []);
+    assert_eq!(served(&trouble(19_000, Trouble::Crash(1)), failed(Effect::None)), [Promise::O6]);
+    assert_eq!(served(&trouble(19_970, Trouble::Crash(1)), failed(Effect::Maybe)), []);
+    let away = [(19_000, What::Troubled { id: 1, trouble: Trouble::Placement })];
+    assert_eq!(served(&away, failed(Effect::None)), [Promise::O8]);
+}
+
+#[test]
+fn a_free_actor_that_does_not_move_keeps_nobody_waiting() {
+    let waited = |moved_at, pause: u64| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (moved_at, What::Owner { actor: 1, host: Some(1) }),
+            (20_000, invoked(1, 2, READ)),
+            (20_000 + pause, began(1, 1, 1)),
+            (20_001 + pause, What::TurnEnded { turn: 1 }),
+            (20_002 + pause, What::Answered { call: 1, seen: None }),
+        ])
+    };
+    assert_eq!(waited(0, 99), []);
+    assert_eq!(waited(0, 101), [Promise::O4]);
+    assert_eq!(waited(19_000, 101), [], "it moved");
+}
+
+#[test]
+fn a_crash_is_bounded() {
+    let taken_over = |at: u64| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (10_000, What::Troubled { id: 1, trouble: Trouble::Crash(1) }),
+            (10_000, What::Calmed { id: 1 }),
+            (10_500, invoked(1, 2, READ)),
+            (15_600, What::Owner { actor: 1, host: Some(2) }),
+            (at, began(1, 1, 2)),
+            (at + 1, What::TurnEnded { turn: 1 }),
+            (at + 2, What::Answered { call: 1, seen: None }),
+        ])
+    };
+    assert_eq!(taken_over(16_050), []);
+    assert_eq!(taken_over(16_150), [Promise::O6]);
+}

@@ -89,6 +89,29 @@ pub(crate) const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "simulation",
+        about: "500 clusters, each from a seed, keep every promise",
+        work: check(&["run", "--locked", "-p", "odeon-sim", "--", "--seeds", "500"]),
+    },
+    Step {
+        name: "planted",
+        about: "faults planted in simulated clusters are found",
+        work: Work::Cargo {
+            words: &[
+                "test",
+                "--locked",
+                "-p",
+                "odeon-sim",
+                "--features",
+                "defects",
+                "--test",
+                "planted",
+            ],
+            environment: &[],
+            has_tests: true,
+        },
+    },
+    Step {
         name: "model",
         about: "the engine's locks under a checker of interleavings",
         work: Work::Cargo {

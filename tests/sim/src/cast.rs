@@ -1,0 +1,169 @@
+//! The actors: each keeps a register and a counter, and tells the history what it does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use odeon_runtime::error::AppFailure;
+use odeon_runtime::seams::{Behaviour, Call, Instance};
+use odeon_runtime::{ActorRef, Change, Engine, Error, Reply, Turn};
+use odeon_test_history::{Host, Object, Seen, What};
+
+use crate::act::{self, Act};
+use crate::clients::{self, Asked};
+use crate::world::{Kind, World};
+
+/// The code of one type on one host.
+#[derive(Debug)]
+pub(crate) struct Cast {
+    pub(crate) world: Arc<World>,
+    pub(crate) life: Host,
+    pub(crate) kind: Kind,
+}
+
+/// What an actor keeps in memory.
+#[derive(Debug, Default)]
+struct Memory {
+    known: BTreeMap<Object, Seen>,
+}
+
+/// Tells of the end of a turn, whatever it is.
+#[derive(Debug)]
+struct Told<'a> {
+    world: &'a World,
+    actor: u32,
+    turn: u64,
+    is_cut: bool,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.world.end(self.actor, self.turn, self.is_cut);
+    }
+}
+
+/// A turn that runs: whose, and its number.
+#[derive(Debug, Clone, Copy)]
+struct Running<'a> {
+    turn: &'a Turn,
+    number: u64,
+    call: u64,
+    kind: Kind,
+}
+
+impl Behaviour for Cast {
+    fn activate<'a>(&'a self, _: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
+        std::future::ready(Ok(Instance::Owned(Box::<Memory>::default()))).boxed()
+    }
+
+    fn invoke<'a>(
+        &'a self,
+        instance: &'a mut Instance,
+        turn: &'a Turn,
+        call: Call,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        async move {
+            let (asked, act) =
+                act::from_body(&call.body).ok_or_else(|| failed("not a call of the simulation"))?;
+            let actor = turn.actor().id.as_str().parse().unwrap_or(u32::MAX);
+            let number = self.world.begin(asked, actor, self.life, turn.right());
+            let mut told = Told { world: &self.world, actor, turn: number, is_cut: true };
+            let Instance::Owned(memory) = instance else { return Err(failed("no memory")) };
+            let memory =
+                memory.downcast_mut::<Memory>().ok_or_else(|| failed("another's memory"))?;
+            let running = Running { turn, number, call: asked, kind: self.kind };
+            let answer = self.act(running, memory, act).await;
+            told.is_cut = false;
+            Ok(Reply {
+                body: answer?.map(act::to_bytes).unwrap_or_default().into(),
+                ..Reply::default()
+            })
+        }
+        .boxed()
+    }
+
+    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
+        std::future::ready(()).boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+impl Cast {
+    async fn act(
+        &self,
+        running: Running<'_>,
+        memory: &mut Memory,
+        act: Act,
+    ) -> Result<Option<Seen>, Error> {
+        match act {
+            Act::Read(object) => self.read(running, memory, object).await.map(Some),
+            Act::Write(object, adds, wait) => {
+                let seen = self.read(running, memory, object).await?;
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                let seen =
+                    Seen { version: seen.version + 1, by: running.call, sum: seen.sum + adds };
+                let change = Change::set(key(object), act::to_bytes(seen));
+                if let Err(error) = running.turn.commit(vec![change]).await {
+                    // What was meant to be written may be there or not: memory cannot tell.
+                    memory.known.clear();
+                    return Err(error);
+                }
+                self.world.log.add(What::Committed { turn: running.number, object, seen });
+                memory.known.insert(object, seen);
+                Ok(Some(seen))
+            }
+            Act::Note(is_there) => {
+                let change =
+                    if is_there { Change::set("note", "here") } else { Change::remove("note") };
+                running.turn.commit(vec![change]).await.map(|()| None)
+            }
+            Act::Linger(wait) => {
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                Ok(None)
+            }
+            Act::Relay(to, act) => self.relay(running, to, *act).await.map(|()| None),
+        }
+    }
+
+    async fn read(
+        &self,
+        running: Running<'_>,
+        memory: &mut Memory,
+        object: Object,
+    ) -> Result<Seen, Error> {
+        let known = memory.known.get(&object).filter(|_| running.kind == Kind::Memo).copied();
+        let seen = match known {
+            Some(seen) => seen,
+            None => {
+                let item = running.turn.get(key(object)).await?;
+                item.and_then(|item| act::from_bytes(&item.value)).unwrap_or_default()
+            }
+        };
+        memory.known.insert(object, seen);
+        self.world.log.add(What::TurnRead { turn: running.number, object, seen });
+        Ok(seen)
+    }
+
+    async fn relay(&self, running: Running<'_>, to: u32, act: Act) -> Result<(), Error> {
+        let engine = Engine::of(running.turn).ok_or_else(|| failed("the engine is gone"))?;
+        let deadline = running.turn.deadline();
+        let asked = Asked { actor: to, act, via: self.life, parent: Some(running.call), deadline };
+        clients::ask(&self.world, &engine, asked, running.turn.chain()).await
+    }
+}
+
+fn key(object: Object) -> &'static str {
+    match object {
+        Object::Register => "register",
+        Object::Counter => "counter",
+    }
+}
+
+fn failed(message: &str) -> Error {
+    Error::App(AppFailure { message: message.to_owned() })
+}

@@ -1,0 +1,328 @@
+//! Placement as a process of the simulation, and the way to it.
+//!
+//! The product's own `Embedded` over a ledger on a simulated disk. It can be stopped, killed
+//! and started again with the ledger it had, or with none. Faults of placement are planted
+//! here, in what it hears, says and remembers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use odeon_base::valve::Flow;
+use odeon_base::{Epoch, Incarnation, TaskKind, Tasks, Valve};
+use odeon_placement::{Config, Embedded, Handle, Ledger, LedgerError, Record};
+use odeon_ring::{Mark, ToHost, ToPlacement, TypeKey, Update};
+use odeon_runtime::seams::{PlacementLink, PlacementStream};
+use odeon_test_history::{Host, What};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::host::Clock;
+use crate::net::Node;
+use crate::plant::Plant;
+use crate::world::{ACTORS, World, actor};
+
+/// The disk of placement.
+#[derive(Debug, Default)]
+struct Disk {
+    record: Mutex<Option<Record>>,
+    /// It answers that nobody may have a lease.
+    forgets_hosts: bool,
+}
+
+impl Disk {
+    fn lock(&self) -> MutexGuard<'_, Option<Record>> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for Disk {
+    fn load(&self) -> BoxFuture<'_, Result<Option<Record>, LedgerError>> {
+        let mut record = self.lock().clone();
+        if let Some(record) = record.as_mut().filter(|_| self.forgets_hosts) {
+            record.roster = Some(BTreeMap::new());
+        }
+        std::future::ready(Ok(record)).boxed()
+    }
+
+    fn save(&self, record: Record) -> BoxFuture<'_, Result<(), LedgerError>> {
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            *self.lock() = Some(record);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+#[derive(Debug)]
+struct Running {
+    handle: Option<Handle>,
+    valve: Valve,
+}
+
+/// Placement.
+#[derive(Debug)]
+pub(crate) struct Office {
+    disk: Mutex<Arc<Disk>>,
+    running: Mutex<Running>,
+    clock: Arc<Clock>,
+    forgets_hosts: bool,
+    /// What begins without a memory takes terms below all before, as where nothing tells the
+    /// time; else above, as from the calendar.
+    has_low_terms: bool,
+    /// How often its memory was lost.
+    losses: Mutex<u64>,
+    incarnations: Mutex<BTreeMap<Incarnation, Host>>,
+}
+
+impl Office {
+    pub(crate) fn new(clock: Arc<Clock>, plant: Option<Plant>, has_low_terms: bool) -> Self {
+        let forgets_hosts = plant == Some(Plant::NewLeaderDoesNotWait);
+        Self {
+            disk: Mutex::new(Arc::new(Disk { forgets_hosts, ..Disk::default() })),
+            running: Mutex::new(Running { handle: None, valve: Valve::default() }),
+            clock,
+            forgets_hosts,
+            has_low_terms,
+            losses: Mutex::default(),
+            incarnations: Mutex::default(),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        lock(&self.running)
+    }
+
+    fn handle(&self) -> Option<Handle> {
+        self.running().handle.clone()
+    }
+
+    pub(crate) fn has_low_terms(&self) -> bool {
+        self.has_low_terms
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.running().handle.is_some()
+    }
+
+    /// Starts the process with the disk it has.
+    pub(crate) async fn start(world: &Arc<World>) {
+        let office = &world.office;
+        let (valve, clock) = (Valve::default(), Arc::clone(&office.clock));
+        let tasks = Tasks::new("placement").behind(&valve);
+        let disk = Arc::clone(&lock(&office.disk));
+        let losses = *lock(&office.losses);
+        let step = 1_000 * losses;
+        let first_term = if office.has_low_terms { 100_000 - step } else { 100_000 + step };
+        let config = Config { first_term, ..Config::default() };
+        let started = Embedded::start(config, disk, clock, &tasks).await;
+        let handle = started.expect("the settings are sound and the ledger answers");
+        *office.running() = Running { handle: Some(handle.clone()), valve };
+        world.tasks.spawn(TaskKind::Watcher, watch(Arc::clone(world), handle));
+    }
+
+    /// The process dies at once, maybe in the middle of what it does.
+    pub(crate) fn kill(&self, polls: u64) {
+        let mut running = self.running();
+        running.handle = None;
+        if polls == 0 {
+            running.valve.set(Flow::Ended);
+        } else {
+            running.valve.set_after(polls, Flow::Ended);
+        }
+    }
+
+    pub(crate) fn flow(&self, flow: Flow) {
+        self.running().valve.set(flow);
+    }
+
+    /// Its disk is gone.
+    pub(crate) fn forget(&self) {
+        if self.has_low_terms && *lock(&self.losses) > 0 {
+            // A second loss would name tables as the first life after the other did: what
+            // begins below is told of terms only, and only of those that somebody still has.
+            return;
+        }
+        *lock(&self.losses) += 1;
+        let empty = Disk { forgets_hosts: self.forgets_hosts, ..Disk::default() };
+        *lock(&self.disk) = Arc::new(empty);
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// Tells the history who owns each actor, by the newest tables.
+async fn watch(world: Arc<World>, handle: Handle) {
+    let mut known: BTreeMap<TypeKey, Epoch> = BTreeMap::new();
+    let mut owners: BTreeMap<u32, Option<Host>> = BTreeMap::new();
+    loop {
+        let is_new = |types: &BTreeMap<TypeKey, _>| {
+            types.iter().any(|(key, view): (&TypeKey, &odeon_placement::TypeView)| {
+                known.get(key) != Some(&view.chain.newest().epoch())
+            })
+        };
+        let Some(snapshot) = handle.wait_for(|snapshot| is_new(&snapshot.types)).await else {
+            return;
+        };
+        let epochs = snapshot.types.iter();
+        known = epochs.map(|(key, view)| (key.clone(), view.chain.newest().epoch())).collect();
+        for number in 0..ACTORS {
+            let actor_ref = actor(number);
+            let key = TypeKey {
+                namespace: odeon_base::Namespace::default(),
+                actor_type: actor_ref.actor_type,
+            };
+            let owner = snapshot.owner(&key, &actor_ref.id).map(|owner| owner.member.incarnation);
+            let incarnations = lock(&world.office.incarnations);
+            let host = owner.and_then(|owner| incarnations.get(&owner).copied());
+            drop(incarnations);
+            if owners.insert(number, host) != Some(host) {
+                world.log.add(What::Owner { actor: number, host });
+            }
+        }
+    }
+}
+
+/// A host's way to placement.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) world: Arc<World>,
+    pub(crate) slot: usize,
+    pub(crate) life: Host,
+}
+
+impl PlacementLink for Link {
+    fn connect(&self) -> BoxFuture<'_, Result<PlacementStream, String>> {
+        async move {
+            let (world, host) = (&self.world, Node::Host(self.slot));
+            let handshake = async {
+                world.net.pass(host, Node::Placement).await;
+                let handle = world.office.handle();
+                world.net.pass(Node::Placement, host).await;
+                handle
+            };
+            let handle = tokio::time::timeout(Duration::from_secs(1), handshake).await;
+            let handle = handle.map_err(|_| "no answer".to_owned())?;
+            let (to_placement, from_placement) = handle.ok_or("refused")?.connect();
+            let (to, sent) = mpsc::channel(64);
+            let (deliver, from) = mpsc::channel(64);
+            let broken = CancellationToken::new();
+            let (up, down) = (self.up(), down(world.plant));
+            let net = &world.net;
+            let way = (host, Node::Placement);
+            let carry = Arc::clone(net).carry(way, sent, to_placement, broken.clone(), up);
+            world.tasks.spawn(TaskKind::Stream, carry);
+            let way = (Node::Placement, host);
+            let carry = Arc::clone(net).carry(way, from_placement, deliver, broken, down);
+            world.tasks.spawn(TaskKind::Stream, carry);
+            Ok(PlacementStream { to, from })
+        }
+        .boxed()
+    }
+}
+
+impl Link {
+    /// What becomes of messages to placement on their way.
+    fn up(&self) -> impl FnMut(Vec<ToPlacement>) -> Vec<ToPlacement> + use<> {
+        let (world, life) = (Arc::clone(&self.world), self.life);
+        move |messages| {
+            for message in &messages {
+                if let ToPlacement::Join(join) = message {
+                    lock(&world.office.incarnations).insert(join.member.incarnation, life);
+                }
+            }
+            messages
+        }
+    }
+}
+
+/// What becomes of messages to a host on their way; those that come at once are together.
+fn down(plant: Option<Plant>) -> impl FnMut(Vec<ToHost>) -> Vec<ToHost> {
+    let mut newest: BTreeMap<TypeKey, Epoch> = BTreeMap::new();
+    let mut held: Vec<ToHost> = Vec::new();
+    move |mut messages| match plant {
+        Some(Plant::TableSkipped) => skip_tables(messages),
+        Some(Plant::MarkPassesOver) => {
+            messages.iter_mut().for_each(|message| pass_over(message, &mut newest));
+            messages
+        }
+        Some(Plant::OpensWhenAllReleased) => {
+            let pass = |message| open_together(message, &mut newest, &mut held);
+            messages.into_iter().flat_map(pass).collect()
+        }
+        _ => messages,
+    }
+}
+
+/// Of tables of a type that come together only the last is taken.
+fn skip_tables(messages: Vec<ToHost>) -> Vec<ToHost> {
+    let mut kept: Vec<ToHost> = Vec::new();
+    for mut message in messages {
+        if let ToHost::Prepare { key, update: Update::Delta { previous, joined, left }, .. } =
+            &mut message
+        {
+            let earlier = kept.iter().position(|kept| {
+                matches!(kept, ToHost::Prepare { key: of, epoch, update: Update::Delta { .. }, .. } if of == key && epoch == previous)
+            });
+            if let Some(ToHost::Prepare {
+                update: Update::Delta { previous: start, joined: came, left: went },
+                ..
+            }) = earlier.map(|earlier| kept.remove(earlier))
+            {
+                *previous = start;
+                joined
+                    .extend(came.into_iter().filter(|member| !left.contains(&member.incarnation)));
+                left.extend(went);
+            }
+        }
+        kept.push(message);
+    }
+    kept
+}
+
+/// A release counts for all tables that there are.
+fn pass_over(message: &mut ToHost, newest: &mut BTreeMap<TypeKey, Epoch>) {
+    match message {
+        ToHost::Prepare { key, epoch, .. } => {
+            newest.insert(key.clone(), *epoch);
+        }
+        ToHost::Commit { key, marks, .. } => {
+            for mark in marks.values_mut() {
+                if let (Mark::Released(epoch), Some(newest)) = (mark, newest.get(key)) {
+                    *epoch = (*epoch).max(*newest);
+                }
+            }
+        }
+        ToHost::Lease { .. } | ToHost::Expired { .. } | ToHost::NotLeader { .. } => {}
+    }
+}
+
+/// Marks are passed on once everybody has released the newest table.
+fn open_together(
+    message: ToHost,
+    newest: &mut BTreeMap<TypeKey, Epoch>,
+    held: &mut Vec<ToHost>,
+) -> Vec<ToHost> {
+    match &message {
+        ToHost::Prepare { key, epoch, .. } => {
+            newest.insert(key.clone(), *epoch);
+            vec![message]
+        }
+        ToHost::Commit { key, base, .. } => {
+            let is_complete = newest.get(key).is_none_or(|newest| newest <= base);
+            held.push(message);
+            if is_complete { std::mem::take(held) } else { Vec::new() }
+        }
+        ToHost::Lease { .. } | ToHost::Expired { .. } | ToHost::NotLeader { .. } => vec![message],
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,461 @@
+//! What is done to a cluster while it works.
+//!
+//! A scenario says which deeds there are; the seed says when, to whom and for how long.
+//! Each deed that excuses anything is told to the history as trouble, from before it begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use odeon_base::TaskKind;
+use odeon_base::valve::Flow;
+use odeon_test_history::{Trouble, What};
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+use crate::host::{Clock, Process};
+use crate::net::{Net, Node, Weather};
+use crate::office::Office;
+use crate::world::World;
+
+/// Places for hosts.
+const SLOTS: usize = 6;
+/// For how long things are done.
+const BUSY: Duration = Duration::from_secs(18);
+
+/// What is done to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scenario {
+    /// Hosts join, leave and restart in order.
+    Calm,
+    /// Five hosts restart in order, one after the other.
+    Rolling,
+    /// They die at once, too, at any await.
+    Crash,
+    /// They stand still, for less or more than a lease.
+    Freeze,
+    /// Ways are cut, one way or both, and connections reset.
+    Partition,
+    /// The store dies and comes back.
+    Store,
+    /// Placement dies or stands still, and comes back with its ledger.
+    Placement,
+    /// Its ledger is lost, too.
+    Amnesia,
+    /// All of it, and a network that loses what is sent.
+    Storm,
+    /// Clocks do not keep to anything: only the store can be trusted.
+    WildClocks,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Calm,
+        Self::Rolling,
+        Self::Crash,
+        Self::Freeze,
+        Self::Partition,
+        Self::Store,
+        Self::Placement,
+        Self::Amnesia,
+        Self::Storm,
+        Self::WildClocks,
+    ];
+
+    /// The scenario of a seed that is run without one.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        let place = usize::try_from(seed % Self::ALL.len() as u64).unwrap_or_default();
+        Self::ALL[place]
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Rolling => "rolling",
+            Self::Crash => "crash",
+            Self::Freeze => "freeze",
+            Self::Partition => "partition",
+            Self::Store => "store",
+            Self::Placement => "placement",
+            Self::Amnesia => "amnesia",
+            Self::Storm => "storm",
+            Self::WildClocks => "wild-clocks",
+        }
+    }
+
+    /// The scenario of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+    }
+
+    pub(crate) fn weather(self) -> Weather {
+        match self {
+            Self::Storm | Self::WildClocks => Weather { most: 40, lost: Some(30) },
+            _ => Weather { most: 4, lost: None },
+        }
+    }
+
+    fn deeds(self) -> &'static [Deed] {
+        match self {
+            Self::Rolling => &[],
+            Self::Calm => &[Deed::Join, Deed::Leave, Deed::Restart, Deed::Restart],
+            Self::Crash => &[
+                Deed::Crash,
+                Deed::Crash,
+                Deed::CrashLeaver,
+                Deed::Join,
+                Deed::Restart,
+                Deed::Leave,
+            ],
+            Self::Freeze | Self::WildClocks => {
+                &[Deed::Freeze, Deed::Freeze, Deed::Join, Deed::Restart, Deed::Leave]
+            }
+            Self::Partition => {
+                &[Deed::Cut, Deed::Cut, Deed::Cut, Deed::LateGrant, Deed::Join, Deed::Restart]
+            }
+            Self::Store => &[Deed::StoreCrash, Deed::CutStore, Deed::Join, Deed::Restart],
+            Self::Placement => {
+                &[Deed::PlacementCrash, Deed::PlacementFreeze, Deed::Join, Deed::Restart]
+            }
+            Self::Amnesia => &[
+                Deed::PlacementForgets,
+                Deed::PlacementForgets,
+                Deed::Join,
+                Deed::Crash,
+                Deed::Restart,
+            ],
+            Self::Storm => &[
+                Deed::Join,
+                Deed::Leave,
+                Deed::Restart,
+                Deed::Crash,
+                Deed::CrashLeaver,
+                Deed::Freeze,
+                Deed::Freeze,
+                Deed::Cut,
+                Deed::Cut,
+                Deed::StoreCrash,
+                Deed::CutStore,
+                Deed::PlacementCrash,
+                Deed::PlacementFreeze,
+            ],
+        }
+    }
+}
+
+/// Something that is done to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Join,
+    Leave,
+    Restart,
+    Crash,
+    CrashLeaver,
+    Freeze,
+    Cut,
+    CutStore,
+    LateGrant,
+    StoreCrash,
+    PlacementCrash,
+    PlacementFreeze,
+    PlacementForgets,
+}
+
+/// Who does it.
+#[derive(Debug, Clone)]
+pub(crate) struct Director {
+    pub(crate) world: Arc<World>,
+    pub(crate) chance: Arc<Chance>,
+    pub(crate) scenario: Scenario,
+}
+
+impl Director {
+    /// A host starts in a free place, with a clock of its own.
+    pub(crate) fn start_host(&self, slot: usize) -> Arc<Process> {
+        let is_wild = self.scenario == Scenario::WildClocks;
+        let rate = if is_wild { self.chance.between(0.3, 1.5) } else { rate(&self.chance) };
+        let offset = self.chance.millis(0, 100_000);
+        Process::start(&self.world, slot, Clock::new(offset, rate, is_wild))
+    }
+
+    /// Does things for a while, then sees to it that nothing is left of them.
+    pub(crate) async fn run(&self) {
+        let is_hopeless = matches!(self.scenario, Scenario::Storm | Scenario::WildClocks);
+        if is_hopeless || self.world.office.has_low_terms() {
+            let id = self.world.number();
+            self.world.log.add(What::Troubled { id, trouble: Trouble::All });
+            self.act().await;
+            self.world.net.weather(Scenario::Calm.weather());
+            // Terms below those that stores have seen come to light where one is touched.
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            crate::life::touch_all(&self.world).await;
+            self.world.log.add(What::Calmed { id });
+        } else {
+            self.act().await;
+        }
+    }
+
+    /// How many hosts there are at first.
+    pub(crate) fn hosts(&self) -> usize {
+        if self.scenario == Scenario::Rolling { 5 } else { 3 + self.chance.below(3) }
+    }
+
+    async fn roll(&self) {
+        let until = Instant::now() + BUSY;
+        while Instant::now() < until {
+            for slot in 0..self.world.running().len() {
+                let Some(process) = self.world.process(slot) else { continue };
+                process.leave(&self.world).await;
+                tokio::time::sleep(self.chance.millis(0, 500)).await;
+                let process = self.start_host(slot);
+                process.engine.ready().await;
+                tokio::time::sleep(self.chance.millis(0, 500)).await;
+            }
+        }
+    }
+
+    async fn act(&self) {
+        if self.scenario == Scenario::Rolling {
+            return self.roll().await;
+        }
+        let until = Instant::now() + BUSY;
+        let mut doing = Vec::new();
+        let haste = self.chance.millis(600, 4_000);
+        while Instant::now() < until {
+            let haste = u64::try_from(haste.as_millis()).unwrap_or(1_000);
+            tokio::time::sleep(self.chance.millis(50, 2 * haste)).await;
+            let Some(deed) = self.chance.pick(self.scenario.deeds()).copied() else { return };
+            let director = self.clone();
+            let doer = async move { director.deed(deed).await };
+            doing.push(self.world.tasks.spawn(TaskKind::Watcher, doer));
+        }
+        for deed in doing {
+            let _ = deed.await;
+        }
+    }
+
+    async fn deed(&self, deed: Deed) {
+        match deed {
+            Deed::Join => self.join(),
+            Deed::Leave => {
+                if let Some(process) = self.spare() {
+                    process.leave(&self.world).await;
+                }
+            }
+            Deed::Restart => {
+                if let Some(process) = self.spare()
+                    && process.leave(&self.world).await
+                {
+                    tokio::time::sleep(self.chance.millis(0, 1_500)).await;
+                    self.start_if_free(process.slot);
+                }
+            }
+            Deed::Crash => self.crash().await,
+            Deed::CrashLeaver => self.crash_leaver().await,
+            Deed::Freeze => self.freeze().await,
+            Deed::Cut => self.cut().await,
+            Deed::CutStore => self.cut_store().await,
+            Deed::LateGrant => self.late_grant().await,
+            Deed::StoreCrash => {
+                self.troubled(Trouble::All, async {
+                    // Where it came up once, it may go down again at once.
+                    for _ in 0..1 + self.chance.below(4) {
+                        self.world.store.crash();
+                        tokio::time::sleep(self.chance.millis(5, 1_500)).await;
+                        self.world.store.start();
+                        tokio::time::sleep(self.chance.millis(20, 400)).await;
+                    }
+                })
+                .await;
+            }
+            Deed::PlacementCrash | Deed::PlacementForgets => {
+                self.placement(deed == Deed::PlacementForgets).await;
+            }
+            Deed::PlacementFreeze => {
+                if self.world.office.is_up() {
+                    self.troubled(Trouble::Placement, async {
+                        self.world.office.flow(Flow::Shut);
+                        tokio::time::sleep(self.chance.millis(100, 9_000)).await;
+                        self.world.office.flow(Flow::Open);
+                    })
+                    .await;
+                }
+            }
+        }
+    }
+
+    fn join(&self) {
+        let free: Vec<usize> =
+            (0..SLOTS).filter(|slot| self.world.process(*slot).is_none()).collect();
+        if let Some(slot) = self.chance.pick(&free) {
+            self.start_host(*slot);
+        }
+    }
+
+    fn start_if_free(&self, slot: usize) {
+        if self.world.process(slot).is_none() {
+            self.start_host(slot);
+        }
+    }
+
+    /// A host that may go: two stay.
+    fn spare(&self) -> Option<Arc<Process>> {
+        let open: Vec<_> = self.world.running().into_iter().filter(|host| host.is_open()).collect();
+        (open.len() > 2).then(|| self.chance.pick(&open).cloned()).flatten()
+    }
+
+    fn any(&self) -> Option<Arc<Process>> {
+        let running = self.world.running();
+        self.chance.pick(&running).cloned()
+    }
+
+    async fn crash(&self) {
+        // One who leaves may die on its way out, too.
+        let running = self.world.running();
+        if running.len() <= 2 {
+            return;
+        }
+        let Some(process) = self.chance.pick(&running).cloned() else { return };
+        process.crash(&self.world, self.chance.below(40) as u64).await;
+        tokio::time::sleep(self.chance.millis(100, 9_000)).await;
+        self.start_if_free(process.slot);
+    }
+
+    /// A host dies on its way out.
+    async fn crash_leaver(&self) {
+        let Some(process) = self.spare() else { return };
+        let (leaver, world) = (Arc::clone(&process), Arc::clone(&self.world));
+        let leaving = async move { leaver.leave(&world).await };
+        let leaving = self.world.tasks.spawn(TaskKind::Watcher, leaving);
+        tokio::time::sleep(self.chance.millis(1, 700)).await;
+        if !process.gone.is_cancelled() {
+            process.crash(&self.world, self.chance.below(40) as u64).await;
+        }
+        let _ = leaving.await;
+        tokio::time::sleep(self.chance.millis(100, 9_000)).await;
+        self.start_if_free(process.slot);
+    }
+
+    async fn freeze(&self) {
+        let Some(process) = self.any() else { return };
+        let long = if self.chance.one_in(2) { 12_000 } else { 3_000 };
+        self.troubled(Trouble::Frozen(process.life), async {
+            process.freeze_after(self.chance.below(40) as u64);
+            tokio::time::sleep(self.chance.millis(50, long)).await;
+            process.flow(Flow::Open);
+        })
+        .await;
+    }
+
+    /// Cuts ways between a host and somebody, one way or both; or breaks connections.
+    async fn cut(&self) {
+        let (Some(one), Some(two)) = (self.any(), self.any()) else { return };
+        let (a, mut b) = (Node::Host(one.slot), Node::Host(two.slot));
+        let mut ids = vec![self.begin(Trouble::Host(one.life))];
+        match self.chance.below(4) {
+            0 => b = Node::Store,
+            1 | 2 => b = Node::Placement,
+            _ => ids.push(self.begin(Trouble::Host(two.life))),
+        }
+        self.cut_between(a, b).await;
+        ids.into_iter().for_each(|id| self.over(id));
+    }
+
+    async fn cut_store(&self) {
+        let Some(host) = self.any() else { return };
+        self.troubled(
+            Trouble::Host(host.life),
+            self.cut_between(Node::Host(host.slot), Node::Store),
+        )
+        .await;
+    }
+
+    /// Grants are held up until shortly before the lease would end, renewals from before then.
+    async fn late_grant(&self) {
+        let Some(process) = self.any() else { return };
+        let (net, host) = (&self.world.net, Node::Host(process.slot));
+        self.troubled(Trouble::Host(process.life), async {
+            net.cut(Node::Placement, host);
+            tokio::time::sleep(self.chance.millis(1_000, 1_600)).await;
+            net.cut(host, Node::Placement);
+            tokio::time::sleep(self.chance.millis(1_800, 2_600)).await;
+            net.mend(Node::Placement, host);
+            tokio::time::sleep(self.chance.millis(4_000, 8_000)).await;
+            net.mend(host, Node::Placement);
+        })
+        .await;
+    }
+
+    async fn cut_between(&self, a: Node, b: Node) {
+        let net: &Net = &self.world.net;
+        let ways: &[(Node, Node)] = match self.chance.below(4) {
+            0 => &[(a, b)],
+            1 => &[(b, a)],
+            2 => &[(a, b), (b, a)],
+            _ => &[],
+        };
+        ways.iter().for_each(|(from, to)| net.cut(*from, *to));
+        if ways.is_empty() || self.chance.one_in(3) {
+            net.reset(a, b);
+        }
+        // One way may be whole again long before the other.
+        let mut ends: Vec<_> =
+            ways.iter().map(|way| (self.chance.millis(50, 9_000), *way)).collect();
+        ends.sort();
+        let start = Instant::now();
+        for (after, (from, to)) in ends {
+            tokio::time::sleep_until(start + after).await;
+            net.mend(from, to);
+        }
+        if self.chance.one_in(2) {
+            net.reset(a, b);
+        }
+    }
+
+    async fn placement(&self, forgets: bool) {
+        if !self.world.office.is_up() {
+            return;
+        }
+        // Who lost its memory may refuse whom it forgot.
+        let trouble = if forgets { Trouble::All } else { Trouble::Placement };
+        self.troubled(trouble, async {
+            self.world.office.kill(self.chance.below(20) as u64);
+            tokio::time::sleep(self.chance.millis(20, 8_000)).await;
+            self.world.office.kill(0);
+            if forgets {
+                self.world.office.forget();
+            }
+            Office::start(&self.world).await;
+        })
+        .await;
+    }
+
+    fn begin(&self, trouble: Trouble) -> u64 {
+        let id = self.world.number();
+        self.world.log.add(What::Troubled { id, trouble });
+        id
+    }
+
+    fn over(&self, id: u64) {
+        self.world.log.add(What::Calmed { id });
+    }
+
+    async fn troubled(&self, trouble: Trouble, deed: impl Future<Output = ()>) {
+        let id = self.begin(trouble);
+        deed.await;
+        self.over(id);
+    }
+}
+
+/// A clock's rate, within what leases are made for; the worst more often than by chance.
+pub(crate) fn rate(chance: &Chance) -> f64 {
+    match chance.below(4) {
+        0 => 0.9,
+        1 => 1.1,
+        _ => chance.between(0.9, 1.1),
+    }
+}

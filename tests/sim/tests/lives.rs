@@ -1,0 +1,61 @@
+//! A life is a function of its seed; a few of each scenario keep all promises, and so do
+//! those that once did not.
+
+use std::time::Duration;
+
+use odeon_sim::life::{Birth, live};
+use odeon_sim::report::Membership;
+use odeon_sim::scenario::Scenario;
+
+#[test]
+fn the_same_seed_is_the_same_life() {
+    for scenario in Scenario::ALL {
+        for seed in 0..3 {
+            let birth = Birth { seed, scenario, plant: None };
+            assert_eq!(live(birth).trace(), live(birth).trace(), "{birth:?}");
+        }
+        let other = Birth { seed: 9, scenario, plant: None };
+        let first = Birth { seed: 0, scenario, plant: None };
+        assert_ne!(live(first).trace(), live(other).trace());
+    }
+}
+
+#[test]
+fn what_once_broke_a_promise_keeps_it() {
+    for line in include_str!("../regressions.txt").lines() {
+        let mut words = line.split_whitespace().filter(|_| !line.starts_with('#'));
+        let Some((scenario, seed)) = words.next().zip(words.next()) else { continue };
+        let scenario = Scenario::named(scenario).expect("a scenario");
+        let birth = Birth { seed: seed.parse().expect("a seed"), scenario, plant: None };
+        assert_eq!(live(birth).violations, [], "{line}");
+    }
+}
+
+#[test]
+fn join_leave_and_rolling_restart_fail_no_call_and_run_none_twice() {
+    for scenario in [Scenario::Calm, Scenario::Rolling] {
+        for seed in 0..20 {
+            let story = live(Birth { seed, scenario, plant: None });
+            assert_eq!(story.violations, [], "{scenario:?} {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_frozen_host_delays_nobody_else() {
+    for seed in 0..30 {
+        let story = live(Birth { seed, scenario: Scenario::Freeze, plant: None });
+        assert_eq!(story.violations, [], "{seed}");
+    }
+}
+
+#[test]
+fn two_hundred_hosts_that_join_in_a_second_make_twelve_tables_at_most() {
+    let mut membership = Membership::new(3);
+    for host in 0..200_u64 {
+        let at = Duration::from_millis(5 * host);
+        membership.join(usize::try_from(host).expect("a small number"), at);
+    }
+    membership.run(Duration::from_secs(5));
+    assert!((1..=12).contains(&membership.versions()), "{}", membership.versions());
+}

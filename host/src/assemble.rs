@@ -7,6 +7,7 @@
 
 mod components;
 mod error;
+mod here;
 mod holding;
 mod listen;
 mod placement;
@@ -21,7 +22,7 @@ use odeon_base::{Entropy, HostName, TaskKind, Tasks};
 use odeon_blocks::embedded::{self, EmbeddedDb};
 use odeon_placement::client;
 use odeon_placement::wire::Identity;
-use odeon_placement::{Client, Embedded, Token};
+use odeon_placement::{Client, Embedded, Network, Token};
 use odeon_runtime::seams::PlacementLink;
 use odeon_runtime::{Engine, Seams, TypeConfig, TypeSpec};
 use tokio::net::TcpListener;
@@ -132,8 +133,11 @@ pub async fn start(
     let core = Tasks::new("core");
     let peers = Tasks::new("peers");
     let listening = std::mem::take(&mut bound.peers);
+    let kept = listen::keep(&listening).map_err(|error| machine("a port of its own", error))?;
     let settings = peer_settings(&config, &bound.addresses, environment)?;
-    let (link, owners) = start_placement(&config, &settings, db.clone(), &core).await?;
+    // Without a port of its own for them, what refuses would be another one.
+    let network = if listening.is_empty() { None } else { here::network() };
+    let (link, owners) = start_placement(&config, &settings, network, db.clone(), &core).await?;
     let engine = start_engine(&config, &settings, listening, link, &entropy, &core, &peers);
     let health = Health::awaiting(&awaited(&config));
     let holding = Holding::new(&engine, &health, &core, is_shared);
@@ -174,6 +178,7 @@ pub async fn start(
         health: health.clone(),
         doors,
         peers,
+        kept,
         core,
         stores: holding.stores,
         db,
@@ -209,6 +214,7 @@ async fn open_data(config: &Config) -> Result<Option<EmbeddedDb>, Error> {
 async fn start_placement(
     config: &Config,
     known: &peer::Config,
+    network: Option<Network>,
     db: Option<EmbeddedDb>,
     tasks: &Tasks,
 ) -> Result<(Arc<dyn PlacementLink>, Option<Arc<dyn Owners>>), Error> {
@@ -218,6 +224,7 @@ async fn start_placement(
             address: known.host.as_str().into(),
             app: known.app.clone(),
             namespace: known.namespace.clone(),
+            network,
         };
         let settings = client::Config {
             addresses: addresses.clone(),

@@ -9,6 +9,7 @@
 //! not end in time is named.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +94,9 @@ pub(crate) struct Running {
     /// Calls to and from other hosts. They go on until the last word to placement: who was
     /// let go of is told where to call instead, and the application's last turns may call.
     pub(crate) peers: Tasks,
+    /// The sockets to which other hosts connect: open until nothing runs here any more, which
+    /// placement takes for granted (`odeon_placement::probe`).
+    pub(crate) kept: Vec<OwnedFd>,
     /// Engine and placement.
     pub(crate) core: Tasks,
     pub(crate) stores: Stores,
@@ -155,6 +159,7 @@ impl Running {
         if let Err(running) = self.core.stop(rest()).await {
             left.push(format!("engine and placement: {running}"));
         }
+        drop(self.kept);
         if let Some(db) = &self.db {
             match tokio::time::timeout(rest(), db.close()).await {
                 Ok(Ok(())) => {}

@@ -276,8 +276,7 @@ impl Hearing {
                 }
             };
             let message = match self.reader.hear(message) {
-                Ok(Some(message)) => message,
-                Ok(None) => continue,
+                Ok(message) => message,
                 Err(error) => {
                     return tracing::warn!(
                         address,

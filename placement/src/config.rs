@@ -54,7 +54,8 @@ pub struct Config {
     /// one.)
     pub first_term: u64,
     /// Messages that wait on a connection in each direction; a host that lets this many
-    /// gather is disconnected, and reports again when it reads again.
+    /// gather, and a few more for each type there is, is disconnected, and reports again when
+    /// it reads again.
     ///
     /// Default: 1024.
     pub queue: usize,

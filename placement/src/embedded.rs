@@ -5,27 +5,35 @@
 //! `service` brings hosts of other processes through the same [`Handle::connect`].
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::{self, BoxStream, SelectAll};
-use tokio::sync::mpsc::error::TrySendError;
+use futures::stream::{self, BoxStream, FuturesUnordered, SelectAll};
 use tokio::sync::{mpsc, watch};
 
-use odeon_base::{LeaseClock, TaskKind, Tasks};
+use odeon_base::{Incarnation, LeaseClock, TaskKind, Tasks};
 use odeon_ring::{ToHost, ToPlacement};
 
 use crate::config::Config;
 use crate::core::{Action, Connection, Core, Event};
 use crate::error::Error;
-use crate::handle::{Arrival, Handle, Published};
+use crate::handle::{Arrival, Handle, Leases, Origin, Published};
 use crate::ledger::{Ledger, LedgerError};
+use crate::outbound::{Full, Outbound};
+use crate::probe::{self, Probe};
 use crate::record::{Record, Roster};
 
 /// What a stream brings; nothing more when it has ended.
 type Inbound = BoxStream<'static, (Connection, Option<ToPlacement>)>;
+
+/// Messages for each type that may wait for a host beyond its queue: a change can make a
+/// table and a commit of every type at once, and a host that joins meanwhile hears all chains.
+const WAITING_PER_TYPE: usize = 4;
+/// Hosts that are knocked at at the same time; of more the lease decides.
+const PROBES_MAX: usize = 256;
 
 /// Placement in one process.
 #[derive(Debug)]
@@ -46,6 +54,33 @@ impl Embedded {
         clock: Arc<dyn LeaseClock>,
         tasks: &Tasks,
     ) -> Result<Handle, Error> {
+        Self::run(config, ledger, clock, None, tasks).await
+    }
+
+    /// The same, and where a stream breaks, the probe is asked whether its host has died.
+    ///
+    /// # Errors
+    /// As [`Embedded::start`].
+    ///
+    /// # Cancel safety
+    /// As [`Embedded::start`].
+    pub async fn start_probing(
+        config: Config,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn LeaseClock>,
+        probe: Arc<dyn Probe>,
+        tasks: &Tasks,
+    ) -> Result<Handle, Error> {
+        Self::run(config, ledger, clock, Some(probe), tasks).await
+    }
+
+    async fn run(
+        config: Config,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn LeaseClock>,
+        probe: Option<Arc<dyn Probe>>,
+        tasks: &Tasks,
+    ) -> Result<Handle, Error> {
         config.check()?;
         let (term, roster) = Self::take_term(&*ledger, &config).await?;
         tracing::info!(term, roster = roster.as_ref().map(Roster::len), "placement takes its term");
@@ -56,18 +91,23 @@ impl Embedded {
         });
         let (arrivals, arriving) = mpsc::channel(config.backlog);
         let queue = config.queue;
+        let leases = Leases::new(Arc::clone(&clock));
         let shell = Shell {
             wake: None,
             saving: OptionFuture::from(None),
             is_ledger_failing: false,
             inbound: SelectAll::new(),
-            outbound: BTreeMap::new(),
+            outbound: Outbound::default(),
+            origins: BTreeMap::new(),
+            probe,
+            probes: FuturesUnordered::new(),
             connections: 0,
             core,
             config,
             ledger,
             clock,
             publish,
+            leases: leases.clone(),
         };
         let stopping = tasks.stopping().clone();
         tasks.spawn(TaskKind::Membership, async move {
@@ -78,7 +118,7 @@ impl Embedded {
                 () = shell.run(Event::Elected { term, roster }, arriving) => {}
             }
         });
-        Ok(Handle::new(published, arrivals, queue))
+        Ok(Handle::new(published, arrivals, leases, queue))
     }
 
     /// The term is on disk before anything is granted under it.
@@ -107,15 +147,19 @@ struct Shell {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn LeaseClock>,
     publish: watch::Sender<Published>,
+    leases: Leases,
     /// When to look again, on the lease clock.
     wake: Option<Duration>,
     /// The save under way, with the record in case it must be repeated.
     saving: OptionFuture<BoxFuture<'static, (Record, Saved)>>,
     is_ledger_failing: bool,
     inbound: SelectAll<Inbound>,
-    /// Where each stream that stands is written to; nobody where its host hears no more,
-    /// which may still have been saying its last words.
-    outbound: BTreeMap<Connection, Option<mpsc::Sender<ToHost>>>,
+    outbound: Outbound,
+    /// The networks that hosts said they are in, by stream.
+    origins: BTreeMap<Connection, Origin>,
+    probe: Option<Arc<dyn Probe>>,
+    /// Hosts whose stream broke, and in the end whether they have died.
+    probes: FuturesUnordered<BoxFuture<'static, (Incarnation, bool)>>,
     connections: u64,
 }
 
@@ -130,7 +174,11 @@ impl Shell {
                 biased;
                 Some(done) = &mut self.saving => self.saved(done),
                 Some(arrival) = arriving.recv() => self.arrived(arrival),
+                Some((incarnation, is_dead)) = self.probes.next() => {
+                    is_dead.then_some(Event::Dead(incarnation))
+                }
                 Some((from, message)) = self.inbound.next() => self.received(from, message),
+                never = poll_fn(|cx| self.outbound.poll_flush(cx)) => match never {},
                 () = tokio::time::sleep(wait) => Some(Event::Tick),
             };
             if let Some(event) = event {
@@ -151,6 +199,10 @@ impl Shell {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             self.wake = None;
+            let origin = match &event {
+                Event::Lost(connection) => self.origins.remove(connection),
+                _ => None,
+            };
             for action in self.core.step(event, self.clock.now()) {
                 match action {
                     Action::Persist(record) => self.save(record, Duration::ZERO),
@@ -158,6 +210,9 @@ impl Shell {
                         if !self.send(to, message) {
                             events.push(Event::Lost(to));
                         }
+                    }
+                    Action::Doubt { incarnation, address } => {
+                        self.doubt(incarnation, address, origin.as_ref());
                     }
                     Action::Wake(at) => self.wake = Some(at),
                 }
@@ -171,33 +226,57 @@ impl Shell {
     fn publish(&self) {
         let snapshot = Arc::new(self.core.snapshot());
         let is_ledger_failing = self.is_ledger_failing;
+        self.leases.retain(|incarnation| snapshot.hosts.contains_key(&incarnation));
         self.publish.send_replace(Published { snapshot, is_ledger_failing });
     }
 
     /// Whether the stream still stands.
     fn send(&mut self, to: Connection, message: ToHost) -> bool {
-        let Some(Some(outgoing)) = self.outbound.get(&to) else { return true };
-        match outgoing.try_send(message) {
+        if let ToHost::Lease { incarnation, .. } = &message {
+            self.leases.granted(*incarnation, self.clock.now() + self.config.grant_limit());
+        }
+        let room = self.config.queue + WAITING_PER_TYPE * self.core.type_count();
+        match self.outbound.send(to, message, room) {
             Ok(()) => true,
-            // What it said before it went is still to be heard: a release, or its farewell.
-            Err(TrySendError::Closed(_)) => {
-                self.outbound.insert(to, None);
-                true
-            }
-            Err(error @ TrySendError::Full(_)) => {
+            Err(Full) => {
                 // A gap would be worse than an end: the host reports and gets it all anew.
-                tracing::warn!(connection = to.0, %error, "a host does not listen; its stream is closed");
-                self.outbound.remove(&to);
+                tracing::warn!(connection = to.0, "a host does not listen; its stream is closed");
+                self.outbound.remove(to);
                 false
             }
         }
     }
 
+    /// Asks whether the host has died, where a refusal would prove it.
+    fn doubt(&mut self, incarnation: Incarnation, address: Arc<str>, origin: Option<&Origin>) {
+        let Some(probe) = &self.probe else { return };
+        let network = origin.and_then(|origin| origin.get());
+        if !network.is_some_and(|network| probe.is_here(network)) || self.probes.len() >= PROBES_MAX
+        {
+            return;
+        }
+        let probe = Arc::clone(probe);
+        self.probes.push(Box::pin(async move {
+            let is_dead = probe::has_ended(probe, Arc::clone(&address)).await;
+            if is_dead {
+                tracing::info!(
+                    %incarnation,
+                    %address,
+                    "the stream of a host broke, and its port on this machine refuses: it has died"
+                );
+            }
+            (incarnation, is_dead)
+        }));
+    }
+
     fn arrived(&mut self, arrival: Arrival) -> Option<Event> {
         self.connections += 1;
         let connection = Connection(self.connections);
-        let Arrival { incoming, outgoing } = arrival;
-        self.outbound.insert(connection, Some(outgoing));
+        let Arrival { incoming, outgoing, origin } = arrival;
+        self.outbound.insert(connection, outgoing);
+        if self.probe.is_some() {
+            self.origins.insert(connection, origin);
+        }
         let messages = stream::unfold(incoming, |mut incoming| async move {
             let message = incoming.recv().await?;
             Some((message, incoming))
@@ -211,10 +290,8 @@ impl Shell {
     fn received(&mut self, from: Connection, message: Option<ToPlacement>) -> Option<Event> {
         match message {
             // What a stream says after it was closed on this side is as good as unsaid.
-            Some(message) => {
-                self.outbound.contains_key(&from).then_some(Event::Message { from, message })
-            }
-            None => self.outbound.remove(&from).map(|_| Event::Lost(from)),
+            Some(message) => self.outbound.has(from).then_some(Event::Message { from, message }),
+            None => self.outbound.remove(from).then_some(Event::Lost(from)),
         }
     }
 

@@ -11,6 +11,7 @@ use odeon_ring::{Gate, Join, Member, Policy, TypeKey, TypeOffer};
 use super::*;
 use crate::core::Role;
 use crate::ledger::{LedgerError, MemoryLedger};
+use crate::probe::{Knock, Network};
 
 fn key() -> TypeKey {
     TypeKey { namespace: Namespace::default(), actor_type: ActorType::parse("T").unwrap() }
@@ -188,6 +189,108 @@ async fn the_last_words_of_a_host_that_hears_no_more_count() {
     let heard = handle.wait_for(|snapshot| snapshot.hosts.len() == 1);
     let heard = tokio::time::timeout(Duration::from_millis(100), heard).await;
     assert!(heard.is_ok(), "its lease would have run for seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_thousand_types_are_told_to_who_joins_however_slowly_it_reads() {
+    const TYPES: usize = 3_000;
+    let tasks = Tasks::new("test");
+    let handle = start(standalone(), Arc::new(MemoryLedger::default()), &tasks).await;
+    let offers = (0..TYPES).map(|n| TypeOffer {
+        actor_type: ActorType::parse(&format!("T{n}")).unwrap(),
+        policy: Policy::Ring,
+        drain: Duration::from_secs(60),
+    });
+    let offers: Vec<_> = offers.collect();
+    let mut hosts = Vec::new();
+    for incarnation in [7, 8] {
+        let ToPlacement::Join(mut join) = join(incarnation) else { unreachable!("a join") };
+        join.types.clone_from(&offers);
+        let (to, from) = handle.connect();
+        to.send(ToPlacement::Join(join)).await.unwrap();
+        let has_all = |snapshot: &crate::core::Snapshot| {
+            let is_in =
+                |view: &crate::core::TypeView| view.chain.newest().has(Incarnation(incarnation));
+            snapshot.types.values().filter(|view| is_in(view)).count() == TYPES
+        };
+        handle.wait_for(has_all).await.unwrap();
+        hosts.push((to, from));
+    }
+    // Nobody has read a word so far.
+    assert!(handle.tables().hosts.values().all(|host| host.is_connected));
+    for (_, from) in &mut hosts {
+        let (mut tables, mut has_lease) = (BTreeMap::new(), false);
+        let is_told = |tables: &BTreeMap<TypeKey, odeon_ring::Chain>| {
+            let both = |chain: &odeon_ring::Chain| chain.newest().members().len() == 2;
+            tables.values().filter(|chain| both(chain)).count() == TYPES
+        };
+        while !(has_lease && is_told(&tables)) {
+            match from.recv().await.unwrap() {
+                ToHost::Lease { .. } => has_lease = true,
+                ToHost::Prepare { key, epoch, update, hash } => {
+                    let new = || odeon_ring::Chain::new(&odeon_ring::Rings::default());
+                    tables.entry(key).or_insert_with(new).prepare(epoch, &update, hash).unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Knows one network, `here`, where everything refuses or accepts.
+#[derive(Debug)]
+struct Told {
+    knock: Knock,
+    knocked: Mutex<Vec<Arc<str>>>,
+}
+
+impl Probe for Told {
+    fn is_here(&self, network: &Network) -> bool {
+        network.as_str() == "here"
+    }
+
+    fn knock(&self, address: Arc<str>) -> BoxFuture<'static, Knock> {
+        self.knocked.lock().unwrap().push(address);
+        futures::future::ready(self.knock).boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_port_refuses_ends_with_its_stream_and_all_others_with_their_lease() {
+    let lapsed = Duration::from_millis(5_500);
+    for (network, knock, knocks, limit) in [
+        (Some("here"), Knock::Refused, 2, Duration::from_millis(100)),
+        (Some("here"), Knock::Accepted, 6, lapsed),
+        (Some("here"), Knock::Unknown, 1, lapsed),
+        (Some("there"), Knock::Refused, 0, lapsed),
+        (None, Knock::Refused, 0, lapsed),
+    ] {
+        let tasks = Tasks::new("test");
+        let probe = Arc::new(Told { knock, knocked: Mutex::default() });
+        let ledger = Arc::new(MemoryLedger::default());
+        let clock = Arc::new(TokioClock::start());
+        let probing = Arc::clone(&probe) as _;
+        let started = Embedded::start_probing(standalone(), ledger, clock, probing, &tasks);
+        let handle = started.await.unwrap();
+        let origin = Origin::default();
+        if let Some(network) = network {
+            origin.set(Network::parse(network).unwrap()).unwrap();
+        }
+        let (to, mut from) = handle.connect_from(origin);
+        to.send(join(7)).await.unwrap();
+        assert!(matches!(from.recv().await, Some(ToHost::Lease { .. })));
+        assert_eq!(handle.lease_left(Incarnation(7)), Some(lapsed));
+        let begun = tokio::time::Instant::now();
+        drop((to, from));
+        handle.wait_for(|snapshot| snapshot.hosts.is_empty()).await.unwrap();
+        let took = begun.elapsed();
+        let story = format!("{network:?} {knock:?} {took:?}");
+        assert!(took <= limit && (limit < lapsed || took == lapsed), "{story}");
+        assert_eq!(handle.lease_left(Incarnation(7)), None);
+        let address: Arc<str> = "10.0.0.7:50001".into();
+        assert_eq!(*probe.knocked.lock().unwrap(), vec![address; knocks], "{story}");
+        tasks.stop(Duration::from_secs(1)).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,14 +3,17 @@
 //! Queries are answered from what was published last and never wait for the task that
 //! decides. What that task does is in `embedded`; what it decides is in `core`.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use odeon_base::ActorId;
+use odeon_base::{ActorId, Incarnation, LeaseClock};
 use odeon_ring::{ToHost, ToPlacement, TypeKey};
 
 use crate::core::{HostPhase, Owner, Role, Snapshot};
+use crate::probe::Network;
 
 /// A host's two ends of a stream.
 type Pair = (mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>);
@@ -20,7 +23,37 @@ type Pair = (mpsc::Sender<ToPlacement>, mpsc::Receiver<ToHost>);
 pub struct Handle {
     published: watch::Receiver<Published>,
     arrivals: mpsc::Sender<Arrival>,
+    leases: Leases,
     queue: usize,
+}
+
+/// The network that the host of a stream is in; set once it has said so, if that can be believed.
+pub(crate) type Origin = Arc<OnceLock<Network>>;
+
+/// How long leases run, as far as placement waits for them. Renewals change nothing else that
+/// can be seen, and are far too many to publish everything anew for each.
+#[derive(Debug, Clone)]
+pub(crate) struct Leases {
+    clock: Arc<dyn LeaseClock>,
+    deadlines: Arc<Mutex<BTreeMap<Incarnation, Duration>>>,
+}
+
+impl Leases {
+    pub(crate) fn new(clock: Arc<dyn LeaseClock>) -> Self {
+        Self { clock, deadlines: Arc::default() }
+    }
+
+    pub(crate) fn granted(&self, incarnation: Incarnation, until: Duration) {
+        self.deadlines().insert(incarnation, until);
+    }
+
+    pub(crate) fn retain(&self, is_known: impl Fn(Incarnation) -> bool) {
+        self.deadlines().retain(|incarnation, _| is_known(*incarnation));
+    }
+
+    fn deadlines(&self) -> std::sync::MutexGuard<'_, BTreeMap<Incarnation, Duration>> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How placement is.
@@ -56,6 +89,7 @@ pub(crate) struct Published {
 pub(crate) struct Arrival {
     pub(crate) incoming: mpsc::Receiver<ToPlacement>,
     pub(crate) outgoing: mpsc::Sender<ToHost>,
+    pub(crate) origin: Origin,
 }
 
 impl Handle {
@@ -64,9 +98,10 @@ impl Handle {
     pub(crate) fn new(
         published: watch::Receiver<Published>,
         arrivals: mpsc::Sender<Arrival>,
+        leases: Leases,
         queue: usize,
     ) -> Self {
-        Self { published, arrivals, queue }
+        Self { published, arrivals, leases, queue }
     }
 
     /// Opens a stream within the process: where a host sends, and where it hears.
@@ -76,10 +111,15 @@ impl Handle {
     /// it connects again and reports.
     #[must_use]
     pub fn connect(&self) -> Pair {
+        self.connect_from(Origin::default())
+    }
+
+    /// The same for a host in this network.
+    pub(crate) fn connect_from(&self, origin: Origin) -> Pair {
         let (to_placement, incoming) = mpsc::channel(self.queue);
         let (outgoing, from_placement) = mpsc::channel(self.queue);
         // Refused with a full backlog or after the end: both its ends are dropped here.
-        let _ = self.arrivals.try_send(Arrival { incoming, outgoing });
+        let _ = self.arrivals.try_send(Arrival { incoming, outgoing, origin });
         (to_placement, from_placement)
     }
 
@@ -93,6 +133,14 @@ impl Handle {
     #[must_use]
     pub fn tables(&self) -> Arc<Snapshot> {
         Arc::clone(&self.published.borrow().snapshot)
+    }
+
+    /// How long placement still waits for an incarnation before it takes it for gone, if it
+    /// granted it a lease; zero when that is due.
+    #[must_use]
+    pub fn lease_left(&self, incarnation: Incarnation) -> Option<Duration> {
+        let until = self.leases.deadlines().get(&incarnation).copied();
+        until.map(|until| until.saturating_sub(self.leases.clock.now()))
     }
 
     /// How placement is.

@@ -18,6 +18,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (host(), any::<bool>()).prop_map(|(host, is_proved)| Op::Start { host, is_proved }),
         2 => host().prop_map(Op::Leave),
         2 => host().prop_map(Op::Crash),
+        2 => host().prop_map(Op::Prove),
         2 => host().prop_map(Op::Break),
         6 => host().prop_map(Op::Reconnect),
         12 => (host(), 1_u8..6).prop_map(|(host, count)| Op::Up(host, count)),

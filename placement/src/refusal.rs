@@ -17,6 +17,8 @@ pub(crate) enum Refusal {
     WrongToken,
     #[error(transparent)]
     Wire(#[from] Error),
+    #[error("report is missing, but expected is one within {0:?} of the begin of the stream")]
+    Silent(std::time::Duration),
     #[error("placement closed the stream: it stops, has too many streams, or was not read from")]
     Closed,
 }
@@ -42,6 +44,7 @@ impl Refusal {
             Self::NoToken | Self::WrongToken => Code::Unauthenticated,
             Self::Wire(Error::Protocol { .. }) => Code::FailedPrecondition,
             Self::Wire(Error::Field(_)) => Code::InvalidArgument,
+            Self::Silent(_) => Code::DeadlineExceeded,
             Self::Closed => Code::Unavailable,
         };
         Status::new(code, self.to_string())

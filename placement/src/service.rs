@@ -22,7 +22,8 @@ use odeon_ring::{ToHost, ToPlacement, TypeKey};
 use proto::placement_server::{Placement, PlacementServer};
 
 use crate::core::{Role, Snapshot};
-use crate::handle::Handle;
+use crate::handle::{Handle, Origin};
+use crate::probe::is_of_this_machine;
 use crate::refusal::Refusal;
 use crate::token::Token;
 use crate::wire::{self, AtPlacement, FromPlacement, MESSAGE_BYTES_MAX};
@@ -43,12 +44,17 @@ impl Default for KeepAlive {
     }
 }
 
+/// How long a host may take from the opening of its stream to its report, unless told
+/// otherwise. It has it at hand: whoever says nothing shall not hold a stream for nothing.
+const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+
 /// Placement as a gRPC service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Service {
     handle: Handle,
     token: Option<Token>,
     keep_alive: KeepAlive,
+    first_message: Duration,
     tasks: Tasks,
 }
 
@@ -57,13 +63,20 @@ impl Service {
     /// read from hosts belong to `tasks`.
     #[must_use]
     pub fn new(handle: Handle, token: Option<Token>, tasks: Tasks) -> Self {
-        Self { handle, token, keep_alive: KeepAlive::default(), tasks }
+        let keep_alive = KeepAlive::default();
+        Self { handle, token, keep_alive, first_message: FIRST_MESSAGE, tasks }
     }
 
     /// The same with other times for silent connections.
     #[must_use]
     pub fn with_keep_alive(self, keep_alive: KeepAlive) -> Self {
         Self { keep_alive, ..self }
+    }
+
+    /// The same with another time for the first message of a stream. Default: 10 s.
+    #[must_use]
+    pub fn with_first_message(self, first_message: Duration) -> Self {
+        Self { first_message, ..self }
     }
 
     /// The service as tonic wants it, with room for large reports.
@@ -111,13 +124,20 @@ impl Placement for Service {
             tracing::warn!(?peer, "refused a host: {refusal}");
             return Err(refusal.into());
         }
-        let (to, from) = self.handle.connect();
+        let origin = Origin::default();
+        let (to, from) = self.handle.connect_from(Arc::clone(&origin));
         let (refuse, refused) = oneshot::channel();
         let namespace = Arc::new(OnceLock::new());
         let over = CancellationToken::new();
         let stopping = self.tasks.stopping().clone();
-        let heard =
-            Hearing { to, reader: AtPlacement::default(), namespace: Arc::clone(&namespace) };
+        let heard = Hearing {
+            to,
+            reader: AtPlacement::default(),
+            namespace: Arc::clone(&namespace),
+            origin,
+            first_message: self.first_message,
+            is_near: peer.is_some_and(|peer| is_of_this_machine(peer.ip())),
+        };
         let ended = over.clone();
         self.tasks.spawn(TaskKind::Stream, async move {
             let end = tokio::select! {
@@ -150,12 +170,7 @@ impl Placement for Service {
     ) -> Result<Response<proto::OwnerReply>, Status> {
         self.admit(&request)?;
         let (key, id) = asked(&request.into_inner()).map_err(Refusal::from)?;
-        let tables = self.handle.tables();
-        let answer = if tables.role == Role::Follower {
-            proto::owner_reply::Answer::NotLeader(proto::NotLeader { leader: String::new() })
-        } else {
-            proto::owner_reply::Answer::Owner(owner(&tables, &key, &id))
-        };
+        let answer = answer(&self.handle.tables(), &key, &id);
         Ok(Response::new(proto::OwnerReply { answer: Some(answer) }))
     }
 }
@@ -165,13 +180,27 @@ struct Hearing {
     to: mpsc::Sender<ToPlacement>,
     reader: AtPlacement,
     namespace: Arc<OnceLock<Namespace>>,
+    origin: Origin,
+    first_message: Duration,
+    /// Whether it speaks from an address of this machine.
+    is_near: bool,
 }
 
 impl Hearing {
     /// Until the host ends the stream or goes away; or else why the stream must end.
     async fn run(mut self, mut incoming: Streaming<proto::ToPlacement>) -> Option<Refusal> {
         loop {
-            let heard = match incoming.message().await {
+            let message = incoming.message();
+            let heard = if self.reader.namespace().is_some() {
+                message.await
+            } else {
+                let first = tokio::time::timeout(self.first_message, message);
+                match first.await {
+                    Ok(first) => first,
+                    Err(_) => return Some(Refusal::Silent(self.first_message)),
+                }
+            };
+            let heard = match heard {
                 Ok(heard) => heard?,
                 Err(broken) => {
                     tracing::debug!("the stream of a host broke: {}", broken.message());
@@ -184,6 +213,9 @@ impl Hearing {
             };
             if let Some(namespace) = self.reader.namespace() {
                 self.namespace.get_or_init(|| namespace.clone());
+            }
+            if let Some(network) = self.reader.network().filter(|_| self.is_near) {
+                self.origin.get_or_init(|| network.clone());
             }
             let Some(message) = message else { continue };
             if self.to.send(message).await.is_err() {
@@ -248,29 +280,50 @@ fn asked(request: &proto::OwnerRequest) -> Result<(TypeKey, ActorId), wire::Wron
     Ok((key, wire::name("actor_id", actor_id, ActorId::parse)?))
 }
 
+/// Only who leads can tell; a follower says who does, if it knows.
+fn answer(tables: &Snapshot, key: &TypeKey, id: &ActorId) -> proto::owner_reply::Answer {
+    match tables.role {
+        Role::Follower => {
+            let leader = tables.leader.clone().unwrap_or_default();
+            proto::owner_reply::Answer::NotLeader(proto::NotLeader { leader })
+        }
+        Role::New | Role::Leading => proto::owner_reply::Answer::Owner(owner(tables, key, id)),
+    }
+}
+
 fn owner(tables: &Snapshot, key: &TypeKey, id: &ActorId) -> proto::Owner {
     let Some(view) = tables.types.get(key) else {
         return proto::Owner { member: None, epoch: None, awaited: Vec::new() };
     };
     let newest = view.chain.newest();
-    let owner = newest.owner(id.hash());
-    let mut awaited = Vec::new();
-    for pair in view.chain.tables().windows(2) {
-        let Some(before) = pair[0].owner(id.hash()) else { continue };
-        let is_still = |table: &odeon_ring::Table| {
-            table.owner(id.hash()).is_some_and(|after| after.incarnation == before.incarnation)
-        };
-        let is_awaited = !is_still(newest)
-            && !is_still(&pair[1])
-            && !view.chain.has_released(before.incarnation, pair[1].epoch())
-            && !awaited.contains(before);
-        if is_awaited {
-            awaited.push(Arc::clone(before));
-        }
-    }
+    let awaited = tables.awaited(key, id);
     proto::Owner {
-        member: owner.map(|member| wire::member_of(member)),
+        member: newest.owner(id.hash()).map(|member| wire::member_of(member)),
         epoch: Some(wire::epoch_of(newest.epoch())),
         awaited: awaited.iter().map(|member| wire::member_of(member)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_follower_names_the_leader_if_it_knows() {
+        let request = proto::OwnerRequest {
+            namespace: "default".into(),
+            actor_type: "T".into(),
+            actor_id: "1".into(),
+        };
+        let (key, id) = asked(&request).unwrap();
+        for leader in [None, Some("there:1".to_owned())] {
+            let named = leader.clone().unwrap_or_default();
+            let tables = Snapshot { leader, ..Snapshot::default() };
+            let expected = proto::NotLeader { leader: named };
+            let answer = answer(&tables, &key, &id);
+            assert_eq!(answer, proto::owner_reply::Answer::NotLeader(expected));
+        }
+        let tables = Snapshot { role: Role::Leading, ..Snapshot::default() };
+        assert!(matches!(answer(&tables, &key, &id), proto::owner_reply::Answer::Owner(_)));
     }
 }

@@ -8,9 +8,8 @@
 //! - A stream opens with a `Report`. A host that has nothing to report sends one that says
 //!   so; here that is no message at all, and its `Join` follows.
 //! - The namespace is said once, in that report. All types of the stream are in it.
-//! - A whole chain is a `Prepare` and the `Commit` after it, which bears the marks: one
-//!   message here, because without the marks the host would shut gates that are open.
-//! - Policies are said in offers only, and of a report's host its names only; in other places those fields are left as they are by default and not read.
+//! - Of a report's host its names and its network are said only; in joins the network is not,
+//!   and what is left as it is by default is not read.
 
 mod read;
 mod write;

@@ -64,6 +64,7 @@ fn identity() -> Identity {
         address: member().address,
         app: AppId::parse("app").unwrap(),
         namespace: Namespace::default(),
+        network: None,
     }
 }
 
@@ -227,6 +228,32 @@ async fn a_host_that_does_not_read_is_disconnected() {
     assert_eq!(status.code(), Code::Unavailable, "{status}");
     assert!(status.message().contains("was not read from"), "{status}");
     drop(unread);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_loses_its_stream() {
+    let server = Server::alone(None).await;
+    let limit = Duration::from_millis(50);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let service = Service::new(server.handle.clone(), None, server.tasks.clone());
+    let service = service.with_first_message(limit);
+    server.tasks.spawn(TaskKind::Listener, async move { service.serve(listener).await.unwrap() });
+    let mut client = raw(&address).await;
+    let mut silent = soon("headers", client.connect(stream::pending())).await.unwrap().into_inner();
+    let status = soon("the end", silent.message()).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    assert!(status.message().contains("report is missing"), "{status}");
+    // Who has said its first word may be silent.
+    let said = FromHost::new(identity()).say(join()).unwrap();
+    let said = stream::iter(said).chain(stream::pending());
+    let mut heard = soon("headers", client.connect(said)).await.unwrap().into_inner();
+    soon("a lease", heard.message()).await.unwrap().unwrap();
+    // It outlives another one that said nothing for as long.
+    let mut silent = soon("headers", client.connect(stream::pending())).await.unwrap().into_inner();
+    soon("the end", silent.message()).await.unwrap_err();
+    assert!(server.handle.tables().hosts.values().all(|host| host.is_connected));
     server.stop().await;
 }
 

@@ -205,18 +205,21 @@ fn a_change_of_membership_comes_back() {
             protocol: 0,
             message: Some(to_host::Message::Prepare(placement::Prepare {
                 actor_type: "cart".to_owned(),
-                policy: placement::PlacementPolicy::Ring.into(),
                 news: Some(news),
+                marks: marks.clone(),
             })),
         });
     }
     let report = placement::Report {
-        host: Some(placement::Host { member: Some(member(6)), ..Default::default() }),
+        host: Some(placement::Host {
+            member: Some(member(6)),
+            network: Some("boot/1".to_owned()),
+            ..Default::default()
+        }),
         standing: placement::Standing::Leaving.into(),
         term: 1,
         types: vec![placement::TypeReport {
             actor_type: "cart".to_owned(),
-            policy: placement::PlacementPolicy::Holder.into(),
             chain: Some(chain),
             marks,
         }],

@@ -4,6 +4,7 @@
 //! lets a caller who is early wait instead of being refused.
 
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use odeon_base::{TaskKind, Tasks};
 use tokio::net::TcpListener;
@@ -72,6 +73,12 @@ async fn bind_peers(
         }
     }
     bind(wanted).await
+}
+
+/// Second handles on sockets, so that the kernel listens on for as long as these are kept,
+/// whatever becomes of those who accept: a port that refuses proves that the host has ended.
+pub(super) fn keep(listeners: &[TcpListener]) -> std::io::Result<Vec<OwnedFd>> {
+    listeners.iter().map(|listener| listener.as_fd().try_clone_to_owned()).collect()
 }
 
 /// The same port for the same application and data folder on the same machine, from the range

@@ -11,10 +11,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use odeon_base::clock::{SystemClock, WallClock as _};
 use odeon_base::{TaskKind, Tasks};
 use odeon_blocks::embedded::{self, EmbeddedDb};
-use odeon_placement::{Embedded, Handle, Role, Token};
+use odeon_placement::{Embedded, Handle, Role, TcpProbe, Token};
 use tokio::net::TcpListener;
 
 use super::error::Error;
+use super::here;
 use super::listen::{bind, serve};
 use super::placement::DataLedger;
 use crate::config::placement::{Config, Metrics};
@@ -100,7 +101,14 @@ pub async fn start(config: Config) -> Result<Service, Error> {
     let core = Tasks::new("placement");
     let settings = odeon_placement::Config { first_term: seconds(), ..config.service.clone() };
     let ledger = Arc::new(DataLedger(db.clone()));
-    let handle = Embedded::start(settings, ledger, Arc::new(SystemClock), &core).await;
+    let clock = Arc::new(SystemClock);
+    let handle = match here::network() {
+        Some(network) => {
+            let probe = Arc::new(TcpProbe::new(network));
+            Embedded::start_probing(settings, ledger, clock, probe, &core).await
+        }
+        None => Embedded::start(settings, ledger, clock, &core).await,
+    };
     let handle = handle.map_err(Error::Placement)?;
 
     let doors = Tasks::new("doors");

@@ -178,6 +178,10 @@ pub(crate) fn lost(name: char) -> In {
     In::Event(Event::Lost(Connection(u64::from(name))))
 }
 
+pub(crate) fn dead(name: char) -> In {
+    In::Event(Event::Dead(incarnation(name)))
+}
+
 pub(crate) fn pass(millis: u64) -> In {
     In::Pass(millis)
 }
@@ -295,6 +299,7 @@ pub(crate) fn check(given: Vec<In>, input: In, expected: &[&str]) {
 fn text(action: &Action) -> Option<String> {
     match action {
         Action::Wake(_) => None,
+        Action::Doubt { incarnation, .. } => Some(format!("doubt {}", name(*incarnation))),
         Action::Persist(Record { term, roster: None }) => Some(format!("persist {term} ?")),
         Action::Persist(Record { term, roster: Some(roster) }) => {
             let leaving = |entry: &Entry| if entry.is_leaving { "-" } else { "" };

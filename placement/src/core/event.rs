@@ -3,8 +3,10 @@
 //! The shell translates: streams, timers and the ledger on one side, these on the
 //! other. What they lead to is in `leader`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use odeon_base::Incarnation;
 use odeon_ring::{ToHost, ToPlacement};
 
 use crate::record::{Record, Roster};
@@ -37,6 +39,9 @@ pub enum Event {
     },
     /// A stream broke: a hint, no more, as far as leases are concerned.
     Lost(Connection),
+    /// The process of this incarnation has ended: as good as its farewell. Only for what is
+    /// proved, after [`Action::Doubt`]; said of one whose stream is up it changes nothing.
+    Dead(Incarnation),
     /// Time passed.
     Tick,
     /// The record of the latest [`Action::Persist`] is durable.
@@ -54,6 +59,14 @@ pub enum Action {
         to: Connection,
         /// What.
         message: ToHost,
+    },
+    /// The only stream of this incarnation broke while it has a lease. Whoever can prove that
+    /// its process is gone says [`Event::Dead`]; if nobody can, the lease decides.
+    Doubt {
+        /// Whose stream it was.
+        incarnation: Incarnation,
+        /// Where other hosts call it.
+        address: Arc<str>,
     },
     /// Say [`Event::Tick`] at this time, or earlier; replaces the wish before.
     Wake(Duration),

@@ -5,6 +5,7 @@
 //! host is sent every table of its namespace in order; who is gone stays gone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation, Namespace};
@@ -77,6 +78,7 @@ impl Core {
             Event::Deposed { leader } => self.deposed(leader),
             Event::Message { from, message } => self.message(from, message, now),
             Event::Lost(connection) => self.lost(connection),
+            Event::Dead(incarnation) => self.dead(incarnation, now),
             Event::Tick => {}
             Event::Persisted => self.persisted(now),
         }
@@ -95,17 +97,23 @@ impl Core {
         self.saving.is_some()
     }
 
+    /// Types that have tables.
+    #[must_use]
+    pub fn type_count(&self) -> usize {
+        self.tables.lines.count()
+    }
+
     /// A copy of all that may be seen.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let role = match self.state {
-            State::Follower { .. } => Role::Follower,
-            State::New(_) => Role::New,
-            State::Leading => Role::Leading,
+        let (role, leader) = match &self.state {
+            State::Follower { leader } => (Role::Follower, leader.clone()),
+            State::New(_) => (Role::New, None),
+            State::Leading => (Role::Leading, None),
         };
         let (hosts, policies) = (self.hosts.views(), self.hosts.policies());
         let types = self.tables.lines.views(&policies);
-        Snapshot { role, term: self.term, hosts, types }
+        Snapshot { role, leader, term: self.term, hosts, types }
     }
 
     /// What is over by now ends before anything else is decided.
@@ -549,8 +557,23 @@ impl Core {
         if let State::New(gathering) = &mut self.state {
             gathering.forget(|waiting, _| waiting == connection);
         }
+        let has_lease = |host: &&Host| host.phase != Phase::Joining;
+        let doubted = self.hosts.on(connection).filter(has_lease).map(|host| {
+            let member = &host.profile.member;
+            Action::Doubt { incarnation: member.incarnation, address: Arc::clone(&member.address) }
+        });
+        self.actions.extend(doubted);
         self.is_dirty |= !self.hosts.disconnect(connection).is_empty();
         self.is_changed = true;
+    }
+
+    /// Live, Leaving -> gone | its process has ended, so nothing of it runs any more.
+    fn dead(&mut self, incarnation: Incarnation, now: Duration) {
+        let is_silent = |host: &Host| host.connection.is_none();
+        // A stream that came up meanwhile contradicts the proof; then the lease decides.
+        if self.hosts.get(incarnation).is_some_and(is_silent) {
+            self.end(incarnation, now);
+        }
     }
 
     /// Any -> gone | for ever: everybody learns it, and tables without it follow.

@@ -43,6 +43,10 @@ impl Lines {
         self.by_type.get(key)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.by_type.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&TypeKey, &Line)> {
         self.by_type.iter()
     }

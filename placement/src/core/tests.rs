@@ -3,7 +3,9 @@
 //! `bench` holds the short language that the rows are written in.
 
 use super::bench::{Bench, In, check, epoch, incarnation};
-use super::bench::{deposed, elected, farewell, fence_ahead, former, join, leave, lost, offer};
+use super::bench::{
+    dead, deposed, elected, farewell, fence_ahead, former, join, leave, lost, offer,
+};
 use super::bench::{pass, released, renew, replace, report, report_lapsed, resync, slow};
 use super::event::Action;
 use super::view::Role;
@@ -144,6 +146,9 @@ fn a_follower_names_the_leader() {
         check(after(two(), [deposed("there")]), message, &["a not leader there"]);
     }
     check(after(two(), [deposed("there")]), pass(100_000), &[]);
+    let mut bench = Bench::new();
+    bench.run(after(two(), [deposed("there")]));
+    assert_eq!(bench.core.snapshot().leader.as_deref(), Some("there"));
 }
 
 #[test]
@@ -278,7 +283,7 @@ fn a_fence_ahead_raises_the_term_and_goes_on() {
 
 #[test]
 fn a_broken_stream_is_only_a_hint() {
-    check(two(), lost('a'), &[]);
+    check(two(), lost('a'), &["doubt a"]);
     // Back in time it keeps everything, and hears what it missed as whole chains; the release
     // that was lost with the stream is in its report.
     check(
@@ -302,6 +307,31 @@ fn a_broken_stream_is_only_a_hint() {
         &["z chain T 1.1[ab]", "z lease 1 0", "persist 1 ab"],
     );
     check(after(two(), [report_lapsed('a')]), renew('a', 1), &["a expired a"]);
+}
+
+#[test]
+fn the_dead_end_as_if_they_had_said_farewell() {
+    let gone = "b commit T base 1.1 a=gone";
+    check(after(two(), [lost('a')]), dead('a'), &[gone, "persist 1 b"]);
+    check(after(two(), [lost('a'), dead('a')]), pass(50), &["b delta T 1.2-a"]);
+    // A leaver, too, whose doubt is as good as another's.
+    let leaver = || after(two(), [leave('a'), pass(50), released('b', "1.2")]);
+    check(leaver(), lost('a'), &["doubt a"]);
+    let ended = ["b commit T base 1.2 a=gone", "persist 1 b"];
+    check(after(leaver(), [lost('a')]), dead('a'), &ended);
+    // Whose stream is up again, lives; of strangers and the gone there is nothing to say.
+    let back = || after(two(), [lost('a'), In::On('z', Box::new(report('a', &[])))]);
+    check(back(), dead('a'), &[]);
+    check(back(), lost('a'), &[]);
+    check(two(), dead('x'), &[]);
+    check(after(two(), [farewell('a')]), lost('a'), &[]);
+    check(after(two(), [deposed("there"), lost('a')]), dead('a'), &[]);
+    // Who was never admitted is forgotten with its stream, and a new leader believes it, too.
+    check(vec![elected(1, Some(vec![])), slow(), join('a', "T")], lost('a'), &[]);
+    let given = vec![elected(2, Some(vec![former('a', "T"), former('b', "T")]))];
+    let given = after(given, [report('a', &["1.4[ab]"]), lost('a'), dead('a')]);
+    let chain = "b chain T 1.4[ab] 2.1[b] a=gone";
+    check(given, report('b', &["1.4[ab]"]), &[chain, "persist 2 b"]);
 }
 
 #[test]
@@ -396,7 +426,7 @@ fn it_wants_to_be_woken_for_what_comes_next() {
         bench.step(input);
         bench.raw.iter().rev().find_map(|action| match action {
             Action::Wake(at) => Some(at.as_millis()),
-            Action::Persist(_) | Action::Send { .. } => None,
+            Action::Persist(_) | Action::Send { .. } | Action::Doubt { .. } => None,
         })
     };
     assert_eq!(wake(elected(1, Some(vec![former('x', "T")]))), Some(5500), "the silent");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::{ActorId, Epoch, Incarnation};
-use odeon_ring::{Chain, Gate, Member, Policy, TypeKey};
+use odeon_ring::{Chain, Gate, Member, Policy, Table, TypeKey};
 
 use crate::record::Profile;
 
@@ -57,6 +57,24 @@ pub struct TypeView {
     pub since: Duration,
 }
 
+impl TypeView {
+    /// Who must release this table of the chain, or one before it, before it is committed.
+    #[must_use]
+    pub fn awaited(&self, epoch: Epoch) -> Vec<Arc<Member>> {
+        let mut awaited: Vec<Arc<Member>> = Vec::new();
+        for pair in self.chain.tables().windows(2) {
+            let next = pair[1].epoch();
+            let owes = |member: &&Arc<Member>| !self.chain.has_released(member.incarnation, next);
+            for member in pair[0].members().iter().filter(owes) {
+                if next <= epoch && !awaited.contains(member) {
+                    awaited.push(Arc::clone(member));
+                }
+            }
+        }
+        awaited
+    }
+}
+
 /// Who owns an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -75,6 +93,8 @@ pub struct Owner {
 pub struct Snapshot {
     /// Whether this process decides.
     pub role: Role,
+    /// Where the leader is, if this process does not lead and knows that.
+    pub leader: Option<String>,
     /// The leader's number.
     pub term: u64,
     /// Who is known.
@@ -97,6 +117,27 @@ impl Snapshot {
             since: view.since,
             is_open: matches!(gate, Gate::Open { .. }),
         })
+    }
+
+    /// Who must let go of an actor before its owner by the newest table may serve it.
+    #[must_use]
+    pub fn awaited(&self, key: &TypeKey, id: &ActorId) -> Vec<Arc<Member>> {
+        let Some(view) = self.types.get(key) else { return Vec::new() };
+        let owner = |table: &Table| table.owner(id.hash()).map(|member| member.incarnation);
+        let newest = owner(view.chain.newest());
+        let mut awaited: Vec<Arc<Member>> = Vec::new();
+        for pair in view.chain.tables().windows(2) {
+            let Some(before) = pair[0].owner(id.hash()) else { continue };
+            let who = Some(before.incarnation);
+            if newest != who
+                && owner(&pair[1]) != who
+                && !view.chain.has_released(before.incarnation, pair[1].epoch())
+                && !awaited.contains(before)
+            {
+                awaited.push(Arc::clone(before));
+            }
+        }
+        awaited
     }
 
     /// Types that are being handed over: more than one of their tables stands.

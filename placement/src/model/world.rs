@@ -26,6 +26,8 @@ pub(crate) enum Op {
     Leave(usize),
     /// The process is no more; its stream breaks.
     Crash(usize),
+    /// Somebody proves that the former life in this place is over.
+    Prove(usize),
     /// The stream breaks, and what was under way on it is lost.
     Break(usize),
     Reconnect(usize),
@@ -142,7 +144,7 @@ impl World {
                     assert!(self.saving.is_none(), "one record at a time");
                     self.saving = Some(record);
                 }
-                Action::Wake(_) => {}
+                Action::Wake(_) | Action::Doubt { .. } => {}
                 Action::Send { to, message } => {
                     if let ToHost::Lease { incarnation, term, .. } = &message {
                         let may_have = self.disk.roster.as_ref();
@@ -253,6 +255,11 @@ impl World {
                     self.former[host] = Some(state.incarnation);
                 }
                 self.cut(host);
+            }
+            Op::Prove(host) => {
+                if let Some(former) = self.former[host] {
+                    self.tell(Event::Dead(former));
+                }
             }
             Op::Break(host) => self.cut(host),
             Op::Reconnect(host) => self.reconnect(host),

@@ -21,6 +21,7 @@ use super::wrong::{
     ADDRESS_BYTES_MAX, Error, MARKS_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX, RESOURCES_MAX, ROOM_MAX,
     STEPS_MAX, TIME_MAX, TYPES_MAX, Wrong, check_protocol,
 };
+use crate::probe::{NETWORK_BYTES_MAX, Network};
 
 type Marks = BTreeMap<Incarnation, Mark>;
 
@@ -28,6 +29,7 @@ type Marks = BTreeMap<Incarnation, Mark>;
 #[derive(Debug, Clone, Default)]
 pub struct AtPlacement {
     namespace: Option<Namespace>,
+    network: Option<Network>,
 }
 
 impl AtPlacement {
@@ -35,6 +37,12 @@ impl AtPlacement {
     #[must_use]
     pub fn namespace(&self) -> Option<&Namespace> {
         self.namespace.as_ref()
+    }
+
+    /// The network that the host sees, if it said so in its first message.
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
     }
 
     /// The domain message; `None` for a report that says there is nothing to report.
@@ -52,8 +60,12 @@ impl AtPlacement {
                 let expected = "a report, with which a stream begins";
                 return Err(Wrong::new("message", placement_name(&message), expected).into());
             };
+            let told = report.host.as_ref().and_then(|host| host.network.as_deref());
+            let network = told.map(network).transpose();
+            let network = network.map_err(|wrong| wrong.inside("report.host"))?;
             let (namespace, message) = opening(report).map_err(|wrong| wrong.inside("report"))?;
             self.namespace = Some(namespace);
+            self.network = network;
             return Ok(message);
         };
         let name = placement_name(&message);
@@ -67,43 +79,32 @@ impl AtPlacement {
 pub struct AtHost {
     namespace: Namespace,
     is_open: bool,
-    /// A whole chain whose marks are in the next message.
-    whole: Option<(TypeKey, Vec<TableData>, u64)>,
 }
 
 impl AtHost {
     /// A stream on which nothing was heard yet, of a host in this namespace.
     #[must_use]
     pub fn new(namespace: Namespace) -> Self {
-        Self { namespace, is_open: false, whole: None }
+        Self { namespace, is_open: false }
     }
 
-    /// The domain message; `None` for a whole chain whose marks are still to come.
+    /// The domain message.
     ///
     /// # Errors
     /// [`Error::Protocol`] for a first message of a distant release, [`Error::Field`] for
     /// all else that cannot be understood. The stream cannot go on after either.
-    pub fn hear(&mut self, heard: proto::ToHost) -> Result<Option<ToHost>, Error> {
+    pub fn hear(&mut self, heard: proto::ToHost) -> Result<ToHost, Error> {
         if !self.is_open {
             check_protocol(heard.protocol)?;
             self.is_open = true;
         }
         let message = heard.message.ok_or_else(no_message)?;
         let name = host_name(&message);
-        let message = match (self.whole.take(), message) {
-            (None, message) => self.translate(message),
-            (Some(whole), HostMessage::Commit(commit)) => self.with_marks(whole, commit).map(Some),
-            (Some((key, ..)), _) => {
-                let expected =
-                    format!("the commit with the marks of the chain of {}", key.actor_type);
-                return Err(Wrong::new("message", name, expected).into());
-            }
-        };
-        message.map_err(|wrong| wrong.inside(name).into())
+        self.translate(message).map_err(|wrong| wrong.inside(name).into())
     }
 
-    fn translate(&mut self, message: HostMessage) -> Result<Option<ToHost>, Wrong> {
-        Ok(Some(match message {
+    fn translate(&self, message: HostMessage) -> Result<ToHost, Wrong> {
+        Ok(match message {
             HostMessage::Lease(lease) => ToHost::Lease {
                 term: lease.term,
                 incarnation: incarnation(lease.incarnation, "incarnation")?,
@@ -114,20 +115,9 @@ impl AtHost {
                 },
                 drain_limit: time(lease.drain_limit_ms, "drain_limit_ms")?,
             },
-            HostMessage::Prepare(prepare) => {
-                policy(prepare.policy)?;
-                let key = key(&prepare.actor_type, &self.namespace)?;
-                match prepare.news.ok_or_else(|| Wrong::missing("news", "a step or a chain"))? {
-                    proto::prepare::News::Step(told) => {
-                        step(key, told).map_err(|wrong| wrong.inside("step"))?
-                    }
-                    proto::prepare::News::Chain(told) => {
-                        let (tables, hash) =
-                            chain(told, &mut { ROOM_MAX }).map_err(|w| w.inside("chain"))?;
-                        self.whole = Some((key, tables, hash));
-                        return Ok(None);
-                    }
-                }
+            HostMessage::Prepare(told) => {
+                let key = key(&told.actor_type, &self.namespace)?;
+                prepare(key, told)?
             }
             HostMessage::Commit(commit) => ToHost::Commit {
                 key: key(&commit.actor_type, &self.namespace)?,
@@ -145,30 +135,7 @@ impl AtHost {
             HostMessage::NotLeader(proto::NotLeader { leader }) => {
                 ToHost::NotLeader { address: leader_of(&leader)? }
             }
-        }))
-    }
-
-    /// The whole chain with its marks.
-    fn with_marks(
-        &self,
-        (known, tables, hash): (TypeKey, Vec<TableData>, u64),
-        commit: proto::Commit,
-    ) -> Result<ToHost, Wrong> {
-        let key = key(&commit.actor_type, &self.namespace)?;
-        if key != known {
-            let expected = format_args!("{}, whose chain came before", known.actor_type);
-            return Err(Wrong::text("actor_type", &commit.actor_type, expected));
-        }
-        let base = epoch(commit.base, "base")?;
-        let (Some(first), Some(last)) = (tables.first(), tables.last()) else {
-            return Err(Wrong::missing("chain.base", "a table"));
-        };
-        if base != first.epoch {
-            return Err(Wrong::new("base", base, format_args!("{}, the chain's", first.epoch)));
-        }
-        let epoch = last.epoch;
-        let update = Update::Chain { tables, marks: marks(commit.marks)? };
-        Ok(ToHost::Prepare { key, epoch, update, hash })
+        })
     }
 }
 
@@ -249,7 +216,6 @@ fn opening(report: proto::Report) -> Result<(Namespace, Option<ToPlacement>), Wr
     };
     let mut room = ROOM_MAX;
     let types = list(types, "types", TYPES_MAX, |known| {
-        policy(known.policy)?;
         let told = known.chain.ok_or_else(|| Wrong::missing("chain", "a chain"))?;
         let (tables, hash) = chain(told, &mut room).map_err(|wrong| wrong.inside("chain"))?;
         if let Some(last) = tables.last() {
@@ -322,6 +288,13 @@ fn profile(host: Option<proto::Host>) -> Result<Join, Wrong> {
     read(host).map_err(|wrong: Wrong| wrong.inside("host"))
 }
 
+fn network(told: &str) -> Result<Network, Wrong> {
+    Network::parse(told).ok_or_else(|| {
+        let expected = format_args!("1 to {NETWORK_BYTES_MAX} visible ASCII characters");
+        Wrong::text("network", told, expected)
+    })
+}
+
 fn resources(told: Vec<proto::Resource>) -> Result<Vec<Resource>, Wrong> {
     list(told, "resources", RESOURCES_MAX, |resource| {
         let proto::Resource { name, id } = resource;
@@ -357,6 +330,24 @@ fn policy(number: i32) -> Result<Policy, Wrong> {
         Ok(proto::PlacementPolicy::Holder) => Ok(Policy::Holder),
         Ok(proto::PlacementPolicy::Local) => Ok(Policy::Local),
         Err(_) => Err(Wrong::new("policy", number, "a policy from 0 to 2")),
+    }
+}
+
+/// The next table of a chain, or all of it with its marks.
+fn prepare(key: TypeKey, told: proto::Prepare) -> Result<ToHost, Wrong> {
+    match told.news.ok_or_else(|| Wrong::missing("news", "a step or a chain"))? {
+        proto::prepare::News::Step(_) if !told.marks.is_empty() => {
+            let found = format_args!("{} long", told.marks.len());
+            Err(Wrong::new("marks", found, "none with a step"))
+        }
+        proto::prepare::News::Step(news) => step(key, news).map_err(|wrong| wrong.inside("step")),
+        proto::prepare::News::Chain(news) => {
+            let news = chain(news, &mut { ROOM_MAX });
+            let (tables, hash) = news.map_err(|wrong| wrong.inside("chain"))?;
+            let last = tables.last().ok_or_else(|| Wrong::missing("chain.base", "a table"))?;
+            let (epoch, marks) = (last.epoch, marks(told.marks)?);
+            Ok(ToHost::Prepare { key, epoch, update: Update::Chain { tables, marks }, hash })
+        }
     }
 }
 

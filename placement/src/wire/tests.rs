@@ -14,6 +14,7 @@ use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
 
 use super::*;
+use crate::probe::Network;
 
 fn namespace() -> Namespace {
     Namespace::parse("shop").unwrap()
@@ -25,6 +26,7 @@ fn identity() -> Identity {
         address: "10.0.0.1:50002".into(),
         app: AppId::parse("orders").unwrap(),
         namespace: namespace(),
+        network: Network::parse("boot/1"),
     }
 }
 
@@ -217,7 +219,7 @@ proptest! {
             for wire in writer.say(message.clone(), Some(&namespace())).unwrap() {
                 prop_assert_eq!(wire.protocol, if first { PROTOCOL } else { 0 });
                 first = false;
-                heard.extend(reader.hear(wire).unwrap());
+                heard.push(reader.hear(wire).unwrap());
             }
         }
         prop_assert_eq!(heard, said);
@@ -237,6 +239,7 @@ fn wire_host() -> proto::Host {
         namespace: "shop".into(),
         types: Vec::new(),
         resources: Vec::new(),
+        network: None,
     }
 }
 
@@ -279,7 +282,6 @@ fn wire_report() -> proto::Report {
         term: 1,
         types: vec![proto::TypeReport {
             actor_type: "T".into(),
-            policy: 0,
             chain: Some(wire_chain()),
             marks: Vec::new(),
         }],
@@ -298,7 +300,7 @@ fn second(message: PlacementMessage) -> Result<Option<ToPlacement>, Error> {
     reader.hear(proto::ToPlacement { protocol: 0, message: Some(message) })
 }
 
-fn at_host(message: HostMessage) -> Result<Option<ToHost>, Error> {
+fn at_host(message: HostMessage) -> Result<ToHost, Error> {
     let protocol = PROTOCOL;
     AtHost::new(namespace()).hear(proto::ToHost { protocol, message: Some(message) })
 }
@@ -327,7 +329,6 @@ fn bad_reports_are_named() {
     assert!(first(PlacementMessage::Report(wire_report())).is_ok());
     bad_report(|r| r.host = None, "report.host", &["missing"]);
     bad_report(|r| r.standing = 4, "report.standing", &["is 4", "0 to 3"]);
-    bad_report(|r| r.types[0].policy = -1, "report.types[0].policy", &["is -1", "0 to 2"]);
     bad_report(|r| r.types[0].chain = None, "report.types[0].chain", &["missing"]);
     let host = |change: fn(&mut proto::Host)| {
         move |report: &mut proto::Report| change(report.host.as_mut().unwrap())
@@ -491,7 +492,7 @@ fn bad_messages_to_hosts_are_named() {
     check(lease(|l| l.drain_limit_ms = u64::MAX), "lease.drain_limit_ms", &["at most"]);
     let prepare = |news| {
         let actor_type = "T".to_owned();
-        HostMessage::Prepare(proto::Prepare { actor_type, policy: 0, news })
+        HostMessage::Prepare(proto::Prepare { actor_type, news, marks: Vec::new() })
     };
     check(at_host(prepare(None)), "prepare.news", &["a step or a chain"]);
     let mut step = wire_chain().steps.remove(0);
@@ -504,23 +505,16 @@ fn bad_messages_to_hosts_are_named() {
         "not_leader.leader",
         &["\"nowhere\"", "name:port"],
     );
-    // A whole chain is nothing without its marks.
-    let after = |message| {
-        let mut reader = AtHost::new(namespace());
-        let chain = prepare(Some(proto::prepare::News::Chain(wire_chain())));
-        let begun = proto::ToHost { protocol: PROTOCOL, message: Some(chain) };
-        assert_eq!(reader.hear(begun), Ok(None));
-        reader.hear(proto::ToHost { protocol: 0, message: Some(message) })
+    let marked = proto::Prepare {
+        actor_type: "T".to_owned(),
+        news: Some(proto::prepare::News::Step(wire_chain().steps.remove(0))),
+        marks: vec![proto::Mark { incarnation: 7, reached: None }],
     };
-    let commit = |actor_type: &str, n| {
-        let (actor_type, marks) = (actor_type.to_owned(), Vec::new());
-        HostMessage::Commit(proto::Commit { actor_type, marks, base: wire_epoch(n) })
-    };
-    assert!(matches!(after(commit("T", 1)), Ok(Some(ToHost::Prepare { .. }))));
-    check(after(commit("U", 1)), "commit.actor_type", &["\"U\"", "T, whose chain"]);
-    check(after(commit("T", 2)), "commit.base", &["is 1.2", "1.1"]);
-    let expired = HostMessage::Expired(proto::Expired { incarnation: 7 });
-    check(after(expired), "message", &["is expired", "the chain of T"]);
+    check(at_host(HostMessage::Prepare(marked.clone())), "prepare.marks", &["1 long", "none"]);
+    let chain = Some(proto::prepare::News::Chain(wire_chain()));
+    let unreached = proto::Prepare { news: chain, ..marked };
+    let field = "prepare.marks[0].reached";
+    check(at_host(HostMessage::Prepare(unreached)), field, &["an epoch or gone"]);
 }
 
 #[test]

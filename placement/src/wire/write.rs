@@ -18,6 +18,7 @@ use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
 
 use super::wrong::{PROTOCOL, TIME_MAX, Wrong};
+use crate::probe::Network;
 
 /// Who a host is, whatever its incarnation: its streams begin with this.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Identity {
     pub app: AppId,
     /// The namespace of all its types.
     pub namespace: Namespace,
+    /// The network that it sees, if it can tell.
+    pub network: Option<Network>,
 }
 
 /// What a host says on one stream.
@@ -116,7 +119,7 @@ impl FromHost {
 
     /// The host with its names alone.
     fn host(&self, incarnation: Incarnation) -> proto::Host {
-        let Identity { host, address, app, namespace } = &self.identity;
+        let Identity { host, address, app, namespace, network } = &self.identity;
         proto::Host {
             member: Some(proto::Member {
                 incarnation: incarnation.0,
@@ -127,6 +130,7 @@ impl FromHost {
             namespace: namespace.to_string(),
             types: Vec::new(),
             resources: Vec::new(),
+            network: network.as_ref().map(ToString::to_string),
         }
     }
 
@@ -141,6 +145,7 @@ impl FromHost {
             namespace: namespace.to_string(),
             types: types.iter().map(offer).collect(),
             resources: resources.iter().map(resource).collect(),
+            network: None,
         };
         Ok(proto::Join { host: Some(host), replaces: replaces.map(|replaced| replaced.0) })
     }
@@ -155,11 +160,9 @@ impl FromHost {
         let tables = types.iter().flat_map(|known| &known.chain);
         let term = tables.map(|table| table.epoch.term).max().unwrap_or(0);
         let known = types.into_iter().map(|TypeReport { key, chain, marks }| {
-            let (_, chain) = chain_of(chain)?;
             Ok(proto::TypeReport {
                 actor_type: type_in(&key, &self.identity.namespace)?,
-                policy: proto::PlacementPolicy::Ring.into(),
-                chain: Some(chain),
+                chain: Some(chain_of(chain)?),
                 marks: marks_of(&marks),
             })
         });
@@ -217,7 +220,9 @@ impl FromPlacement {
             {
                 Vec::new()
             }
-            ToHost::Prepare { key, epoch, update, hash } => prepare(&key, epoch, update, hash)?,
+            ToHost::Prepare { key, epoch, update, hash } => {
+                vec![prepare(&key, epoch, update, hash)?]
+            }
             ToHost::Commit { key, marks, base } => vec![commit(&key, &marks, base)],
             ToHost::Expired { incarnation } => {
                 vec![HostMessage::Expired(proto::Expired { incarnation: incarnation.0 })]
@@ -241,36 +246,26 @@ impl FromPlacement {
     }
 }
 
-fn prepare(
-    key: &TypeKey,
-    epoch: Epoch,
-    update: Update,
-    hash: u64,
-) -> Result<Vec<HostMessage>, Wrong> {
-    let told = |news| {
-        HostMessage::Prepare(proto::Prepare {
-            actor_type: key.actor_type.to_string(),
-            policy: proto::PlacementPolicy::Ring.into(),
-            news: Some(news),
-        })
-    };
-    Ok(match update {
+fn prepare(key: &TypeKey, epoch: Epoch, update: Update, hash: u64) -> Result<HostMessage, Wrong> {
+    let (news, marks) = match update {
         Update::Delta { previous, joined, left } => {
             let delta = delta_of(&joined, &left);
             let step = step_of(epoch, previous, delta, hash);
-            vec![told(proto::prepare::News::Step(step))]
+            (proto::prepare::News::Step(step), Vec::new())
         }
         Update::Chain { tables, marks } => {
-            let (base, mut chain) = chain_of(tables)?;
+            let mut chain = chain_of(tables)?;
             // The hash of the newest table is the sender's word, for the host to compare.
             match (chain.steps.last_mut(), &mut chain.base) {
                 (Some(last), _) => last.hash = hash,
                 (None, Some(base)) => base.hash = hash,
                 (None, None) => {}
             }
-            vec![told(proto::prepare::News::Chain(chain)), commit(key, &marks, base)]
+            (proto::prepare::News::Chain(chain), marks_of(&marks))
         }
-    })
+    };
+    let (actor_type, news) = (key.actor_type.to_string(), Some(news));
+    Ok(HostMessage::Prepare(proto::Prepare { actor_type, news, marks }))
 }
 
 fn commit(key: &TypeKey, marks: &BTreeMap<Incarnation, Mark>, base: Epoch) -> HostMessage {
@@ -306,11 +301,10 @@ fn elsewhere(field: &str, found: &Namespace, expected: &Namespace) -> Wrong {
     Wrong::text(field, found.as_str(), format_args!("{expected}, the stream's own namespace"))
 }
 
-/// The chain, its base as a table and each later one as a step, and the base's name.
-fn chain_of(tables: Vec<TableData>) -> Result<(Epoch, proto::Chain), Wrong> {
+/// The chain, its base as a table and each later one as a step.
+fn chain_of(tables: Vec<TableData>) -> Result<proto::Chain, Wrong> {
     let mut tables = tables.into_iter();
     let base = tables.next().ok_or_else(|| Wrong::missing("chain.base", "a table"))?;
-    let first = base.epoch;
     let told = proto::Table {
         epoch: Some(epoch_of(base.epoch)),
         members: base.members.iter().map(member_of).collect(),
@@ -324,7 +318,7 @@ fn chain_of(tables: Vec<TableData>) -> Result<(Epoch, proto::Chain), Wrong> {
         steps.push(step_of(later.epoch, earlier.epoch, delta_of(&joined, &left), hash));
         earlier = later;
     }
-    Ok((first, proto::Chain { base: Some(told), steps }))
+    Ok(proto::Chain { base: Some(told), steps })
 }
 
 /// Who came and who went between two tables; both are in order of incarnation.

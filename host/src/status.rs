@@ -144,6 +144,8 @@ pub(crate) enum Looked {
     Unready,
     /// There is no such thing.
     Elsewhere,
+    /// What is asked for cannot be told from the query.
+    Unclear,
 }
 
 /// The status of an answer on placement's health port. Source: cli-and-env.md 8.
@@ -152,6 +154,7 @@ pub(crate) fn of_look(looked: Looked) -> StatusCode {
         Looked::Shown => StatusCode::OK,
         Looked::Unready => StatusCode::SERVICE_UNAVAILABLE,
         Looked::Elsewhere => StatusCode::NOT_FOUND,
+        Looked::Unclear => StatusCode::BAD_REQUEST,
     }
 }
 

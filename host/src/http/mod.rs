@@ -27,6 +27,7 @@ mod state;
 pub use answer::Answer;
 pub use door::{Audience, Door};
 pub use inbound::Inbound;
+pub(crate) use request::query_item;
 pub use serve::{Protocol, serve, serve_connection};
 
 use std::convert::Infallible;

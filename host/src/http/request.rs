@@ -21,6 +21,15 @@ use crate::status::Failure;
 /// Longest time limit that a caller may set; longer ones count as this.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 
+/// An item of a query, decoded; the first of its name. What cannot be decoded counts as absent.
+pub(crate) fn query_item(uri: &http::Uri, name: &str) -> Option<String> {
+    uri.query()?.split('&').find_map(|item| {
+        let (key, value) = item.split_once('=').unwrap_or((item, ""));
+        let key = path::unescape(key).ok()?;
+        (key == name).then(|| path::unescape(value).ok().map(Cow::into_owned))?
+    })
+}
+
 /// A request on its way to a handler.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
@@ -63,12 +72,7 @@ impl Call<'_> {
 
     /// An item of the query, decoded; the first of its name. What cannot be decoded counts as absent.
     pub(super) fn query(&self, name: &str) -> Option<String> {
-        let query = self.head.uri.query()?;
-        query.split('&').find_map(|item| {
-            let (key, value) = item.split_once('=').unwrap_or((item, ""));
-            let key = path::unescape(key).ok()?;
-            (key == name).then(|| path::unescape(value).ok().map(Cow::into_owned))?
-        })
+        query_item(&self.head.uri, name)
     }
 
     /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).

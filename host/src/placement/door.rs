@@ -10,11 +10,14 @@ use http_body_util::Full;
 use odeon_placement::{Handle, Role};
 use serde::Serialize;
 
-use super::dapr;
+use super::{dapr, odeon};
+use crate::http::query_item;
 use crate::metrics::Page;
 use crate::status::{self, Looked};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Where the paths begin that Dapr does not have.
+const OURS: &str = "/odeon/v1/placement/";
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Answers questions about a placement service. Cheap to clone.
@@ -44,7 +47,29 @@ impl Door {
             ("/placement/state", _) if self.is_state_shown => {
                 json(&dapr::state(&self.handle.tables()))
             }
-            (path, _) => text(Looked::Elsewhere, format!("there is nothing at {path}\n")),
+            (path, _) if self.is_state_shown && path.starts_with(OURS) => self.ours(request),
+            (path, _) => nothing_at(path),
+        }
+    }
+
+    /// What goes beyond Dapr's.
+    fn ours<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let asked = |name: &str| query_item(request.uri(), name);
+        let path = request.uri().path();
+        match path.strip_prefix(OURS) {
+            Some("status") => json(&odeon::status(&self.handle)),
+            Some("hosts") => json(&odeon::hosts(&self.handle)),
+            Some("tables") => {
+                let (actor_type, namespace) = (asked("type"), asked("namespace"));
+                let tables = self.handle.tables();
+                json(&odeon::tables(&tables, actor_type.as_deref(), namespace.as_deref()))
+            }
+            Some("owner") => match odeon::owner(&self.handle.tables(), asked) {
+                Ok(Some(owner)) => json(&owner),
+                Ok(None) => text(Looked::Elsewhere, "no host offers this type\n".to_owned()),
+                Err(reason) => text(Looked::Unclear, format!("{reason}\n")),
+            },
+            Some(_) | None => nothing_at(path),
         }
     }
 
@@ -68,6 +93,10 @@ impl<B> hyper::service::Service<Request<B>> for Door {
     fn call(&self, request: Request<B>) -> Self::Future {
         ready(Ok(self.answer(&request)))
     }
+}
+
+fn nothing_at(path: &str) -> Response<Full<Bytes>> {
+    text(Looked::Elsewhere, format!("there is nothing at {path}\n"))
 }
 
 fn text(looked: Looked, text: String) -> Response<Full<Bytes>> {

@@ -1,10 +1,13 @@
 //! Placement as a process of its own: hosts join it, it ends, comes back, and refuses.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use odeon_test_support::{Client, Node, Placement, Process, binaries, tempdir, until};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::shop::{call, call_until, worker};
 
@@ -182,6 +185,125 @@ async fn a_host_that_is_told_to_stop_says_farewell() {
     assert_eq!(state["tables"]["default"]["hosts"].as_array().unwrap().len(), 1, "{state}");
     let owner = until("an owner", || owner(&staying)).await;
     assert_eq!(owner["host"], name_of(&state, "default", "staying"));
+}
+
+/// The hosts that placement knows, by app, as its health port shows them.
+async fn known(of: &Client) -> BTreeMap<String, Value> {
+    let answer = of.get("/odeon/v1/placement/hosts").await;
+    let shown = answer.map(|answer| answer.json()).unwrap_or_default();
+    let hosts = shown["hosts"].as_array().cloned().unwrap_or_default();
+    let named = |host: Value| Some((host["app"].as_str()?.to_owned(), host));
+    hosts.into_iter().filter_map(named).collect()
+}
+
+async fn until_known(of: &Client, apps: &[&str]) -> BTreeMap<String, Value> {
+    until(&format!("hosts of {apps:?}"), || async {
+        let known = known(of).await;
+        known.keys().eq(apps.iter()).then_some(known)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_killed_host_is_out_at_once_and_a_frozen_one_when_its_lease_is_over() {
+    let data = tempdir().unwrap();
+    let placement = placement(data.path())
+        .words(&["--keepalive-time", "1s", "--keepalive-timeout", "1s"])
+        .start()
+        .await;
+    let names = ["a", "b", "c", "frozen"];
+    let mut hosts = Vec::new();
+    for name in names {
+        hosts.push(host(data.path(), name, &placement).start().await);
+    }
+    let client = placement.client();
+    until_known(&client, &names).await;
+
+    let mut times = Vec::new();
+    for (gone, host) in hosts[..3].iter().enumerate() {
+        let begun = Instant::now();
+        host.process.kill();
+        let state = until("its end in Dapr's form, too", || async {
+            let state = state(&client).await;
+            let left = state["tables"]["default"]["hosts"].as_array().map(Vec::len);
+            (left == Some(3 - gone)).then_some(state)
+        })
+        .await;
+        times.push(begun.elapsed());
+        assert_eq!(name_of(&state, "default", names[gone]), Value::Null);
+    }
+    // Other tests run beside this one: the quickest shows what it can, all that it is no lease.
+    let quickest = times.iter().min().unwrap();
+    assert!(*quickest <= Duration::from_millis(300), "{times:?}");
+    assert!(times.iter().all(|time| *time < Duration::from_secs(4)), "{times:?}");
+    assert!(placement.process.said().contains("it has died"), "{}", placement.process.said());
+
+    let begun = Instant::now();
+    hosts[3].process.pause();
+    let left = until("the end of its stream", || async {
+        let known = known(&client).await;
+        let frozen = known.get("frozen").expect("its port accepts, so its lease goes on");
+        (frozen["isConnected"] == false).then(|| frozen["leaseLeftMs"].clone())
+    })
+    .await;
+    assert!(left.as_u64().is_some_and(|left| left > 0), "{left}");
+    until_known(&client, &[]).await;
+    // 1.1 leases after the last renewal, which was at most a fifth of one before.
+    assert!(begun.elapsed() >= Duration::from_millis(4_400), "{:?}", begun.elapsed());
+    hosts[3].process.resume();
+    until_known(&client, &["frozen"]).await;
+}
+
+#[tokio::test]
+async fn its_health_port_tells_all_that_it_knows() {
+    let data = tempdir().unwrap();
+    let placement = placement(data.path()).start().await;
+    let one = host(data.path(), "one", &placement).start().await;
+    let _worker = worker(one.grpc);
+    let (client, path) = (placement.client(), "/odeon/v1/placement");
+    until_counting(&placement, "default", &["one"]).await;
+    let at = async |rest: &str| client.get(&format!("{path}/{rest}")).await.unwrap();
+
+    let status = at("status").await.json();
+    assert_eq!((&status["role"], &status["hosts"]), (&json!("leading"), &json!(1)), "{status}");
+    assert_eq!((&status["isRunning"], &status["joining"]), (&json!(true), &json!(0)));
+    let known = until_known(&client, &["one"]).await;
+    let host = &known["one"];
+    assert_eq!((&host["phase"], &host["isConnected"]), (&json!("live"), &json!(true)), "{host}");
+    assert_eq!(host["namespace"], "default");
+    let left = host["leaseLeftMs"].as_u64().unwrap();
+    assert!((1..=5_500).contains(&left), "{host}");
+    let counter = json!({"type": "Counter", "placement": "ring"});
+    assert!(host["types"].as_array().unwrap().contains(&counter), "{host}");
+
+    let tables = until("the table of counters", || async {
+        let tables = at("tables?type=Counter&namespace=default").await.json();
+        (tables["tables"][0]["isCommitted"] == true).then(|| tables["tables"].clone())
+    })
+    .await;
+    assert_eq!(tables.as_array().unwrap().len(), 1, "{tables}");
+    let table = &tables[0]["chain"][0];
+    assert_eq!(table["members"][0]["incarnation"], host["incarnation"], "{tables}");
+    assert_eq!((&table["awaited"], &tables[0]["placement"]), (&json!([]), &json!("ring")));
+    assert!(at("tables").await.json()["tables"].as_array().unwrap().len() > 1);
+    assert_eq!(at("tables?namespace=other").await.json(), json!({"tables": []}));
+
+    let owner = at("owner?type=Counter&id=c").await.json();
+    for field in ["host", "address", "incarnation"] {
+        assert_eq!(owner[field], host[field], "{owner}");
+    }
+    assert_eq!(owner["epoch"], table["epoch"]);
+    assert_eq!((&owner["isOpen"], &owner["awaited"]), (&json!(true), &json!([])));
+    for (rest, status, text) in [
+        ("owner?type=Counter", 400, "no readable item 'id'"),
+        ("owner?type=Counter&id=", 400, ""),
+        ("owner?type=Counter&id=c&namespace=other", 404, "no host offers this type"),
+        ("nothing", 404, "there is nothing at /odeon/v1/placement/nothing"),
+    ] {
+        let answer = at(rest).await;
+        assert_eq!(answer.status, status, "{rest}");
+        assert!(answer.text().contains(text), "{rest}: {}", answer.text());
+    }
 }
 
 #[tokio::test]

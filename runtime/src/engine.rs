@@ -192,6 +192,12 @@ impl Engine {
         Some(Self { inner: inner.downcast().ok()? })
     }
 
+    /// Whether there is a way to actors that live on other hosts.
+    #[must_use]
+    pub fn has_peers(&self) -> bool {
+        self.inner.peers.is_some()
+    }
+
     /// The engine's settings.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -4,12 +4,17 @@
 //! goes and whether it is sent again is the engine's to decide (`engine/forward.rs`).
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use odeon_base::{Epoch, Execution, Kind};
 use odeon_ring::Member;
 
 use crate::invocation::{Invocation, Reply};
+
+/// How long past a call's time its answer is waited for: the other host notices its end
+/// too, and only it knows whether a turn had begun.
+pub const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// The way to the hosts of other processes.
 ///
@@ -19,6 +24,10 @@ use crate::invocation::{Invocation, Reply};
 pub trait Peers: Send + Sync + Debug + 'static {
     /// Has `call` run by the host of `to`. `id` is unique among the calls of this engine, and
     /// the same each time a call is sent.
+    ///
+    /// A call that was not sent within its time (`deadline`) is [`PeerError::Unreachable`] at
+    /// that moment. One that was may be answered [`LAST_WORD`] later; after that the
+    /// engine gives it up as one that may have begun.
     ///
     /// # Errors
     /// [`PeerError`] says whether a turn may have begun.

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use odeon_base::{Entropy, Execution, Kind, Tasks};
 use odeon_ring::Member;
 use odeon_runtime::engine::WeakEngine;
-use odeon_runtime::peers::{Failure, PeerError, Peers};
+use odeon_runtime::peers::{Failure, LAST_WORD, PeerError, Peers};
 use odeon_runtime::{Invocation, Reply};
 use tokio::time::{Instant, timeout_at};
 
 use super::link::{Link, NotAsked, Shared};
-use super::outbox::End;
+use super::outbox::{Asked, End};
 use super::wire::Answered;
 use super::{Config, wire};
 use crate::status;
@@ -21,10 +20,6 @@ use crate::status;
 /// Bodies that are larger take a connection of their own, so that small calls do not wait
 /// behind them.
 const LARGE_BYTES: usize = 64 << 10;
-
-/// How long past its time a call waits for the other host's own word on it, which knows
-/// whether a turn had begun.
-const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// One for small bodies and one for large ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,15 +79,9 @@ impl Client {
         let link = self.link(&to.address, bytes);
         let asking = link.ask(to.host.as_str(), id, bytes, deadline, message);
         let mut asked = asking.await.map_err(|not| not_asked(to, &not))?;
-        let end = match deadline.and_then(|deadline| deadline.checked_add(LAST_WORD)) {
-            Some(until) => match timeout_at(until, &mut asked.end).await {
-                Ok(end) => end,
-                Err(_) => return Err(status::silent_peer(&call.actor).into()),
-            },
-            None => (&mut asked.end).await,
+        let Some(end) = in_time(&mut asked, deadline).await else {
+            return Err(status::silent_peer(&call.actor).into());
         };
-        // Whoever ends a connection says so to all; this is for the case that it was dropped.
-        let end = end.unwrap_or_else(|_| End::Lost("it ended without a word".into()));
         let (host, address) = (to.host.to_string(), to.address.to_string());
         match end {
             End::Answered(Ok(reply)) => Ok(reply),
@@ -104,6 +93,21 @@ impl Client {
             End::Lost(reason) => Err(PeerError::Lost { host, address, reason: reason.to_string() }),
         }
     }
+}
+
+/// How the call ended; `None` if it was written and the other host says nothing.
+async fn in_time(asked: &mut Asked, deadline: Option<Instant>) -> Option<End> {
+    // Whoever ends a connection says so to all; this is for the case that it was dropped.
+    let or_lost = |end: Result<End, _>| end.unwrap_or_else(|_| End::Lost("it ended".into()));
+    let Some(deadline) = deadline else { return Some(or_lost((&mut asked.end).await)) };
+    if let Ok(end) = timeout_at(deadline, &mut asked.end).await {
+        return Some(or_lost(end));
+    }
+    if asked.take_back() {
+        return Some(End::Unwritten("the call could not be written within its time".into()));
+    }
+    let last = timeout_at(deadline.checked_add(LAST_WORD)?, &mut asked.end).await;
+    last.ok().map(or_lost)
 }
 
 fn not_asked(to: &Member, not: &NotAsked) -> PeerError {

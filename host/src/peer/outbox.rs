@@ -77,6 +77,18 @@ pub(super) struct Asked {
     pub(super) end: oneshot::Receiver<End>,
 }
 
+impl Asked {
+    /// Whether the call was not written yet; then it never will be.
+    pub(super) fn take_back(&self) -> bool {
+        let mut state = self.outbox.state();
+        let is_unwritten = state.flights.get(&self.id).is_some_and(|of| of.message.is_some());
+        if is_unwritten {
+            state.flights.remove(&self.id);
+        }
+        is_unwritten
+    }
+}
+
 impl Drop for Asked {
     fn drop(&mut self) {
         self.outbox.forget(self.id);

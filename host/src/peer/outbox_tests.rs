@@ -103,3 +103,14 @@ fn only_a_connection_that_nobody_uses_ends_as_idle() {
     drop(call);
     assert!(outbox.end_if_idle(&"idle".into()) && outbox.is_over());
 }
+
+#[test]
+fn a_call_is_taken_back_as_long_as_it_was_not_written() {
+    let (outbox, mut outgoing, room) = outbox();
+    let first = outbox.ask(1, message(&room, 1)).unwrap();
+    let second = outbox.ask(2, message(&room, 2)).unwrap();
+    assert!(first.take_back());
+    assert_eq!(written(&mut outgoing), ["hello", "call 2"]);
+    assert!(!second.take_back(), "it may run");
+    assert_eq!(room.available_permits(), 100, "neither holds its place");
+}

@@ -12,7 +12,7 @@ use super::{Engine, too_late, within};
 use crate::error::Error;
 use crate::execute::Encoded;
 use crate::invocation::{Invocation, Reply};
-use crate::peers::{PeerError, Peers};
+use crate::peers::{LAST_WORD, PeerError, Peers};
 use crate::router::{self, PARK_MAX, Path};
 use crate::seams::Call;
 use crate::turn::Caller;
@@ -51,7 +51,8 @@ impl Engine {
             let changes = entry.changes();
             let (wait, last) = if let Some((owner, epoch)) = path.target(&caller) {
                 call.routed_by = Some(epoch);
-                let sent = within(call.deadline, peers.call(&owner, number, &call)).await;
+                let given_up = call.deadline.and_then(|at| at.checked_add(LAST_WORD));
+                let sent = within(given_up, peers.call(&owner, number, &call)).await;
                 match sent.ok_or_else(|| too_late(&actor, Execution::Maybe))? {
                     Ok(reply) => return Ok(reply),
                     Err(error) => (after(&error, entry, changes)?, Error::from(error)),

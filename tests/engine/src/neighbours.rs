@@ -28,6 +28,7 @@ pub struct Sent {
 struct Inner {
     engines: BTreeMap<String, WeakEngine>,
     unreachable: BTreeSet<String>,
+    slow: BTreeSet<String>,
     mute: BTreeSet<String>,
     sent: Vec<Sent>,
 }
@@ -58,6 +59,11 @@ impl Neighbours {
     /// No connection to this address is made.
     pub fn cut(&self, address: &str) {
         self.lock().unreachable.insert(address.to_owned());
+    }
+
+    /// Connections to this address are not made within any call's time.
+    pub fn stall(&self, address: &str) {
+        self.lock().slow.insert(address.to_owned());
     }
 
     /// Connections are made again.
@@ -93,7 +99,11 @@ impl Peers for Neighbours {
                 let engine = inner.engines.get(&address).and_then(WeakEngine::upgrade);
                 engine.filter(|_| !inner.unreachable.contains(&address))
             };
-            let Some(engine) = engine else {
+            let is_slow = self.lock().slow.contains(&address);
+            if let Some(deadline) = call.deadline.filter(|_| is_slow) {
+                tokio::time::sleep_until(deadline).await;
+            }
+            let Some(engine) = engine.filter(|_| !is_slow) else {
                 let reason = "nobody is there".to_owned();
                 return Err(PeerError::Unreachable { host, address, reason });
             };

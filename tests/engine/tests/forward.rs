@@ -154,6 +154,20 @@ async fn a_call_is_sent_again_under_its_number_until_its_time_is_up() {
     assert_eq!(waiting.await.unwrap().unwrap(), "1");
 }
 
+// RT-3: only who carries a call knows whether it ever left.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_left_within_its_time_has_not_begun() {
+    let (world, first, second) = pair().await;
+    let id = living_on(&world, &first, &second).await;
+    world.neighbours().stall("b:1");
+    let (began, limit) = (Instant::now(), Duration::from_secs(4));
+    let refused = first.call_within(limit, &id, "count", "").await;
+    assert!(matches!(refused, Err(Error::QueueTimeout { .. })), "{refused:?}");
+    assert_eq!(execution(&refused), Some(Execution::None));
+    assert_eq!(began.elapsed(), limit);
+    assert_eq!(world.probe.count(&format!("{id} count")), 0);
+}
+
 // RT-2, RT-3.
 #[tokio::test(start_paused = true)]
 async fn what_may_have_begun_is_not_sent_again() {

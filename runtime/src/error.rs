@@ -181,15 +181,35 @@ pub enum Error {
     Arguments(String),
     /// The call was sent to the host that owns the actor, and did not succeed there.
     #[error(transparent)]
-    Peer(#[from] PeerError),
+    Peer(PeerError),
+}
+
+impl From<PeerError> for Error {
+    /// An application's own no stays one, wherever it was said.
+    fn from(error: PeerError) -> Self {
+        let failure = match error {
+            PeerError::Failed(failure) => failure,
+            other => return Self::Peer(other),
+        };
+        let is_the_apps = (failure.kind, failure.execution) == (Kind::AppFailed, Execution::Done);
+        match failure.message.strip_prefix(AppFailure::SAYS).filter(|_| is_the_apps) {
+            Some(message) => Self::App(AppFailure { message: message.to_owned() }),
+            None => Self::Peer(PeerError::Failed(failure)),
+        }
+    }
 }
 
 /// What an application said when it failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("error from actor service: {message}")]
+#[error("{}{message}", Self::SAYS)]
 pub struct AppFailure {
     /// The application's words, with its status in front where it had one: `(500) <body>`.
     pub message: String,
+}
+
+impl AppFailure {
+    /// What stands before its words.
+    const SAYS: &str = "error from actor service: ";
 }
 
 impl Error {

@@ -4,7 +4,6 @@
 //! A typed call to an actor in this process is run as it is; everything else goes
 //! in JSON. The typed clients themselves are written by `#[actor]`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use odeon_runtime::{ActorRef, Engine};
 use crate::actor::{Actor, Held, Method};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error, Result};
-use crate::handle::{Door, Handle, Way};
+use crate::handle::{Handle, Way};
 use crate::hold::Hold as _;
 use crate::native::{Returnable, Typed, taken};
 use crate::place::Place;
@@ -40,17 +39,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client beside an engine: calls to actors of this process are not encoded.
+    /// A client beside an engine: calls to actors of this process are not encoded, others
+    /// go where their actors live, if the engine knows the way.
     #[must_use]
     pub fn embedded(engine: Engine) -> Self {
-        Self { way: Way::Engine { engine, door: None }, limit: None }
-    }
-
-    /// As [`Client::embedded`], with a way to the actors that live on other hosts or in
-    /// workers.
-    #[must_use]
-    pub fn embedded_with_door(engine: Engine, door: Arc<dyn Door>) -> Self {
-        Self { way: Way::Engine { engine, door: Some(door) }, limit: None }
+        Self { way: Way::Engine(engine), limit: None }
     }
 
     /// A client of the host at this address; it connects when first used.
@@ -153,7 +146,7 @@ impl Ctx<'_> {
             Place::Engine(turn) => {
                 let engine = Engine::of(turn)
                     .ok_or(Error::Call(Cause::Engine(odeon_runtime::Error::Closed)))?;
-                Way::Engine { engine, door: None }
+                Way::Engine(engine)
             }
             Place::Worker(turn) => Way::Remote(turn.host.clone()),
         };
@@ -164,14 +157,15 @@ impl Ctx<'_> {
 /// A typed call: as it is within this process, in JSON otherwise.
 #[doc(hidden)]
 pub async fn call<A: Actor, M: Method<A>>(handle: &Handle, method: M) -> Result<M::Output> {
-    let (Way::Engine { engine, door }, Some(target)) = (&handle.way, &handle.target) else {
+    let (Way::Engine(engine), Some(target)) = (&handle.way, &handle.target) else {
         return encoded::<A, M>(handle, &method).await;
     };
     if A::Hold::IS_SHARED {
         // The engine lends a shared instance only to calls in bytes.
         return encoded::<A, M>(handle, &method).await;
     }
-    if door.is_none() {
+    if !engine.has_peers() {
+        // Nowhere else to go, so nothing is kept for a second way.
         let work = Typed::<A, M>::new(method);
         let answer = engine.run::<Held<A>, _>(target, handle.caller(), work).await;
         return answer.map_err(|error| Cause::Engine(error).into());

@@ -4,12 +4,10 @@
 //! and call chain travel with each call. Knows no Rust type of an actor; typed
 //! calls are added in `client.rs`.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use odeon_base::ident;
 use odeon_runtime::engine::Target;
 use odeon_runtime::turn::Caller;
@@ -19,20 +17,11 @@ use tokio::time::Instant;
 use crate::error::{Cause, Error, Result};
 use crate::remote::{self, Remote};
 
-/// The way to actors that live on other hosts, for code that is embedded in one.
-///
-/// The host library implements it; without one, only actors of this engine can be
-/// called.
-pub trait Door: Send + Sync + Debug {
-    /// Calls an actor wherever it lives.
-    fn call(&self, invocation: Invocation) -> BoxFuture<'_, Result<Reply, odeon_runtime::Error>>;
-}
-
 /// Where calls go.
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
-    /// The engine in this process, and the door to those elsewhere.
-    Engine { engine: Engine, door: Option<Arc<dyn Door>> },
+    /// The engine in this process, which knows the way to other hosts.
+    Engine(Engine),
     /// A host.
     Remote(Remote),
 }
@@ -53,7 +42,7 @@ pub struct Handle {
 impl Handle {
     pub(crate) fn new(way: Way, actor: ActorRef, caller: Caller, limit: Option<Duration>) -> Self {
         let target = match &way {
-            Way::Engine { engine, .. } => Some(engine.target(&actor)),
+            Way::Engine(engine) => Some(engine.target(&actor)),
             Way::Remote(_) => None,
         };
         Self { way, target, actor, caller, limit }
@@ -98,8 +87,7 @@ impl Handle {
             routed_by: None,
         };
         let reply = match &self.way {
-            Way::Engine { engine, door: None } => engine.call(invocation).await,
-            Way::Engine { door: Some(door), .. } => door.call(invocation).await,
+            Way::Engine(engine) => engine.call(invocation).await,
             Way::Remote(host) => return host.invoke(invocation).await.map_err(remote::refusal),
         };
         match reply.map_err(Cause::Engine)? {

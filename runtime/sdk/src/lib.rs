@@ -83,7 +83,7 @@ pub use crate::actor::{Actor, Make, Settings};
 pub use crate::client::Client;
 pub use crate::ctx::Ctx;
 pub use crate::error::{Cause, Error, Result};
-pub use crate::handle::{Door, Handle};
+pub use crate::handle::Handle;
 pub use crate::native::{spec, spec_with};
 pub use crate::worker::Worker;
 

@@ -3,9 +3,10 @@
 //! `board` is a placement that a test can move by hand, `placed` the one of a release,
 //! `store` a state store whose commits it can hold up, `app` what the actors of the tests
 //! do, `kinds` the ways to host them, in one list (`worker` is one of them, `called`
-//! another, `wire` their way to the host), `neighbours` the way between hosts, and `world`
-//! puts hosts together. The tests are in `tests/`: `turns` (mailbox, turns, life), `fences`
-//! (O3), `moves` (O1, O4, O5) and `forward` (calls that cross hosts).
+//! another, `wire` their way to the host), `neighbours` the way between hosts, `streams` the
+//! one of a release, and `world` puts hosts together. The tests are in `tests/`: `turns`
+//! (mailbox, turns, life), `fences` (O3), `moves` (O1, O4, O5), `forward` (calls that cross
+//! hosts), `streams` (the same over sockets), `holder` and `operators`.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -20,6 +21,7 @@ pub mod kinds;
 pub mod neighbours;
 pub mod placed;
 pub mod store;
+pub mod streams;
 pub mod wire;
 mod worker;
 pub mod world;

@@ -26,6 +26,7 @@ use crate::kinds::Kind;
 use crate::neighbours::Neighbours;
 use crate::placed::Placed;
 use crate::store::MemoryStore;
+use crate::streams::Streams;
 use crate::worker;
 
 /// The type of all actors here.
@@ -46,6 +47,8 @@ pub struct World {
     placed: Option<Arc<Placed>>,
     /// Between the hosts; `None` where each answers for itself.
     pub neighbours: Option<Arc<Neighbours>>,
+    /// In place of the neighbours.
+    streams: Option<Streams>,
     has_sys_state: bool,
     tasks: Tasks,
 }
@@ -64,9 +67,9 @@ impl World {
         let board = Board::new(&tasks, &probe);
         let placed = (kind == Kind::Placed).then(|| Placed::new(&tasks));
         let has_sys_state = kind == Kind::OverSysState;
-        let neighbours = None;
         let store = MemoryStore::default();
-        Self { board, store, probe, placed, neighbours, has_sys_state, tasks }
+        let (neighbours, streams) = (None, None);
+        Self { board, store, probe, placed, neighbours, streams, has_sys_state, tasks }
     }
 
     /// The same, where hosts send each other what they do not own.
@@ -74,6 +77,18 @@ impl World {
     pub fn of_neighbours(kind: Kind) -> Self {
         let world = Self::of(kind);
         Self { neighbours: Some(Neighbours::new(&world.tasks)), ..world }
+    }
+
+    /// The same, where they do so over the streams of a release; not for paused time.
+    #[must_use]
+    pub fn of_streams(kind: Kind) -> Self {
+        Self { streams: Some(Streams::default()), ..Self::of(kind) }
+    }
+
+    /// The streams between the hosts.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        self.streams.as_ref().expect("a world of streams")
     }
 
     /// The way between the hosts.
@@ -130,8 +145,12 @@ impl World {
         set(&mut config);
         let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
         let tasks = self.tasks.child("host");
+        let wired = self.streams.as_ref().map(|all| all.wire(&mut config, seed, &tasks));
         let seams = Seams {
-            peers: self.neighbours.clone().map(|all| all as Arc<dyn Peers>),
+            peers: match &wired {
+                Some(wired) => Some(wired.peers()),
+                None => self.neighbours.clone().map(|all| all as Arc<dyn Peers>),
+            },
             placement: match &self.placed {
                 Some(placed) => Arc::<Placed>::clone(placed),
                 None => self.board.link(name),
@@ -144,6 +163,9 @@ impl World {
         let engine = Engine::start(config, seams);
         if let Some(neighbours) = &self.neighbours {
             neighbours.settle_in(name, engine.downgrade());
+        }
+        if let Some(wired) = wired {
+            wired.serve(&engine);
         }
         let probe = Arc::clone(&self.probe);
         Host { engine, name: name.to_owned(), tasks, probe, sys_state: None }

@@ -1,12 +1,14 @@
 //! A host's front doors in one process, for wire tests: no port, no other process.
 //!
 //! [`Rig`] puts the real engine, a store in memory and both doors together;
-//! [`Scripted`] is an actor type whose methods do what tests need. The tests
-//! themselves are in `tests/wire`, a row per rule of the reference pages.
+//! [`Scripted`] is an actor type whose methods do what tests need, and [`Cable`] the
+//! network between two hosts. The tests themselves are in `tests/wire`, a row per rule of
+//! the reference pages.
 
 pub mod app;
 
 mod actor;
+mod cable;
 mod grpc;
 mod http;
 
@@ -23,6 +25,7 @@ use odeon_runtime::{Config, Engine, TypeConfig, TypeSpec};
 use odeon_sdk::testkit::Placement;
 
 pub use actor::{Scripted, raise};
+pub use cable::Cable;
 pub use grpc::InProcess;
 pub use http::{Ask, Told};
 

@@ -12,7 +12,7 @@ use odeon_placement::Token;
 use odeon_ring::Member;
 use odeon_runtime::peers::{PeerError, Peers as _};
 use odeon_runtime::{ActorRef, CallChain, Invocation, Reply};
-use odeon_test_wire::Rig;
+use odeon_test_wire::{Cable, Rig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -240,55 +240,11 @@ async fn a_host_that_accepts_and_says_nothing_is_none_after_a_second() {
     tasks.stop(DEADLINE).await.unwrap();
 }
 
-/// Carries bytes between two ends until it is told to cut or to stand still.
-struct Cable {
-    address: String,
-    tasks: Tasks,
-}
-
-impl Cable {
-    async fn to(address: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let own = listener.local_addr().unwrap().to_string();
-        let (tasks, to) = (Tasks::new("cable"), address.to_owned());
-        let carrying = tasks.clone();
-        tasks.spawn(TaskKind::Listener, async move {
-            let stop = carrying.stopping().clone();
-            loop {
-                let (near, far) = tokio::select! {
-                    biased;
-                    () = stop.cancelled() => return,
-                    near = listener.accept() => {
-                        (near.unwrap().0, TcpStream::connect(&*to).await.unwrap())
-                    }
-                };
-                let stop = stop.clone();
-                carrying.spawn(TaskKind::Connection, async move {
-                    let (mut near_in, mut near_out) = near.into_split();
-                    let (mut far_in, mut far_out) = far.into_split();
-                    let there = tokio::io::copy(&mut near_in, &mut far_out);
-                    let back = tokio::io::copy(&mut far_in, &mut near_out);
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        _ = there => {}
-                        _ = back => {}
-                    }
-                });
-            }
-        });
-        Self { address: own, tasks }
-    }
-
-    async fn cut(self) {
-        self.tasks.stop(DEADLINE).await.unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_connection_that_breaks_leaves_written_calls_open_and_opens_anew() {
     let pair = Pair::start().await;
-    let cable = Cable::to(&pair.to.address).await;
-    let to = member(&cable.address);
+    let cable = Cable::to(&pair.to.address);
+    let to = member(cable.address());
     let slow = call("slow", "slow", "60000");
     let began = async {
         while pair.rig.engine.metrics().iter().all(|of| of.running == 0) {
@@ -304,6 +260,34 @@ async fn a_connection_that_breaks_leaves_written_calls_open_and_opens_anew() {
     unreachable(soon("it fails", pair.client.call(&to, 2, &call("a", "echo", ""))).await);
     // The other way was never touched.
     assert_eq!(pair.call(3, "echo", "x").await.unwrap().body, "x");
+    pair.stop().await;
+}
+
+// A host that was stopped (SIGSTOP) keeps its connections and acknowledges nothing.
+#[tokio::test]
+async fn a_host_that_freezes_is_given_up_after_a_lease_and_no_call_waits_past_its_time() {
+    let pair = Pair::start().await;
+    let cable = Cable::to(&pair.to.address);
+    let to = member(cable.address());
+    let greeting = soon("it answers", pair.client.call(&to, 1, &call("a", "echo", "x"))).await;
+    assert_eq!(greeting.unwrap().body, "x");
+    cable.freeze();
+    let began = Instant::now();
+    let limit = Duration::from_millis(300);
+    let limited = Invocation { deadline: Some(began + limit), ..call("a", "echo", "y") };
+    let unlimited = call("b", "echo", "z");
+    let patient = pair.client.call(&to, 3, &unlimited);
+    let hasty = async {
+        let answer = pair.client.call(&to, 2, &limited).await;
+        (answer.unwrap_err(), began.elapsed())
+    };
+    let (lost_one, (late, took)) = soon("both", async { tokio::join!(patient, hasty) }).await;
+    assert_eq!((late.kind(), late.execution()), (Kind::Timeout, Execution::Maybe), "{late}");
+    assert!(took >= limit && took < Duration::from_secs(3), "{took:?}");
+    let (text, took) = (lost(lost_one), began.elapsed());
+    assert!(text.contains("broke during the call"), "{text}");
+    assert!(took <= Duration::from_secs(9), "a lease, and room for a busy machine: {took:?}");
+    cable.cut().await;
     pair.stop().await;
 }
 

@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use futures::future::{self, BoxFuture};
 use odeon_base::clock::TokioClock;
 use odeon_base::{AppId, Entropy, HostName, Tasks};
+use odeon_blocks::state::memory::MemoryStore;
 use odeon_ring::Member;
 use odeon_runtime::config::TypeSpec;
 use odeon_runtime::engine::Seams;
@@ -86,6 +87,8 @@ impl Behaviour for InAWorker {
 
 async fn engine(offered: TypeSpec) -> Engine {
     let (tasks, clock) = (Tasks::new("test"), Arc::new(TokioClock::start()));
+    let entropy = Arc::new(Entropy::seeded(2));
+    let store = Arc::new(MemoryStore::new(Arc::<TokioClock>::clone(&clock), entropy));
     let seams = Seams {
         placement: Arc::new(Placement::new(1, &tasks)),
         peers: Some(Arc::new(Nobody)),
@@ -96,6 +99,8 @@ async fn engine(offered: TypeSpec) -> Engine {
     };
     let (app, host) = (AppId::parse("app").unwrap(), HostName::parse("a:1").unwrap());
     let engine = Engine::start(Config::new(app, host), seams);
+    // Without one, a type that may keep state is not placed.
+    engine.use_store(store);
     engine.ready().await;
     engine.offer(vec![offered]).await.unwrap();
     engine

@@ -1,12 +1,12 @@
 //! What may be written in a run file: a superset of Dapr's multi-app run file.
 //!
-//! Version, `common`, `apps` and their fields are Dapr's; `hosts`, `show`, and an
-//! app's `host`, `build` and `actorTypes` are ours. A field that is none of these
-//! is a mistake. What the fields mean together is decided in `plan`.
+//! Version, `common`, `apps` and their fields are Dapr's; `placement`, `hosts`, `show`,
+//! and an app's `host`, `build` and `actorTypes` are ours. A field that is none of
+//! these is a mistake. What the fields mean together is decided in `plan`.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::yaml::{Scalar, Spanned};
 
@@ -22,6 +22,9 @@ pub struct File {
     /// What holds for every app that does not say otherwise.
     #[serde(default)]
     pub common: Option<App>,
+    /// The placement service that the hosts join; without it each has its own.
+    #[serde(default, deserialize_with = "written")]
+    pub placement: Option<Placement>,
     /// Hosts that apps share.
     #[serde(default)]
     pub hosts: Vec<Host>,
@@ -33,13 +36,43 @@ pub struct File {
     pub show: Vec<Spanned<String>>,
 }
 
+/// A field without anything behind it is there all the same: all of it is default.
+fn written<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Placement>, D::Error> {
+    Ok(Some(Option::deserialize(from)?.unwrap_or_default()))
+}
+
+/// A placement service.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Placement {
+    /// Port that hosts join at; a free one by default.
+    #[serde(default)]
+    pub port: Option<Spanned<u16>>,
+    /// Port of its health, state and metrics; a free one by default.
+    #[serde(default)]
+    pub healthz_port: Option<Spanned<u16>>,
+    /// Folder for what must survive a restart, relative to the file. Default: `.odeon/.placement`.
+    #[serde(default)]
+    pub data_dir: Option<String>,
+    /// How long a host may run turns after it renewed. Default: that of `odeon placement`.
+    #[serde(default)]
+    pub lease: Option<String>,
+    /// Which log lines are shown. Default: warn.
+    #[serde(default)]
+    pub log_level: Option<String>,
+    /// Variables of its process.
+    #[serde(default)]
+    pub env: BTreeMap<String, Scalar>,
+}
+
 /// What a shared host is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HostKind {
     /// Placement and host in one process.
-    #[default]
     Standalone,
+    /// One of the hosts that the file's placement knows.
+    Host,
 }
 
 /// A host that apps share.
@@ -48,9 +81,12 @@ pub enum HostKind {
 pub struct Host {
     /// Its name in this file.
     pub name: Spanned<String>,
-    /// What it is.
-    #[serde(default, rename = "kind")]
-    pub _kind: HostKind,
+    /// What it is. Default: a host of the file's placement if there is one, else standalone.
+    #[serde(default)]
+    pub kind: Option<Spanned<HostKind>>,
+    /// How many of it there are, with one data folder between them. Default: 1.
+    #[serde(default)]
+    pub replicas: Option<Spanned<u16>>,
     /// The id of its application. Default: its name.
     #[serde(default, rename = "appID")]
     pub app_id: Option<String>,
@@ -93,7 +129,8 @@ pub struct App {
     /// A program that is run, to its end, before anything starts.
     #[serde(default)]
     pub build: Option<Vec<Spanned<String>>>,
-    /// The shared host it uses; without it the app gets a sidecar of its own, as with Dapr.
+    /// The shared host it uses, with one process of it for each replica of that; without
+    /// it the app gets a sidecar of its own, as with Dapr.
     #[serde(default)]
     pub host: Option<Spanned<String>>,
     /// Actor types that it registers; it is ready when its host lists them all.

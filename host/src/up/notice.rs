@@ -4,14 +4,25 @@
 
 use std::fmt::Write as _;
 
-use super::plan::Plan;
+use super::plan::{PLACEMENT, Plan};
 
 /// The block that ends the start.
 pub(super) fn ready(plan: &Plan) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "\n{} is up:", plan.name);
-    let width = plan.hosts.iter().map(|host| host.name.len()).max().unwrap_or_default();
+    let names = plan.hosts.iter().map(|host| host.name.as_str());
+    let names = names.chain(plan.placement.iter().map(|_| PLACEMENT));
+    let width = names.map(str::len).max().unwrap_or_default();
+    if let Some(placement) = &plan.placement {
+        let health = placement.health.number;
+        let _ = writeln!(
+            text,
+            "  {PLACEMENT:width$}  gRPC 127.0.0.1:{}  state http://127.0.0.1:{health}/placement/state  metrics http://127.0.0.1:{health}/metrics  data {}",
+            placement.grpc.number,
+            placement.data_dir.display()
+        );
+    }
     for host in &plan.hosts {
         let _ = writeln!(
             text,

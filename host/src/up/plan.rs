@@ -5,32 +5,59 @@
 //! in. The form of the file is in `file`, the running of a plan in `supervisor`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::config::mistakes::{Mistake, Mistakes};
 use crate::config::yaml::{self, Scalar, Spanned};
 
-use super::file::{App, File, Host};
+use super::file::{App, File, Host, HostKind, Placement};
 use super::ports::{Free, Port};
 use super::variables::Variables;
 
 /// Where apps are built when this program was installed, relative to the file; no host
 /// has its data there by default.
 const BUILDS: &str = ".odeon/.build";
+/// Where placement keeps what must survive a restart, relative to the file; as above.
+const PLACEMENT_DATA: &str = ".odeon/.placement";
+/// The name of the placement service, in messages and in variables.
+pub(super) const PLACEMENT: &str = "placement";
+/// Flags of a host that say which cluster it is in.
+const PLACEMENT_ADDRESS: &str = "placement-host-address";
+const PEER_PORT: &str = "dapr-internal-grpc-port";
+/// Most replicas of a host: as many as a cluster is meant to have.
+const REPLICAS_MAX: u16 = 50;
 
 /// All that is to be started.
 #[derive(Debug)]
 pub struct Plan {
     /// What the whole is called.
     pub name: String,
-    /// Hosts, in the order of the file; sidecars of apps come last.
+    /// The placement service that hosts join, if the file has one.
+    pub placement: Option<PlacementPlan>,
+    /// Hosts and their replicas, in the order of the file; sidecars of apps come last.
     pub hosts: Vec<HostPlan>,
-    /// Applications, in the order of the file.
+    /// Applications, in the order of the file, one for each replica of their host.
     pub apps: Vec<AppPlan>,
     /// Commands to show when all is ready.
     pub show: Vec<String>,
     /// It is over when any process ends; else those are started again.
     pub ends_with_any: bool,
+}
+
+/// The placement service.
+#[derive(Debug)]
+pub struct PlacementPlan {
+    /// The arguments of the odeon binary.
+    pub arguments: Vec<String>,
+    /// Variables of its process, besides those it inherits.
+    pub env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub dir: PathBuf,
+    /// For what must survive a restart.
+    pub data_dir: PathBuf,
+    pub(super) grpc: Port,
+    pub(super) health: Port,
 }
 
 /// One host.
@@ -44,7 +71,7 @@ pub struct HostPlan {
     pub env: BTreeMap<String, String>,
     /// Its working directory.
     pub dir: PathBuf,
-    /// For what must survive a restart.
+    /// For what must survive a restart; replicas share it.
     pub data_dir: PathBuf,
     /// Its application is called on a port, so it is not healthy before that one runs.
     pub waits_for_app: bool,
@@ -53,17 +80,11 @@ pub struct HostPlan {
     pub(super) metrics: Port,
 }
 
-impl HostPlan {
-    pub(super) fn ports(&self) -> [&Port; 3] {
-        [&self.http, &self.grpc, &self.metrics]
-    }
-}
-
 /// One application.
 #[derive(Debug)]
 pub struct AppPlan {
-    /// Its id.
-    pub id: String,
+    /// Its name in messages: its id, with a number from the second replica on.
+    pub name: String,
     /// Its working directory.
     pub dir: PathBuf,
     /// A program to run before all starts.
@@ -79,6 +100,22 @@ pub struct AppPlan {
 }
 
 impl Plan {
+    pub(super) fn ports(&self) -> impl Iterator<Item = &Port> {
+        let placement = self.placement.iter().flat_map(|one| [&one.grpc, &one.health]);
+        let hosts = self.hosts.iter().flat_map(|host| [&host.http, &host.grpc, &host.metrics]);
+        placement.chain(hosts)
+    }
+
+    /// The folders of all that must survive a restart, each once.
+    pub(super) fn data_dirs(&self) -> Vec<&Path> {
+        let placement = self.placement.iter().map(|one| one.data_dir.as_path());
+        let mut all: Vec<_> =
+            placement.chain(self.hosts.iter().map(|host| host.data_dir.as_path())).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Reads a run file. `binary` is the program that is running.
     ///
     /// # Errors
@@ -116,26 +153,34 @@ impl Planner<'_> {
         self.check(&file);
         self.set_places(binary);
         let common = file.common.unwrap_or_default();
-        let mut hosts: Vec<HostPlan> = file.hosts.iter().map(|host| self.host(host)).collect();
-        self.refuse_twice(file.hosts.iter().map(|host| &host.name), "host");
+        let placement = file.placement.as_ref().map(|placement| self.placement(placement));
+        self.refuse_twice(&file.hosts, placement.is_some());
+        let mut hosts: Vec<HostPlan> = Vec::new();
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        for host in &file.hosts {
+            let first = hosts.len();
+            self.hosts(host, placement.as_ref(), &mut hosts);
+            groups.push(first..hosts.len());
+        }
         let mut apps = Vec::new();
         for app in &file.apps {
             let Some(id) = self.app_id(app) else { continue };
-            let host = self.host_of(app, &file.hosts).unwrap_or_else(|| {
-                hosts.push(self.sidecar(app, &id, &common));
-                hosts.len() - 1
-            });
-            if let Some(app) = self.app(app, id, &common, host, &hosts) {
-                apps.push(app);
-            }
+            let served = match self.host_of(app, &file.hosts) {
+                Some(index) => groups[index].clone(),
+                None => {
+                    hosts.push(self.sidecar(app, &id, &common, placement.as_ref()));
+                    hosts.len() - 1..hosts.len()
+                }
+            };
+            self.apps(app, &id, &common, (served, &hosts), &mut apps);
         }
-        if hosts.is_empty() {
+        if hosts.is_empty() && placement.is_none() {
             let text = "there is nothing to start: name at least one of 'hosts' or 'apps'";
             self.mistakes.push(Mistake::new(self.path.display().to_string(), text));
         }
         let show = file.show.iter().map(|line| self.expand(line)).collect();
         let name = file.name.unwrap_or_else(|| last_part(&self.folder));
-        self.mistakes.or(Plan { name, hosts, apps, show, ends_with_any: false })
+        self.mistakes.or(Plan { name, placement, hosts, apps, show, ends_with_any: false })
     }
 
     fn check(&mut self, file: &File) {
@@ -169,16 +214,45 @@ impl Planner<'_> {
         self.variables.set("profile", profile);
     }
 
-    fn host(&mut self, host: &Host) -> HostPlan {
-        let name = host.name.value.clone();
-        let app_id = host.app_id.clone().unwrap_or_else(|| name.clone());
-        let http = self.port(host.http_port.as_ref(), "daprHTTPPort");
-        let grpc = self.port(host.grpc_port.as_ref(), "daprGRPCPort");
-        let metrics = self.port(host.metrics_port.as_ref(), "metricsPort");
-        let default = format!(".odeon/{name}");
+    fn placement(&mut self, placement: &Placement) -> PlacementPlan {
+        let grpc = self.port(placement.port.as_ref(), "port");
+        let health = self.port(placement.healthz_port.as_ref(), "healthzPort");
+        let data_dir = self.folder.join(placement.data_dir.as_deref().unwrap_or(PLACEMENT_DATA));
+        let mut arguments = vec!["placement".to_owned()];
+        add_common(&mut arguments, &data_dir, placement.log_level.as_deref());
+        push(&mut arguments, "port", grpc.number.to_string());
+        push(&mut arguments, "healthz-port", health.number.to_string());
+        if let Some(lease) = &placement.lease {
+            push(&mut arguments, "lease", lease);
+        }
+        self.set_addresses(PLACEMENT, &health, &grpc);
+        let (dir, env) = (self.folder.clone(), texts(&placement.env));
+        PlacementPlan { arguments, env, dir, data_dir, grpc, health }
+    }
+
+    /// The first replica has the ports that were written, all others have free ones.
+    fn hosts(&mut self, host: &Host, placement: Option<&PlacementPlan>, hosts: &mut Vec<HostPlan>) {
+        let (replicas, kind) = (self.replicas(host), self.kind(host, placement.is_some()));
+        for replica in 0..replicas {
+            hosts.push(self.host(host, replica, placement.filter(|_| kind == HostKind::Host)));
+        }
+    }
+
+    fn host(&mut self, host: &Host, replica: usize, placement: Option<&PlacementPlan>) -> HostPlan {
+        let name = numbered(&host.name.value, replica);
+        let app_id = host.app_id.as_ref().unwrap_or(&host.name.value);
+        let is_first = replica == 0;
+        let http = self.port(host.http_port.as_ref().filter(|_| is_first), "daprHTTPPort");
+        let grpc = self.port(host.grpc_port.as_ref().filter(|_| is_first), "daprGRPCPort");
+        let metrics = self.port(host.metrics_port.as_ref().filter(|_| is_first), "metricsPort");
+        let default = format!(".odeon/{}", host.name.value);
         let data_dir = self.folder.join(host.data_dir.as_deref().unwrap_or(&default));
-        let mut arguments = arguments("standalone", &app_id, &data_dir, host.log_level.as_deref());
+        let role = if placement.is_some() { "host" } else { "standalone" };
+        let mut arguments = arguments(role, app_id, &data_dir, host.log_level.as_deref());
         add_ports(&mut arguments, &http, &grpc, &metrics);
+        if let Some(placement) = placement {
+            self.add_cluster(&mut arguments, placement);
+        }
         for folder in &host.resources_paths {
             push(&mut arguments, "resources-path", self.folder.join(folder).display().to_string());
         }
@@ -189,7 +263,59 @@ impl Planner<'_> {
         HostPlan { name, arguments, env, dir, data_dir, waits_for_app, http, grpc, metrics }
     }
 
-    fn sidecar(&mut self, app: &App, id: &str, common: &App) -> HostPlan {
+    fn replicas(&mut self, host: &Host) -> usize {
+        let Some(replicas) = &host.replicas else { return 1 };
+        if !(1..=REPLICAS_MAX).contains(&replicas.value) {
+            let place = format!("{}: replicas", yaml::place(self.path, replicas));
+            let expected = format!("a number from 1 to {REPLICAS_MAX}");
+            self.mistakes.push(Mistake::value(place, &replicas.value.to_string(), &expected));
+            return 1;
+        }
+        usize::from(replicas.value)
+    }
+
+    fn kind(&mut self, host: &Host, has_placement: bool) -> HostKind {
+        let default = if has_placement { HostKind::Host } else { HostKind::Standalone };
+        let kind = host.kind.as_ref().map_or(default, |kind| kind.value);
+        match (kind, &host.kind, &host.replicas) {
+            (HostKind::Host, Some(kind), _) if !has_placement => {
+                let text = "a host of kind 'host' joins the file's placement service, and there \
+                            is none: write 'placement:' at the top of the file";
+                self.mistakes.push(Mistake::new(yaml::place(self.path, kind), text));
+            }
+            (HostKind::Standalone, kind, Some(replicas)) if replicas.value > 1 => {
+                let text = match kind {
+                    Some(_) if has_placement => {
+                        "a host of kind 'standalone' is all of its cluster, so there cannot be \
+                         replicas of it: leave out 'kind'"
+                    }
+                    _ => {
+                        "replicas share their actors by a placement service, and there is none: \
+                         write 'placement:' at the top of the file"
+                    }
+                };
+                self.mistakes.push(Mistake::new(yaml::place(self.path, replicas), text));
+            }
+            _ => {}
+        }
+        kind
+    }
+
+    /// Where placement is, and a port for other hosts that stays the same when the host is
+    /// started again: it is what they know the host by.
+    fn add_cluster(&mut self, arguments: &mut Vec<String>, placement: &PlacementPlan) {
+        push(arguments, PLACEMENT_ADDRESS, format!("127.0.0.1:{}", placement.grpc.number));
+        let peers = self.port(None, PEER_PORT);
+        push(arguments, PEER_PORT, peers.number.to_string());
+    }
+
+    fn sidecar(
+        &mut self,
+        app: &App,
+        id: &str,
+        common: &App,
+        placement: Option<&PlacementPlan>,
+    ) -> HostPlan {
         let dir = self.app_dir(app);
         let http = self.port(app.http_port.as_ref(), "daprHTTPPort");
         let grpc = self.port(app.grpc_port.as_ref(), "daprGRPCPort");
@@ -202,7 +328,13 @@ impl Planner<'_> {
         if let Some(port) = app.app_port {
             push(&mut arguments, "app-port", port.to_string());
         }
-        for (flag, value) in app.sidecar_flags(common) {
+        let flags = app.sidecar_flags(common);
+        // Who names one of these knows better where the sidecar belongs.
+        let is_placed = flags.iter().any(|(flag, _)| [PLACEMENT_ADDRESS, PEER_PORT].contains(flag));
+        if let Some(placement) = placement.filter(|_| !is_placed) {
+            self.add_cluster(&mut arguments, placement);
+        }
+        for (flag, value) in flags {
             push(&mut arguments, flag, value);
         }
         for folder in self.resources(app, common, &dir) {
@@ -229,22 +361,51 @@ impl Planner<'_> {
         }
     }
 
-    fn app(
+    /// One process for each of the hosts that serve the app; the first one builds for all.
+    fn apps(
         &mut self,
         app: &App,
-        id: String,
+        id: &str,
         common: &App,
-        host: usize,
-        hosts: &[HostPlan],
-    ) -> Option<AppPlan> {
+        (served, hosts): (Range<usize>, &[HostPlan]),
+        apps: &mut Vec<AppPlan>,
+    ) {
         let words = |this: &mut Self, words: &Vec<Spanned<String>>| -> Vec<String> {
             words.iter().map(|word| this.expand(word)).collect()
         };
         let command = app.command.as_ref().or(common.command.as_ref());
         let command = command.map(|command| words(self, command)).unwrap_or_default();
-        let build = app.build.as_ref().map(|build| words(self, build));
-        let mut env = surroundings(&id, app.app_port, hosts.get(host)?);
-        env.extend(texts(&common.env));
+        let mut build = app.build.as_ref().map(|build| words(self, build));
+        let written = self.env(app, id, common);
+        let dir = self.app_dir(app);
+        if let Some(host) = app.host.as_ref().filter(|_| app.app_port.is_some() && served.len() > 1)
+        {
+            let text = format!(
+                "'appPort' is one port, and host '{}' has {} replicas with a process of app '{id}' \
+                 each: leave it out",
+                host.value,
+                served.len()
+            );
+            self.mistakes.push(Mistake::new(yaml::place(self.path, host), text));
+        }
+        for (replica, host) in served.enumerate() {
+            let mut env = surroundings(id, app.app_port, &hosts[host]);
+            env.extend(written.clone());
+            apps.push(AppPlan {
+                name: numbered(id, replica),
+                dir: dir.clone(),
+                build: build.take(),
+                command: command.clone(),
+                env,
+                host,
+                actor_types: app.actor_types.clone(),
+            });
+        }
+    }
+
+    /// The variables that were written for an app.
+    fn env(&mut self, app: &App, id: &str, common: &App) -> BTreeMap<String, String> {
+        let mut env = texts(&common.env);
         env.extend(texts(&app.env));
         for value in env.values_mut() {
             match self.variables.expand(value) {
@@ -255,9 +416,7 @@ impl Planner<'_> {
                 }
             }
         }
-        let dir = self.app_dir(app);
-        let actor_types = app.actor_types.clone();
-        Some(AppPlan { id, dir, build, command, env, host, actor_types })
+        env
     }
 
     fn app_id(&mut self, app: &App) -> Option<String> {
@@ -321,14 +480,19 @@ impl Planner<'_> {
         })
     }
 
-    fn refuse_twice<'a>(&mut self, names: impl Iterator<Item = &'a Spanned<String>>, what: &str) {
-        let mut seen: Vec<&str> = Vec::new();
-        for name in names {
-            if seen.contains(&name.value.as_str()) {
-                let text = format!("there are two of {what} '{}'", name.value);
-                self.mistakes.push(Mistake::new(yaml::place(self.path, name), text));
+    fn refuse_twice(&mut self, hosts: &[Host], has_placement: bool) {
+        let mut seen: Vec<String> = Vec::new();
+        seen.extend(has_placement.then(|| PLACEMENT.to_owned()));
+        for host in hosts {
+            let replicas = host.replicas.as_ref().map_or(1, |replicas| replicas.value);
+            for replica in 0..replicas.min(REPLICAS_MAX) {
+                let name = numbered(&host.name.value, usize::from(replica));
+                if seen.contains(&name) {
+                    let text = format!("'{name}' would name two processes; write another name");
+                    self.mistakes.push(Mistake::new(yaml::place(self.path, &host.name), text));
+                }
+                seen.push(name);
             }
-            seen.push(&name.value);
         }
     }
 }
@@ -360,10 +524,14 @@ pub(super) fn surroundings(
 fn arguments(role: &str, app_id: &str, data_dir: &Path, level: Option<&str>) -> Vec<String> {
     let mut arguments = vec![role.to_owned()];
     push(&mut arguments, "app-id", app_id);
-    push(&mut arguments, "data-dir", data_dir.display().to_string());
-    push(&mut arguments, "log-style", "plain");
-    push(&mut arguments, "log-level", level.unwrap_or("warn"));
+    add_common(&mut arguments, data_dir, level);
     arguments
+}
+
+fn add_common(arguments: &mut Vec<String>, data_dir: &Path, level: Option<&str>) {
+    push(arguments, "data-dir", data_dir.display().to_string());
+    push(arguments, "log-style", "plain");
+    push(arguments, "log-level", level.unwrap_or("warn"));
 }
 
 fn add_ports(arguments: &mut Vec<String>, http: &Port, grpc: &Port, metrics: &Port) {
@@ -377,6 +545,11 @@ fn add_ports(arguments: &mut Vec<String>, http: &Port, grpc: &Port, metrics: &Po
 fn push(arguments: &mut Vec<String>, flag: &str, value: impl Into<String>) {
     arguments.push(format!("--{flag}"));
     arguments.push(value.into());
+}
+
+/// `node`, `node-2`, `node-3`.
+fn numbered(name: &str, replica: usize) -> String {
+    if replica == 0 { name.to_owned() } else { format!("{name}-{}", replica + 1) }
 }
 
 fn texts(env: &BTreeMap<String, Scalar>) -> BTreeMap<String, String> {

@@ -89,7 +89,7 @@ fn an_app_of_daprs_file_gets_a_sidecar_of_its_own() {
     assert!(arguments.starts_with("host --app-id web "), "{arguments}");
     assert!(arguments.contains("--app-port 8000"), "{arguments}");
     assert!(arguments.contains("--app-max-concurrency -1"), "{arguments}");
-    assert_eq!(plan.apps[0].id, "web");
+    assert_eq!(plan.apps[0].name, "web");
     assert!(plan.apps[0].dir.ends_with("web"));
 }
 
@@ -107,6 +107,124 @@ fn mistakes_name_their_lines() {
     );
     assert_eq!(read("version: 2\n").unwrap_err().lines().count(), 2);
     assert!(read(&SHOP.replace("3500", "350000")).unwrap_err().starts_with("run.yaml:9: "));
+}
+
+/// The value behind a flag.
+fn flag<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
+    let at = arguments.iter().position(|word| word == name)?;
+    arguments.get(at + 1).map(String::as_str)
+}
+
+/// The shop with placement, and two replicas of its host.
+fn cluster() -> String {
+    let shop = SHOP.replace("hosts:", "placement: {port: 50005, lease: 2s}\nhosts:");
+    shop.replace("    dataDir", "    replicas: 2\n    dataDir")
+}
+
+#[test]
+fn replicas_join_one_placement_and_share_a_folder() {
+    let plan = read(&cluster()).unwrap();
+    let placement = plan.placement.as_ref().unwrap();
+    let words = placement.arguments.join(" ");
+    assert!(words.starts_with("placement --data-dir "), "{words}");
+    assert!(words.contains("--port 50005 ") && words.ends_with(" --lease 2s"), "{words}");
+    assert!(placement.data_dir.ends_with(".odeon/.placement"));
+    let names: Vec<_> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
+    assert_eq!(names, ["node", "node-2"]);
+    for host in &plan.hosts {
+        assert_eq!(host.arguments[..3], ["host", "--app-id", "eshop"]);
+        assert_eq!(flag(&host.arguments, "--placement-host-address"), Some("127.0.0.1:50005"));
+        assert_eq!(host.data_dir, plan.hosts[0].data_dir);
+    }
+    // The known port is the first one's; nothing else is two hosts'.
+    assert_eq!(plan.hosts[0].http.number, 3500);
+    let mut ports: Vec<u16> = plan.ports().map(|port| port.number).collect();
+    ports.extend(plan.hosts.iter().map(|host| {
+        flag(&host.arguments, "--dapr-internal-grpc-port").unwrap().parse::<u16>().unwrap()
+    }));
+    assert_eq!(ports.len(), 10);
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!((ports.len(), ports[0] > 0), (10, true));
+    let written = plan.ports().filter(|port| port.place.is_some()).count();
+    assert_eq!(written, 2, "50005 and 3500");
+    assert_eq!(plan.data_dirs().len(), 2);
+}
+
+#[test]
+fn each_replica_has_a_worker_and_the_first_one_builds() {
+    let plan = read(&cluster()).unwrap();
+    let names: Vec<_> = plan.apps.iter().map(|app| (app.name.as_str(), app.host)).collect();
+    assert_eq!(names, [("worker", 0), ("worker-2", 1)]);
+    let [first, second] = &plan.apps[..] else { panic!("{names:?}") };
+    assert!(first.build.is_some() && second.build.is_none());
+    assert_eq!(first.command, second.command);
+    for (app, host) in plan.apps.iter().zip(&plan.hosts) {
+        assert_eq!(app.env["APP_ID"], "worker");
+        assert_eq!(app.env["DAPR_GRPC_PORT"], host.grpc.number.to_string());
+        assert_eq!(app.env["COLOUR"], "blue");
+    }
+    let text = cluster().replace("/x", "/x ${odeon.node-2.http} ${odeon.placement.grpc}");
+    let second = plan_show(&text);
+    assert!(second.ends_with(" 127.0.0.1:50005"), "{second}");
+}
+
+fn plan_show(text: &str) -> String {
+    read(text).unwrap().show.remove(0)
+}
+
+#[test]
+fn placement_without_a_word_more_is_there_and_sidecars_join_it() {
+    let text = "version: 1\nplacement:\napps:\n  - appID: web\n  - appID: far\n    placementHostAddress: elsewhere:50005\n";
+    let plan = read(text).unwrap();
+    let placement = plan.placement.as_ref().unwrap();
+    let address = format!("127.0.0.1:{}", placement.grpc.number);
+    let joined = |host: &HostPlan| {
+        let all = host.arguments.iter().filter(|word| *word == "--placement-host-address").count();
+        (all, flag(&host.arguments, "--placement-host-address").map(str::to_owned))
+    };
+    assert_eq!(joined(&plan.hosts[0]), (1, Some(address)));
+    assert_eq!(joined(&plan.hosts[1]), (1, Some("elsewhere:50005".to_owned())));
+    assert!(read(SHOP).unwrap().placement.is_none());
+    let alone = SHOP
+        .replace("hosts:", "placement:\nhosts:")
+        .replace("    dataDir", "    kind: standalone\n    dataDir");
+    assert_eq!(read(&alone).unwrap().hosts[0].arguments[0], "standalone");
+}
+
+#[test]
+fn what_cannot_be_a_cluster_is_said_with_its_line() {
+    let error = |text: &str| read(text).unwrap_err();
+    assert_eq!(
+        error(&SHOP.replace("    dataDir", "    replicas: 2\n    dataDir")),
+        "run.yaml:10: replicas share their actors by a placement service, and there is none: \
+         write 'placement:' at the top of the file"
+    );
+    assert_eq!(
+        error(&SHOP.replace("    dataDir", "    kind: host\n    dataDir")),
+        "run.yaml:10: a host of kind 'host' joins the file's placement service, and there is \
+         none: write 'placement:' at the top of the file"
+    );
+    assert_eq!(
+        error(&cluster().replace("    dataDir", "    kind: standalone\n    dataDir")),
+        "run.yaml:11: a host of kind 'standalone' is all of its cluster, so there cannot be \
+         replicas of it: leave out 'kind'"
+    );
+    assert_eq!(
+        error(&cluster().replace("replicas: 2", "replicas: 0")),
+        "run.yaml:11: replicas: '0' is not a number from 1 to 50"
+    );
+    assert_eq!(
+        error(&cluster().replace("apps:", "  - name: node-2\n  - name: placement\napps:")),
+        "run.yaml:13: 'node-2' would name two processes; write another name\n\
+         run.yaml:14: 'placement' would name two processes; write another name"
+    );
+    assert_eq!(
+        error(&cluster().replace("    host: node", "    appPort: 80\n    host: node")),
+        "run.yaml:16: 'appPort' is one port, and host 'node' has 2 replicas with a process of app \
+         'worker' each: leave it out"
+    );
+    assert!(error(&cluster().replace("lease", "leese")).contains("did you mean 'lease'?"));
 }
 
 #[test]

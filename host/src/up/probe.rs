@@ -1,4 +1,5 @@
-//! Asks a host on this machine over HTTP: is it healthy, which types does it list.
+//! Asks a host or placement on this machine over HTTP: is it healthy, which types does
+//! it list.
 //!
 //! A bare request on a connection of its own: it is asked a few times a second
 //! while something starts, and by `--wait`.
@@ -21,6 +22,11 @@ pub async fn get(port: u16, path: &str) -> Option<Answer> {
 /// Whether the host on a port has started wholly.
 pub async fn is_healthy(port: u16) -> bool {
     matches!(get(port, "/v1.0/healthz").await, Some((204, _)))
+}
+
+/// Whether hosts can join the placement service with this health port.
+pub async fn is_placement(port: u16) -> bool {
+    matches!(get(port, "/healthz").await, Some((200, _)))
 }
 
 /// Whether an app may use the host on a port.

@@ -47,7 +47,7 @@ impl Command {
         };
         let app = AppPlan {
             env: surroundings(&id, config.app.map(|app| app.port), &host),
-            id: id.clone(),
+            name: id.clone(),
             dir,
             build: None,
             command: self.words.clone(),
@@ -56,6 +56,7 @@ impl Command {
         };
         Ok(Plan {
             name: id,
+            placement: None,
             hosts: vec![host],
             apps: vec![app],
             show: Vec::new(),

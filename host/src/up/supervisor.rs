@@ -1,7 +1,8 @@
 //! Runs a plan: builds, starts in order, watches, restarts, and stops in order.
 //!
-//! Hosts start first and stop first: while a host drains, its applications still
-//! run the turns that it waits for. Each process has one task (`unit`), which tells
+//! Placement starts first and stops last: hosts join it, and tell it that they leave.
+//! Hosts start before applications and stop before them: while a host drains, its
+//! applications still run the turns that it waits for. Each process has one task (`unit`), which tells
 //! the supervisor what happens to it; the supervisor decides when all is ready and
 //! when it is over.
 
@@ -13,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::console::Console;
-use super::plan::{AppPlan, HostPlan, Plan};
+use super::plan::{AppPlan, HostPlan, PLACEMENT, PlacementPlan, Plan};
 use super::process::{Process, Program, describe};
 use super::single::Command;
 use super::unit::{Event, News, Readiness, Unit};
@@ -22,6 +23,8 @@ use crate::config::{Environment, Mistakes};
 
 /// How long a host may take to drain: more than the limit it sets itself.
 const HOST_STOP_LIMIT: Duration = Duration::from_secs(15);
+/// How long placement may take to end: more than the limit it sets itself.
+const PLACEMENT_STOP_LIMIT: Duration = Duration::from_secs(12);
 /// How long an app may take to end. Source: `dapr run`.
 const APP_STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long the tasks may take to end once their processes have.
@@ -74,6 +77,7 @@ struct Supervisor {
     plan: Plan,
     binary: PathBuf,
     console: Console,
+    placement: Tasks,
     hosts: Tasks,
     apps: Tasks,
     /// Counts processes, for their colours.
@@ -82,19 +86,26 @@ struct Supervisor {
 
 impl Supervisor {
     fn new(plan: Plan, binary: PathBuf) -> Self {
-        let (hosts, apps) = (Tasks::new("hosts"), Tasks::new("apps"));
-        Self { plan, binary, console: Console::new(), hosts, apps, started: 0 }
+        Self {
+            plan,
+            binary,
+            console: Console::new(),
+            placement: Tasks::new(PLACEMENT),
+            hosts: Tasks::new("hosts"),
+            apps: Tasks::new("apps"),
+            started: 0,
+        }
     }
 
     async fn run(mut self, is_fresh: bool) -> Result<(), Failure> {
         let mut stop = Stop::listen()?;
-        let taken = ports::in_use(self.plan.hosts.iter().flat_map(HostPlan::ports));
+        let taken = ports::in_use(self.plan.ports());
         if !taken.is_empty() {
             return Err(Failure::Broken(taken.join("\n")));
         }
         if is_fresh {
-            for host in &self.plan.hosts {
-                fresh::remove(&host.data_dir).map_err(Failure::Broken)?;
+            for folder in self.plan.data_dirs() {
+                fresh::remove(folder).map_err(Failure::Broken)?;
             }
         }
         tokio::select! {
@@ -122,7 +133,7 @@ impl Supervisor {
     /// Runs the builds, one after the other, and shows what they say.
     async fn build(&mut self) -> Result<(), Failure> {
         let builds: Vec<(String, Program)> =
-            self.plan.apps.iter().filter_map(|app| Some((app.id.clone(), build(app)?))).collect();
+            self.plan.apps.iter().filter_map(|app| Some((app.name.clone(), build(app)?))).collect();
         for (id, program) in builds {
             self.console.say(format!("building {id}: {}", program.words.join(" ")));
             let voice = self.console.voice("BUILD", &id, self.started);
@@ -148,6 +159,9 @@ impl Supervisor {
         news: mpsc::Sender<News>,
         heard: &mut mpsc::Receiver<News>,
     ) -> Result<(), Failure> {
+        let placement = self.plan.placement.iter();
+        let placement: Vec<Unit> = placement.map(|one| placement_unit(one, &self.binary)).collect();
+        self.start(placement, "PLACEMENT", &self.placement.clone(), &news, heard).await?;
         let hosts: Vec<Unit> =
             self.plan.hosts.iter().map(|host| host_unit(host, &self.plan, &self.binary)).collect();
         self.start(hosts, "HOST", &self.hosts.clone(), &news, heard).await?;
@@ -209,11 +223,17 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Hosts drain while their applications still serve; then the applications end.
+    /// Hosts drain while their applications still serve; then the applications end, and
+    /// placement, which the hosts told that they left.
     async fn stop(&self, heard: &mut mpsc::Receiver<News>) {
         // Nobody reads the news any more, and a full queue must not hold a unit.
         heard.close();
-        for (tasks, limit) in [(&self.hosts, HOST_STOP_LIMIT), (&self.apps, APP_STOP_LIMIT)] {
+        let groups = [
+            (&self.hosts, HOST_STOP_LIMIT),
+            (&self.apps, APP_STOP_LIMIT),
+            (&self.placement, PLACEMENT_STOP_LIMIT),
+        ];
+        for (tasks, limit) in groups {
             if let Err(left) = tasks.stop(limit + TASKS_LIMIT).await {
                 self.console.say(left);
             }
@@ -226,6 +246,23 @@ fn build(app: &AppPlan) -> Option<Program> {
     Some(Program { words, dir: app.dir.clone(), env: app.env.clone() })
 }
 
+fn placement_unit(placement: &PlacementPlan, binary: &Path) -> Unit {
+    let mut words = vec![binary.display().to_string()];
+    words.extend(placement.arguments.iter().cloned());
+    Unit {
+        name: PLACEMENT.to_owned(),
+        binary: binary.to_path_buf(),
+        program: Program { words, dir: placement.dir.clone(), env: placement.env.clone() },
+        // Whoever joined it has ended with an earlier run. Once it runs, its hosts live on
+        // without it, and their leases would be forgotten with a folder that was lost.
+        at_first: &["--new-cluster"],
+        readiness: Readiness::Placement { health: placement.health.number },
+        stop_limit: PLACEMENT_STOP_LIMIT,
+        may_finish: false,
+        is_restarted: true,
+    }
+}
+
 fn host_unit(host: &HostPlan, plan: &Plan, binary: &Path) -> Unit {
     let mut words = vec![binary.display().to_string()];
     words.extend(host.arguments.iter().cloned());
@@ -233,6 +270,7 @@ fn host_unit(host: &HostPlan, plan: &Plan, binary: &Path) -> Unit {
         name: host.name.clone(),
         binary: binary.to_path_buf(),
         program: Program { words, dir: host.dir.clone(), env: host.env.clone() },
+        at_first: &[],
         readiness: match host.waits_for_app {
             true => Readiness::Outbound { http: host.http.number },
             false => Readiness::Host { http: host.http.number },
@@ -248,9 +286,10 @@ fn app_unit(app: &AppPlan, plan: &Plan, binary: &Path) -> Unit {
     let http = host.map_or(0, |host| host.http.number);
     let types = app.actor_types.clone();
     Unit {
-        name: app.id.clone(),
+        name: app.name.clone(),
         binary: binary.to_path_buf(),
         program: Program { words: app.command.clone(), dir: app.dir.clone(), env: app.env.clone() },
+        at_first: &[],
         readiness: match host.is_some_and(|host| host.waits_for_app) {
             true => Readiness::Called { http, types },
             false => Readiness::App { http, types },

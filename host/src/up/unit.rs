@@ -22,6 +22,8 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// When a process counts as ready.
 #[derive(Debug, Clone)]
 pub(super) enum Readiness {
+    /// Hosts can join the placement service with this health port.
+    Placement { health: u16 },
     /// Its health endpoint says so.
     Host { http: u16 },
     /// Its application may use it; healthy it will be when that one listens.
@@ -38,6 +40,8 @@ pub(super) struct Unit {
     pub(super) name: String,
     pub(super) binary: PathBuf,
     pub(super) program: Program,
+    /// Further words of its first start, and of no other.
+    pub(super) at_first: &'static [&'static str],
     pub(super) readiness: Readiness,
     pub(super) stop_limit: Duration,
     /// Whether exit code 0 means that it has done its work.
@@ -82,8 +86,12 @@ impl Unit {
         stopping: CancellationToken,
     ) {
         let mut restarts = Restarts::default();
+        let mut program = self.program.clone();
+        program.words.extend(self.at_first.iter().map(|word| (*word).to_owned()));
         loop {
-            let (how, lived) = match self.live(&voice, &news, &stopping, &mut restarts).await {
+            let life = self.live(&program, &voice, &news, &stopping, &mut restarts).await;
+            program.words.truncate(self.program.words.len());
+            let (how, lived) = match life {
                 End::Stopped => return,
                 End::Finished => return self.tell(&news, Event::Finished).await,
                 End::Died { how, lived } => (how, lived),
@@ -110,13 +118,14 @@ impl Unit {
 
     async fn live(
         &self,
+        program: &Program,
         voice: &Voice,
         news: &mpsc::Sender<News>,
         stopping: &CancellationToken,
         restarts: &mut Restarts,
     ) -> End {
         let began = Instant::now();
-        let mut process = match Process::start(&self.binary, &self.program, voice) {
+        let mut process = match Process::start(&self.binary, program, voice) {
             Ok(process) => process,
             Err(error) => {
                 let how = format!("cannot be started: {error}");
@@ -156,6 +165,9 @@ impl Unit {
         loop {
             interval.tick().await;
             match &self.readiness {
+                Readiness::Placement { health } if probe::is_placement(*health).await => {
+                    return String::new();
+                }
                 Readiness::Host { http } if probe::is_healthy(*http).await => return String::new(),
                 Readiness::Outbound { http } if probe::is_outbound(*http).await => {
                     return String::new();
@@ -168,7 +180,9 @@ impl Unit {
                         return said(types);
                     }
                 }
-                Readiness::Host { .. } | Readiness::Outbound { .. } => {}
+                Readiness::Placement { .. }
+                | Readiness::Host { .. }
+                | Readiness::Outbound { .. } => {}
             }
         }
     }

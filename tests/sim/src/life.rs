@@ -101,7 +101,7 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
         alone: Duration::from_millis(2_500),
         drain: Duration::from_secs(60),
         patience: PATIENT - Duration::from_secs(1),
-        late_max: Duration::from_millis(20),
+        late_max: odeon_runtime::peers::LAST_WORD + Duration::from_millis(20),
     };
     world.tasks.spawn(TaskKind::Stream, Store::run(Arc::clone(&world)));
     Office::start(&world).await;

@@ -299,7 +299,10 @@ fn pass_over(message: &mut ToHost, newest: &mut BTreeMap<TypeKey, Epoch>) {
                 }
             }
         }
-        ToHost::Lease { .. } | ToHost::Expired { .. } | ToHost::NotLeader { .. } => {}
+        ToHost::Lease { .. }
+        | ToHost::Expired { .. }
+        | ToHost::NotLeader { .. }
+        | ToHost::Refused { .. } => {}
     }
 }
 
@@ -319,7 +322,10 @@ fn open_together(
             held.push(message);
             if is_complete { std::mem::take(held) } else { Vec::new() }
         }
-        ToHost::Lease { .. } | ToHost::Expired { .. } | ToHost::NotLeader { .. } => vec![message],
+        ToHost::Lease { .. }
+        | ToHost::Expired { .. }
+        | ToHost::NotLeader { .. }
+        | ToHost::Refused { .. } => vec![message],
     }
 }
 

@@ -124,6 +124,8 @@ impl Membership {
         for action in self.core.step(event, self.now) {
             match action {
                 Action::Persist(_) => self.at(self.now + DISK, Due::Persisted),
+                // Nobody of this machine is lost here.
+                Action::Doubt { .. } => {}
                 Action::Wake(at) => self.at(at.max(self.now), Due::Tick),
                 Action::Send { to, message } => {
                     let host = usize::try_from(to.0).unwrap_or_default();
@@ -186,6 +188,7 @@ impl Membership {
             address,
             app: app.clone(),
             namespace: Namespace::default(),
+            network: None,
         };
         let address = identity.address.clone();
         let stub = Host {
@@ -234,7 +237,7 @@ impl Membership {
                     stub.joins_at = None;
                 }
             }
-            ToHost::Expired { .. } | ToHost::NotLeader { .. } => {}
+            ToHost::Expired { .. } | ToHost::NotLeader { .. } | ToHost::Refused { .. } => {}
         }
     }
 }

@@ -88,7 +88,8 @@ impl Leader {
                         events.push(Event::Persisted);
                     }
                     Action::Send { message: ToHost::Lease { seq: KEEP, .. }, .. }
-                    | Action::Wake(_) => {}
+                    | Action::Wake(_)
+                    | Action::Doubt { .. } => {}
                     Action::Send { to, message } => {
                         said.push(((to.0 % HOSTS as u64) as usize, message));
                     }

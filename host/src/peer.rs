@@ -106,8 +106,14 @@ impl Config {
 pub fn crossed(error: odeon_runtime::Error) -> odeon_runtime::Error {
     let said = wire::write_answer(0, Err(error), crate::status::code_for_peer);
     match wire::hear_answer(said) {
-        Ok((_, Err(wire::Answered::Failed(failure)))) => PeerError::Failed(failure).into(),
-        Ok((_, Err(wire::Answered::Moved(epoch)))) => PeerError::Moved(epoch).into(),
-        Ok((_, Ok(_))) | Err(_) => odeon_runtime::Error::Closed,
+        Ok(wire::Heard::Answer(_, Err(wire::Answered::Failed(failure)))) => {
+            PeerError::Failed(failure).into()
+        }
+        Ok(wire::Heard::Answer(_, Err(wire::Answered::Moved(epoch)))) => {
+            PeerError::Moved(epoch).into()
+        }
+        Ok(wire::Heard::Answer(_, Ok(_)) | wire::Heard::Goodbye) | Err(_) => {
+            odeon_runtime::Error::Closed
+        }
     }
 }

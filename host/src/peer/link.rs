@@ -18,6 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Streaming};
 
 use super::outbox::{Asked, NotTaken, Outbox, Outgoing};
+use super::wire::Heard;
 use super::{CONNECTION_WINDOW, Config, KEEP_ALIVE, KEEP_ALIVE_WAIT, STREAM_WINDOW, wire};
 
 /// Waits between attempts. Short, because the table that says where else to go may come at
@@ -291,7 +292,9 @@ async fn hear(outbox: &Outbox, replies: &mut Streaming<PeerReply>) -> String {
             Err(status) => return status.message().to_owned(),
         };
         match wire::hear_answer(heard) {
-            Ok((id, answer)) => outbox.answer(id, answer),
+            Ok(Heard::Answer(id, answer)) => outbox.answer(id, answer),
+            // What it was sent it still answers; what it was not goes elsewhere.
+            Ok(Heard::Goodbye) => outbox.end_writing(&Arc::from("the host is shutting down")),
             Err(wrong) => return format!("the other host said what cannot be understood: {wrong}"),
         }
     }

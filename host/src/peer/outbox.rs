@@ -165,13 +165,15 @@ impl Outbox {
     }
 
     /// Nothing more is written; answers may still come to what was.
-    fn end_writing(&self, reason: &Arc<str>) {
+    pub(super) fn end_writing(&self, reason: &Arc<str>) {
         let mut state = self.state();
         state.ended.get_or_insert_with(|| Arc::clone(reason));
         for (_, flight) in state.flights.extract_if(.., |_, flight| flight.message.is_some()) {
             // As above.
             drop(flight.asker.send(End::Unwritten(Arc::clone(reason))));
         }
+        // So that the other side sees the end of what is written.
+        wake(state);
     }
 
     /// Ends the connection if nobody waits for anything, in one step.

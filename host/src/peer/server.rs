@@ -34,6 +34,10 @@ use crate::status::{self, PeerRefused};
 /// How long a host that connected may take to say who it is.
 const HELLO_WAIT: Duration = Duration::from_secs(5);
 
+/// How long a host that goes waits for what it was sent to be answered, and for the other
+/// host to stop sending.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// Refusals that may wait beside the answers; then the stream is read no further.
 const REFUSALS: usize = 16;
 
@@ -104,9 +108,8 @@ impl Peer for Server {
         self.tasks.spawn(TaskKind::Stream, async move {
             let refused = tokio::select! {
                 biased;
-                () = stopping.cancelled() => Some(PeerRefused::Stopping),
                 () = left.cancelled() => None,
-                refused = serving.run(request.into_inner()) => refused,
+                refused = serving.run(request.into_inner(), &stopping) => refused,
             };
             if let Some(refused) = &refused {
                 tracing::info!(?from, "ended the stream of a host: {refused}");
@@ -203,12 +206,41 @@ impl Drop for Serving {
 
 impl Serving {
     /// Until the host ends the stream or goes away; or else why the stream must end.
-    async fn run(self, mut incoming: Streaming<proto::PeerRequest>) -> Option<PeerRefused> {
-        match timeout(HELLO_WAIT, self.greet(&mut incoming)).await {
+    async fn run(
+        self,
+        mut incoming: Streaming<proto::PeerRequest>,
+        stopping: &CancellationToken,
+    ) -> Option<PeerRefused> {
+        let greeted = tokio::select! {
+            biased;
+            () = stopping.cancelled() => return Some(PeerRefused::Stopping),
+            greeted = timeout(HELLO_WAIT, self.greet(&mut incoming)) => greeted,
+        };
+        match greeted {
             Ok(Ok(())) => {}
             Ok(Err(refused)) => return refused,
             Err(_) => return Some(PeerRefused::Silent),
         }
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => {}
+            refused = self.hear(&mut incoming) => return refused,
+        }
+        // Whoever calls cannot tell a call that was not read from one that ran: so all that
+        // was sent is read and answered, once the other host knows that it should stop.
+        let parting = async {
+            self.send((wire::say_goodbye(), None)).await.ok()?;
+            let broken = self.hear(&mut incoming).await;
+            let all = u32::try_from(self.config.calls_max.max(1)).unwrap_or(u32::MAX);
+            let _answered = self.room.acquire_many(all).await;
+            broken
+        };
+        let refused = timeout(PARTING, parting).await.ok().flatten();
+        Some(refused.unwrap_or(PeerRefused::Stopping))
+    }
+
+    /// Lets calls begin until the host ends the stream or goes away; or else why it must end.
+    async fn hear(&self, incoming: &mut Streaming<proto::PeerRequest>) -> Option<PeerRefused> {
         let namespace = &self.config.namespace;
         loop {
             let heard = match incoming.message().await {

@@ -53,6 +53,15 @@ pub(super) enum Asked {
 /// What became of a call.
 pub(super) type Answer = Result<Reply, Answered>;
 
+/// What the other host said after its greeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// The answer to the call of this number.
+    Answer(u64, Answer),
+    /// It is about to go: it answers what it was sent, and takes no more.
+    Goodbye,
+}
+
 /// An answer that is no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answered {
@@ -72,6 +81,11 @@ pub(super) fn say_hello(hello: &Hello) -> proto::PeerRequest {
 pub(super) fn answer_hello(hello: &Hello) -> proto::PeerReply {
     let hello = Some(ProtoAnswer::Hello(write_hello(hello)));
     proto::PeerReply { protocol: PROTOCOL, answer: hello }
+}
+
+/// The last message of a host that goes.
+pub(super) fn say_goodbye() -> proto::PeerReply {
+    proto::PeerReply { protocol: 0, answer: Some(ProtoAnswer::Goodbye(proto::Goodbye {})) }
 }
 
 fn write_hello(hello: &Hello) -> proto::Hello {
@@ -106,9 +120,13 @@ pub(super) fn hear_hello_back(
     check_protocol(heard.protocol)?;
     match heard.answer {
         Some(ProtoAnswer::Hello(hello)) => read_hello(&hello, namespace),
-        Some(ProtoAnswer::Reply(_) | ProtoAnswer::Failure(_) | ProtoAnswer::Moved(_)) | None => {
-            Err(no_hello("answer"))
-        }
+        Some(
+            ProtoAnswer::Reply(_)
+            | ProtoAnswer::Failure(_)
+            | ProtoAnswer::Moved(_)
+            | ProtoAnswer::Goodbye(_),
+        )
+        | None => Err(no_hello("answer")),
     }
 }
 
@@ -277,25 +295,28 @@ pub(super) fn write_failure(call_id: u64, failure: Failure) -> proto::PeerReply 
 ///
 /// # Errors
 /// [`Wrong`] when it cannot be told which call is meant, or what became of it.
-pub(super) fn hear_answer(heard: proto::PeerReply) -> Result<(u64, Answer), Wrong> {
+pub(super) fn hear_answer(heard: proto::PeerReply) -> Result<Heard, Wrong> {
     let answer = heard.answer.ok_or_else(|| Wrong::missing("answer", "one of this release"))?;
     match answer {
         ProtoAnswer::Reply(reply) => {
             let headers = read_headers(reply.headers).map_err(|wrong| wrong.inside("reply"))?;
             let is_app_error = reply.is_actor_error;
-            Ok((reply.call_id, Ok(Reply { body: reply.body, headers, is_app_error })))
+            let reply_to = reply.call_id;
+            Ok(Heard::Answer(reply_to, Ok(Reply { body: reply.body, headers, is_app_error })))
         }
         ProtoAnswer::Failure(failure) => {
             let kind = read_kind(failure.kind());
             let execution = read_execution(failure.execution());
             let proto::Failure { call_id, code, message, .. } = failure;
-            Ok((call_id, Err(Answered::Failed(Failure { kind, code, message, execution }))))
+            let failure = Failure { kind, code, message, execution };
+            Ok(Heard::Answer(call_id, Err(Answered::Failed(failure))))
         }
         ProtoAnswer::Moved(moved) => {
             let epoch = moved.epoch.ok_or_else(|| Wrong::missing("moved.epoch", "a table"))?;
             let epoch = Epoch { term: epoch.term, n: epoch.n };
-            Ok((moved.call_id, Err(Answered::Moved(epoch))))
+            Ok(Heard::Answer(moved.call_id, Err(Answered::Moved(epoch))))
         }
+        ProtoAnswer::Goodbye(_) => Ok(Heard::Goodbye),
         ProtoAnswer::Hello(_) => {
             Err(Wrong::new("answer", "hello", "a reply, after the first message"))
         }

@@ -69,13 +69,13 @@ fn answers_survive_the_wire() {
     headers.push("a", "b");
     let reply = Reply { body: "x".into(), headers, is_app_error: true };
     let answer = write_answer(3, Ok(reply.clone()), |_| unreachable!());
-    assert_eq!(hear_answer(answer).unwrap(), (3, Ok(reply)));
+    assert_eq!(hear_answer(answer).unwrap(), Heard::Answer(3, Ok(reply)));
 
     let actor = invocation().actor;
     let epoch = Epoch { term: 1, n: 2 };
     let moved = EngineError::Moved { actor_type: actor.actor_type, id: actor.id, epoch };
     let answer = write_answer(4, Err(moved), |_| unreachable!());
-    assert_eq!(hear_answer(answer).unwrap(), (4, Err(Answered::Moved(epoch))));
+    assert_eq!(hear_answer(answer).unwrap(), Heard::Answer(4, Err(Answered::Moved(epoch))));
 
     for kind in [
         Kind::Invalid,
@@ -94,7 +94,10 @@ fn answers_survive_the_wire() {
             let (code, message) = ("C".to_owned(), "why".to_owned());
             let failure = Failure { kind, code, message, execution };
             let answer = write_failure(9, failure.clone());
-            assert_eq!(hear_answer(answer).unwrap(), (9, Err(Answered::Failed(failure))));
+            assert_eq!(
+                hear_answer(answer).unwrap(),
+                Heard::Answer(9, Err(Answered::Failed(failure)))
+            );
         }
     }
 }
@@ -103,8 +106,8 @@ fn answers_survive_the_wire() {
 fn what_a_newer_release_says_of_a_failure_is_read_with_care() {
     let failure = proto::Failure { call_id: 1, kind: 99, execution: 99, ..Default::default() };
     let answer = Some(ProtoAnswer::Failure(failure));
-    let (_, heard) = hear_answer(proto::PeerReply { protocol: 0, answer }).unwrap();
-    let Err(Answered::Failed(failure)) = heard else { panic!("not a failure") };
+    let heard = hear_answer(proto::PeerReply { protocol: 0, answer }).unwrap();
+    let Heard::Answer(_, Err(Answered::Failed(failure))) = heard else { panic!("not a failure") };
     assert_eq!((failure.kind, failure.execution), (Kind::Internal, Execution::Maybe));
 }
 
@@ -184,6 +187,7 @@ fn what_concerns_no_call_ends_the_stream() {
 
     let hello_again = hear_answer(answer_hello(&hello())).unwrap_err().to_string();
     assert!(hello_again.contains("answer is hello"), "{hello_again}");
+    assert_eq!(hear_answer(say_goodbye()).unwrap(), Heard::Goodbye);
     let nothing = proto::PeerReply { protocol: 0, answer: None };
     assert!(hear_answer(nothing).unwrap_err().to_string().contains("answer is missing"));
     let moved = ProtoAnswer::Moved(proto::Moved { call_id: 1, epoch: None });

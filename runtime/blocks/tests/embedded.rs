@@ -4,6 +4,8 @@
 //! That it is durable is proved by `kill.rs` and `syscalls.rs`; what stores keep in
 //! it by `conformance.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -29,6 +29,8 @@ pub struct Options {
     pub lease: Duration,
     /// Only kills of hosts, to measure how long nobody serves.
     pub only_kills: bool,
+    /// Whether hosts are also restarted in order, one after the other.
+    pub has_restarts: bool,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             actors: 60,
             lease: Duration::from_secs(3),
             only_kills: false,
+            has_restarts: true,
         }
     }
 }
@@ -76,6 +79,9 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     let mut troubles = Vec::new();
     while load.elapsed() < options.length {
         let mut fault = plan.next_fault();
+        if fault == Fault::RollingRestart && !options.has_restarts {
+            continue;
+        }
         if options.only_kills {
             let victim = troubles.len() % options.hosts;
             fault = Fault::Kill(victim);

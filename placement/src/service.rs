@@ -275,7 +275,7 @@ fn asked(request: &proto::OwnerRequest) -> Result<(TypeKey, ActorId), wire::Wron
     let proto::OwnerRequest { namespace, actor_type, actor_id } = request;
     let key = TypeKey {
         namespace: wire::name("namespace", namespace, Namespace::parse)?,
-        actor_type: wire::name("actor_type", actor_type, ActorType::parse)?,
+        actor_type: wire::name("actor_type", actor_type, ActorType::parse_placed)?,
     };
     Ok((key, wire::name("actor_id", actor_id, ActorId::parse)?))
 }

@@ -285,7 +285,7 @@ async fn its_health_port_tells_all_that_it_knows() {
     let table = &tables[0]["chain"][0];
     assert_eq!(table["members"][0]["incarnation"], host["incarnation"], "{tables}");
     assert_eq!((&table["awaited"], &tables[0]["placement"]), (&json!([]), &json!("ring")));
-    assert!(at("tables").await.json()["tables"].as_array().unwrap().len() > 1);
+    assert!(!at("tables").await.json()["tables"].as_array().unwrap().is_empty());
     assert_eq!(at("tables?namespace=other").await.json(), json!({"tables": []}));
 
     let owner = at("owner?type=Counter&id=c").await.json();

@@ -532,10 +532,17 @@ impl Ownership {
         {
             return Vec::new();
         }
-        let pending = BTreeMap::from([(seq, now)]);
-        let (from, next_seq, last_sent, is_leaving) = (now, seq, now, false);
-        let live = Live { incarnation, from, lease, next_seq, last_sent, pending, is_leaving };
-        self.life = Life::Live(live);
+        self.life = Life::Live(Live {
+            incarnation,
+            from: now,
+            lease,
+            next_seq: seq,
+            last_sent: now,
+            pending: BTreeMap::from([(seq, now)]),
+            is_leaving: false,
+            behind_leave: None,
+            is_leave_heard: false,
+        });
         self.known.keys().cloned().map(Action::Publish).collect()
     }
 

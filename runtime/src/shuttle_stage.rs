@@ -295,11 +295,13 @@ impl Stage {
         let (notify, _) = mpsc::channel(8);
         let (commands, _) = mpsc::channel(8);
         let (_, connected) = watch::channel(true);
+        let (_, refusals) = watch::channel(BTreeMap::new());
         let (wall, entropy) = (Arc::new(ManualClock::default()), Entropy::seeded(1));
         let tasks = Tasks::new("stage");
         let core = Arc::new(Core::new(settings, lease, wall, entropy, tasks, notify));
         let inner = Arc::new(Inner {
             peers: None,
+            refusals,
             is_leaving: std::sync::atomic::AtomicBool::new(false),
             core: Arc::clone(&core),
             types: Arc::default(),

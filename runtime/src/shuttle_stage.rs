@@ -302,7 +302,7 @@ impl Stage {
         let inner = Arc::new(Inner {
             peers: None,
             refusals,
-            is_leaving: std::sync::atomic::AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
             core: Arc::clone(&core),
             types: Arc::default(),
             idle: Arc::default(),

@@ -260,9 +260,11 @@ impl Engine {
         }
     }
 
-    async fn encoded(&self, entry: &TypeEntry, call: Invocation) -> Result<Reply, Error> {
+    async fn encoded(&self, entry: &TypeEntry, mut call: Invocation) -> Result<Reply, Error> {
+        // Lent, not copied: most calls run here, and only one that is sent on needs it back.
+        let chain = std::mem::take(&mut call.chain);
+        let mut caller = Caller { deadline: call.deadline, chain };
         let path = self.path(entry, &call.actor, call.body.len(), call.routed_by.is_some());
-        let mut caller = Caller { deadline: call.deadline, chain: call.chain.clone() };
         match self.admitted(&path, &mut caller).await {
             Ok(admitted) => {
                 let Invocation { actor, method, body, headers, .. } = call;
@@ -270,7 +272,10 @@ impl Engine {
                 self.turn(&actor, admitted, caller, body).await
             }
             Err(error @ Error::Moved { .. }) if path.can_forward => match &self.inner.peers {
-                Some(peers) => Box::pin(self.forward(&**peers, entry, call)).await,
+                Some(peers) => {
+                    call.chain = caller.chain;
+                    Box::pin(self.forward(&**peers, entry, call)).await
+                }
                 None => Err(error),
             },
             Err(error) => Err(error),

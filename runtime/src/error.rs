@@ -9,7 +9,7 @@ use std::time::Duration;
 use odeon_base::{ActorId, ActorType, Epoch, Execution, Kind};
 
 use crate::invocation::Invocation;
-use crate::peers::PeerError;
+use crate::peers::{Failure, PeerError};
 use crate::store;
 
 /// A call, or an operation on an actor, that did not succeed.
@@ -271,6 +271,12 @@ impl Error {
             Self::App(_) => Execution::Done,
             Self::Peer(error) => error.execution(),
         }
+    }
+
+    /// The failure as it is told to another host, with its code on the wire.
+    #[must_use]
+    pub fn to_failure(&self, code: String) -> Failure {
+        Failure { kind: self.kind(), code, message: self.to_string(), execution: self.execution() }
     }
 
     /// Whether sending the call again can do no harm.

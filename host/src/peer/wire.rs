@@ -270,9 +270,7 @@ pub(super) fn write_answer(
             epoch: Some(ProtoEpoch { term: epoch.term, n: epoch.n }),
         }),
         Err(error) => {
-            let (kind, execution) = (error.kind(), error.execution());
-            let (code, message) = (code(&error), error.to_string());
-            return write_failure(call_id, Failure { kind, code, message, execution });
+            return write_failure(call_id, error.to_failure(code(&error)));
         }
     };
     proto::PeerReply { protocol: 0, answer: Some(answer) }

@@ -183,7 +183,9 @@ impl Hosts {
                 let known = self.resources.entry(key).or_insert_with(|| Arc::clone(id));
                 (known != id).then(|| {
                     format!(
-                        "this cluster knows '{name}' as {known}, and this host holds {id}: they                          are two stores, and state would fork; let the hosts of application                          '{app}' share one data folder, or stop all of them to begin anew"
+                        "this cluster knows '{name}' as {known}, and this host holds {id}: they \
+                         are two stores, and state would fork; let the hosts of application \
+                         '{app}' share one data folder, or stop all of them to begin anew"
                     )
                 })
             } else {

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::{Epoch, TaskKind, Tasks};
 use odeon_ring::Member;
-use odeon_runtime::peers::{Failure, PeerError, Peers};
+use odeon_runtime::peers::{PeerError, Peers};
 use odeon_runtime::{Error, Invocation, Reply, WeakEngine};
 
 /// One call that was sent: its number, to whom, by which table.
@@ -126,11 +126,6 @@ impl Peers for Neighbours {
 fn told(error: Error) -> PeerError {
     match error {
         Error::Moved { epoch, .. } => PeerError::Moved(epoch),
-        other => PeerError::Failed(Failure {
-            kind: other.kind(),
-            code: String::new(),
-            message: other.to_string(),
-            execution: other.execution(),
-        }),
+        other => PeerError::Failed(other.to_failure(String::new())),
     }
 }

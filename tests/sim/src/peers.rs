@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::TaskKind;
 use odeon_ring::Member;
-use odeon_runtime::peers::{Failure, PeerError};
+use odeon_runtime::peers::PeerError;
 use odeon_runtime::seams::Peers;
 use odeon_runtime::{Error, Invocation, Reply};
 use tokio::sync::oneshot;
@@ -161,11 +161,6 @@ impl Drop for Guest {
 fn told_of(error: Error) -> PeerError {
     match error {
         Error::Moved { epoch, .. } => PeerError::Moved(epoch),
-        other => PeerError::Failed(Failure {
-            kind: other.kind(),
-            code: String::new(),
-            message: other.to_string(),
-            execution: other.execution(),
-        }),
+        other => PeerError::Failed(other.to_failure(String::new())),
     }
 }

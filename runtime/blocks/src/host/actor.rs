@@ -29,6 +29,8 @@ const ABOUT_ONE: [&str; 4] = ["inspect", "explain", "deactivate", "delete"];
 const TURNS_MAX: u32 = 64;
 /// How long another host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to end or delete an actor, which waits for a turn.
+const ACTING: Duration = Duration::from_secs(61);
 
 /// A host, as an actor.
 #[derive(Debug)]
@@ -130,7 +132,8 @@ impl Desk {
     ) -> Result<Reply, Error> {
         let actor = ActorRef::parse(TYPE, host.host.as_str())?;
         let mut call = Invocation::new(actor, method, body);
-        call.deadline = Some(Instant::now() + PATIENCE);
+        let limit = if matches!(method, "deactivate" | "delete") { ACTING } else { PATIENCE };
+        call.deadline = Some(Instant::now() + limit);
         self.engine.call_on(host, call).await
     }
 

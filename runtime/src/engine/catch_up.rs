@@ -4,6 +4,7 @@
 //! its way here. Sending the call back would send it round in circles: it waits, within
 //! its time and the mailbox's limits (`design/ownership.md`, "A membership change").
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use odeon_base::{Epoch, Execution};
@@ -56,16 +57,25 @@ impl Engine {
         let (bytes, deadline) = (body.len(), *deadline);
         let until = deadline.unwrap_or_else(|| Instant::now() + PARK_MAX);
         let catching_up = async {
-            // Somebody hosts the type, so its first table is on its way if it is not here.
-            let entry = self.known(actor).await;
-            if entry.knows(epoch) {
-                return Ok(entry);
+            loop {
+                let mut added = pin!(self.inner.types.added.notified());
+                added.as_mut().enable();
+                // Somebody hosts the type, so its first table is on its way if it is not here.
+                let entry = self.known(actor).await;
+                if entry.knows(epoch) {
+                    return Ok(entry);
+                }
+                let path = self.path(&entry, actor, bytes, true);
+                let room = path.room()?;
+                // In a host that has just started the name may yet become that of a resource,
+                // and no table ever comes for what it is until then.
+                tokio::select! {
+                    biased;
+                    () = entry.until(|| entry.knows(epoch)) => {}
+                    () = added => {}
+                }
+                drop(room);
             }
-            let path = self.path(&entry, actor, bytes, true);
-            let room = path.room()?;
-            entry.until(|| entry.knows(epoch)).await;
-            drop(room);
-            Ok(entry)
         };
         tokio::time::timeout_at(until, catching_up).await.unwrap_or_else(|_| match deadline {
             Some(_) => Err(super::too_late(actor, Execution::None)),

@@ -1,5 +1,6 @@
 //! Placement, hosts and their workers, as processes of this machine.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -30,20 +31,28 @@ struct Member {
 pub struct Cluster {
     folder: PathBuf,
     lease: Duration,
+    logs: Option<PathBuf>,
     placement: Option<Placement>,
     placement_port: u16,
     members: Vec<Member>,
 }
 
 impl Cluster {
-    /// Starts placement and this many hosts, in this folder.
-    pub async fn start(folder: &Path, hosts: usize, lease: Duration) -> Self {
+    /// Starts placement and this many hosts, in this folder. What the hosts say, in full, is
+    /// written to `logs`, if that is given, when each ends.
+    pub async fn start(
+        folder: &Path,
+        hosts: usize,
+        lease: Duration,
+        logs: Option<PathBuf>,
+    ) -> Self {
         let resources = folder.join("resources");
         std::fs::create_dir_all(&resources).expect("the folder is ours");
         std::fs::write(resources.join("store.yaml"), COMPONENT).expect("the folder is ours");
         let mut cluster = Self {
             folder: folder.to_owned(),
             lease,
+            logs,
             placement: None,
             placement_port: ports::free(),
             members: Vec::new(),
@@ -95,7 +104,9 @@ impl Cluster {
 
     fn builder(&self, member: &Member) -> NodeBuilder {
         let (resources, peers) = (self.folder.join("resources"), member.peers.to_string());
+        let level = if self.logs.is_some() { "debug" } else { "info" };
         Node::builder(self.folder.join("data"))
+            .words(&["--log-level", level])
             .joining(&format!("127.0.0.1:{}", self.placement_port), APP)
             .words(&["--resources-path", &resources.display().to_string()])
             .words(&["--dapr-internal-grpc-port", &peers])
@@ -121,6 +132,24 @@ impl Cluster {
     pub fn kill_host(&mut self, host: usize) {
         if let Some(node) = self.members[host].host.take() {
             node.process.kill();
+            self.keep_log(host, &node);
+        }
+    }
+
+    fn keep_log(&self, host: usize, node: &Node) {
+        let Some(folder) = &self.logs else { return };
+        let mut file = std::fs::OpenOptions::new();
+        let file = file.create(true).append(true).open(folder.join(format!("host-{host}.log")));
+        let written = file.and_then(|mut file| writeln!(file, "{}", node.process.said()));
+        written.expect("the folder for logs can be written to");
+    }
+
+    /// Writes what the hosts that run have said, if that is wanted.
+    pub fn keep_logs(&self) {
+        for (host, member) in self.members.iter().enumerate() {
+            if let Some(node) = &member.host {
+                self.keep_log(host, node);
+            }
         }
     }
 
@@ -128,7 +157,9 @@ impl Cluster {
     pub async fn stop_host(&mut self, host: usize) -> i32 {
         let Some(mut node) = self.members[host].host.take() else { return 0 };
         node.process.terminate();
-        node.process.code().await
+        let code = node.process.code().await;
+        self.keep_log(host, &node);
+        code
     }
 
     /// Holds a host's process still.

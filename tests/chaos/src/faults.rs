@@ -36,33 +36,56 @@ impl Fault {
     }
 }
 
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// A host is killed.
+    Kill,
+    /// Every host in turn is stopped in order, and started again.
+    Restart,
+    /// A host is held still for half a lease.
+    Pause,
+    /// Placement is killed.
+    Placement,
+    /// A host is held still for two leases.
+    Freeze,
+}
+
+impl Kind {
+    /// All, in the order in which they come.
+    pub const ALL: [Self; 5] =
+        [Self::Kill, Self::Restart, Self::Pause, Self::Placement, Self::Freeze];
+}
+
 /// Faults without end, each kind in its turn, which host and for how long by chance.
 #[derive(Debug)]
 pub struct Plan {
     entropy: Entropy,
     hosts: usize,
     lease: Duration,
+    kinds: Vec<Kind>,
     next: usize,
 }
 
 impl Plan {
-    /// A plan for this many hosts.
+    /// A plan of these kinds of faults for this many hosts.
     #[must_use]
-    pub fn new(seed: u64, hosts: usize, lease: Duration) -> Self {
-        Self { entropy: Entropy::seeded(seed), hosts, lease, next: 0 }
+    pub fn new(seed: u64, hosts: usize, lease: Duration, kinds: &[Kind]) -> Self {
+        let kinds = if kinds.is_empty() { &Kind::ALL } else { kinds };
+        Self { entropy: Entropy::seeded(seed), hosts, lease, kinds: kinds.to_vec(), next: 0 }
     }
 
     /// What happens next.
     pub fn next_fault(&mut self) -> Fault {
         let host = usize::try_from(self.entropy.u64() % self.hosts as u64).unwrap_or_default();
-        let kind = self.next % 5;
+        let kind = self.kinds[self.next % self.kinds.len()];
         self.next += 1;
         match kind {
-            0 => Fault::Kill(host),
-            1 => Fault::RollingRestart,
-            2 => Fault::Pause(host, self.lease / 2),
-            3 => Fault::KillPlacement,
-            _ => Fault::Pause(host, self.lease * 2),
+            Kind::Kill => Fault::Kill(host),
+            Kind::Restart => Fault::RollingRestart,
+            Kind::Pause => Fault::Pause(host, self.lease / 2),
+            Kind::Placement => Fault::KillPlacement,
+            Kind::Freeze => Fault::Pause(host, self.lease * 2),
         }
     }
 }

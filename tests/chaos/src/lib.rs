@@ -14,4 +14,5 @@ pub mod report;
 pub mod run;
 pub mod verdict;
 
+pub use faults::Kind;
 pub use run::{Options, Outcome, run};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use odeon_chaos::{Options, report, run};
+use clap::{Parser, ValueEnum};
+use odeon_chaos::{Kind, Options, report, run};
 
 /// Kills, pauses and restarts the processes of a cluster while clients call, and says which
 /// promises were broken.
@@ -24,12 +24,15 @@ struct Arguments {
     /// The lease, in milliseconds.
     #[arg(long, default_value_t = 3_000)]
     lease_ms: u64,
-    /// Only kill hosts, to measure how long nobody serves.
-    #[arg(long)]
-    kills: bool,
+    /// What is done, in this order, again and again; all if none is named.
+    #[arg(long, value_delimiter = ',')]
+    faults: Vec<Kind>,
     /// Folder for the table (report.txt) and the picture (timeline.svg).
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Folder for all that the hosts say, which is much.
+    #[arg(long)]
+    logs: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -41,7 +44,8 @@ async fn main() -> ExitCode {
         seed: arguments.seed,
         hosts: arguments.hosts.max(2),
         lease: Duration::from_millis(arguments.lease_ms),
-        only_kills: arguments.kills,
+        faults: arguments.faults.clone(),
+        logs: arguments.logs.clone(),
         ..Options::default()
     };
     let outcome = match run(&options).await {
@@ -62,10 +66,19 @@ async fn main() -> ExitCode {
     if outcome.violations.is_empty() {
         ExitCode::SUCCESS
     } else {
-        println!(
-            "again: cargo run --release -p odeon-chaos -- --seconds {} --seed {} --hosts {} --lease-ms {}",
-            arguments.seconds, arguments.seed, arguments.hosts, arguments.lease_ms
-        );
+        println!("again: cargo run --release -p odeon-chaos -- {}", again(&arguments));
         ExitCode::FAILURE
     }
+}
+
+/// The words that repeat a run.
+fn again(arguments: &Arguments) -> String {
+    let Arguments { seconds, seed, hosts, lease_ms, faults, .. } = arguments;
+    let mut words =
+        format!("--seconds {seconds} --seed {seed} --hosts {hosts} --lease-ms {lease_ms}");
+    for fault in faults.iter().filter_map(Kind::to_possible_value) {
+        words.push_str(" --faults ");
+        words.push_str(fault.get_name());
+    }
+    words
 }

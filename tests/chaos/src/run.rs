@@ -1,6 +1,7 @@
 //! One run: a cluster, its load, what is done to it, and the verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use odeon_base::Tasks;
@@ -8,7 +9,7 @@ use odeon_test_support::{Client, until};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, STORE, TYPE};
-use crate::faults::{Fault, Plan};
+use crate::faults::{Fault, Kind, Plan};
 use crate::load::{Call, Fate, Load, id};
 use crate::verdict::{self, Trouble, Violation};
 
@@ -27,10 +28,10 @@ pub struct Options {
     pub actors: usize,
     /// L.
     pub lease: Duration,
-    /// Only kills of hosts, to measure how long nobody serves.
-    pub only_kills: bool,
-    /// Whether hosts are also restarted in order, one after the other.
-    pub has_restarts: bool,
+    /// What is done, in this order, again and again.
+    pub faults: Vec<Kind>,
+    /// Where to write what the hosts said.
+    pub logs: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -42,8 +43,8 @@ impl Default for Options {
             callers: 16,
             actors: 60,
             lease: Duration::from_secs(3),
-            only_kills: false,
-            has_restarts: true,
+            faults: Kind::ALL.to_vec(),
+            logs: None,
         }
     }
 }
@@ -70,22 +71,16 @@ const REST: Duration = Duration::from_secs(1);
 /// Why no cluster could be started.
 pub async fn run(options: &Options) -> Result<Outcome, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut cluster = Cluster::start(folder.path(), options.hosts, options.lease).await;
+    let mut cluster =
+        Cluster::start(folder.path(), options.hosts, options.lease, options.logs.clone()).await;
     let clients: Vec<Client> = (0..options.hosts).map(|host| cluster.client(host)).collect();
     until_all_serve(&clients, options.actors).await;
     let tasks = Tasks::new("callers");
     let load = Load::start(clients.clone(), options.callers, options.actors, &tasks);
-    let mut plan = Plan::new(options.seed, options.hosts, options.lease);
+    let mut plan = Plan::new(options.seed, options.hosts, options.lease, &options.faults);
     let mut troubles = Vec::new();
     while load.elapsed() < options.length {
-        let mut fault = plan.next_fault();
-        if fault == Fault::RollingRestart && !options.has_restarts {
-            continue;
-        }
-        if options.only_kills {
-            let victim = troubles.len() % options.hosts;
-            fault = Fault::Kill(victim);
-        }
+        let fault = plan.next_fault();
         troubles.push(suffer(&mut cluster, &load, &clients, fault).await);
         until_all_serve(&clients, options.actors).await;
         rest().await;
@@ -97,6 +92,7 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     for actor in 0..actors {
         finals.insert(actor, value(&clients[0], actor).await);
     }
+    cluster.keep_logs();
     for trouble in &mut troubles {
         trouble.silence = trouble.silence.and_then(|_| silence(trouble, &calls));
     }

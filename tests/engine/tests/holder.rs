@@ -124,6 +124,29 @@ async fn a_call_waits_for_the_next_holder() {
     }
 }
 
+// RT-3: a host that starts again is called before it knows which names are resources.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_comes_before_the_resource_is_known_is_sent_where_it_belongs() {
+    let (world, first, second) = pair().await;
+    let fresh = world.storeless_host("c:1");
+    fresh.engine.offer(vec![StateActor::rest(vec![STORE.to_owned()]).unwrap()]).await.unwrap();
+    let sys_state = ActorRef::parse("sys.state", STORE).unwrap();
+    let mut astray = Invocation::new(sys_state, "get", r#"{"key":"plain"}"#);
+    let newest = first.engine.status().types.into_iter().find(|of| of.actor_type.as_str() == NAME);
+    astray.routed_by = newest.unwrap().epoch;
+    astray.deadline = Some(Instant::now() + LIMIT);
+    let began = Instant::now();
+    let become_known = async {
+        settle().await;
+        StateHandle::new(&fresh.engine, STORE, Capabilities::default()).unwrap()
+    };
+    let (answered, _handle) = tokio::join!(fresh.engine.call(astray), become_known);
+    let error = answered.unwrap_err();
+    assert!(matches!(error, odeon_runtime::Error::Moved { .. }), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    drop(second);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_turn_fails_when_nobody_holds_the_store_for_its_limit() {
     let world = World::of_neighbours(Kind::Placed);

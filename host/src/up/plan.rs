@@ -4,7 +4,7 @@
 //! looked at but the file itself, the folders it names and the one this program is
 //! in. The form of the file is in `file`, the running of a plan in `supervisor`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -133,7 +133,7 @@ impl Plan {
             path: &path,
             folder,
             mistakes: Mistakes::new(),
-            free: Free::default(),
+            free: Free::besides(written_ports(&file)),
             variables: Variables::default(),
         };
         planner.plan(file, binary)
@@ -178,6 +178,7 @@ impl Planner<'_> {
             let text = "there is nothing to start: name at least one of 'hosts' or 'apps'";
             self.mistakes.push(Mistake::new(self.path.display().to_string(), text));
         }
+        self.refuse_shared_ports(placement.as_ref(), &hosts);
         let show = file.show.iter().map(|line| self.expand(line)).collect();
         let name = file.name.unwrap_or_else(|| last_part(&self.folder));
         self.mistakes.or(Plan { name, placement, hosts, apps, show, ends_with_any: false })
@@ -230,7 +231,7 @@ impl Planner<'_> {
         PlacementPlan { arguments, env, dir, data_dir, grpc, health }
     }
 
-    /// The first replica has the ports that were written, all others have free ones.
+    /// The first replica has the ports that were written, the others have the next ones.
     fn hosts(&mut self, host: &Host, placement: Option<&PlacementPlan>, hosts: &mut Vec<HostPlan>) {
         let (replicas, kind) = (self.replicas(host), self.kind(host, placement.is_some()));
         for replica in 0..replicas {
@@ -241,10 +242,9 @@ impl Planner<'_> {
     fn host(&mut self, host: &Host, replica: usize, placement: Option<&PlacementPlan>) -> HostPlan {
         let name = numbered(&host.name.value, replica);
         let app_id = host.app_id.as_ref().unwrap_or(&host.name.value);
-        let is_first = replica == 0;
-        let http = self.port(host.http_port.as_ref().filter(|_| is_first), "daprHTTPPort");
-        let grpc = self.port(host.grpc_port.as_ref().filter(|_| is_first), "daprGRPCPort");
-        let metrics = self.port(host.metrics_port.as_ref().filter(|_| is_first), "metricsPort");
+        let http = self.replicas_port(host.http_port.as_ref(), replica, "daprHTTPPort");
+        let grpc = self.replicas_port(host.grpc_port.as_ref(), replica, "daprGRPCPort");
+        let metrics = self.replicas_port(host.metrics_port.as_ref(), replica, "metricsPort");
         let default = format!(".odeon/{}", host.name.value);
         let data_dir = self.folder.join(host.data_dir.as_deref().unwrap_or(&default));
         let role = if placement.is_some() { "host" } else { "standalone" };
@@ -456,9 +456,28 @@ impl Planner<'_> {
     }
 
     fn port(&mut self, written: Option<&Spanned<u16>>, field: &str) -> Port {
+        self.replicas_port(written, 0, field)
+    }
+
+    /// The port of a replica: as many above the written one as replicas come before it.
+    fn replicas_port(
+        &mut self,
+        written: Option<&Spanned<u16>>,
+        replica: usize,
+        field: &str,
+    ) -> Port {
         if let Some(port) = written.filter(|port| port.value > 0) {
             let place = format!("{}: {field}", yaml::place(self.path, port));
-            return Port { number: port.value, place: Some(place) };
+            let number = above(port.value, replica).unwrap_or_else(|| {
+                let text = format!(
+                    "'{}' leaves no port for replica {}: expected a smaller number",
+                    port.value,
+                    replica + 1
+                );
+                self.mistakes.push(Mistake::new(place.clone(), text));
+                0
+            });
+            return Port { number, place: Some(place) };
         }
         let number = self.free.next().unwrap_or_else(|error| {
             let text = format!("no free port for {field}: {error}");
@@ -480,6 +499,32 @@ impl Planner<'_> {
         })
     }
 
+    /// Two processes cannot listen at one port; the later of the two is named.
+    fn refuse_shared_ports(&mut self, placement: Option<&PlacementPlan>, hosts: &[HostPlan]) {
+        let of_placement = placement.map(|one| (PLACEMENT, [&one.grpc, &one.health].to_vec()));
+        let of_hosts = hosts
+            .iter()
+            .map(|host| (host.name.as_str(), [&host.http, &host.grpc, &host.metrics].to_vec()));
+        let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
+        for (name, ports) in of_placement.into_iter().chain(of_hosts) {
+            for port in ports {
+                let Some(place) = port.place.as_ref().filter(|_| port.number > 0) else { continue };
+                match taken.get(&port.number) {
+                    Some(first) => {
+                        let text = format!(
+                            "port {} of '{name}' is one of '{first}', too: write another port",
+                            port.number
+                        );
+                        self.mistakes.push(Mistake::new(place.clone(), text));
+                    }
+                    None => {
+                        taken.insert(port.number, name);
+                    }
+                }
+            }
+        }
+    }
+
     fn refuse_twice(&mut self, hosts: &[Host], has_placement: bool) {
         let mut seen: Vec<String> = Vec::new();
         seen.extend(has_placement.then(|| PLACEMENT.to_owned()));
@@ -495,6 +540,33 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// All ports that the file names, for whichever process.
+fn written_ports(file: &File) -> BTreeSet<u16> {
+    let placement = file.placement.iter().flat_map(|one| [&one.port, &one.healthz_port]);
+    let of_one = placement.map(|port| (port, 1));
+    let of_hosts = file.hosts.iter().flat_map(|host| {
+        let replicas = host.replicas.as_ref().map_or(1, |replicas| replicas.value);
+        [&host.http_port, &host.grpc_port, &host.metrics_port].map(|port| (port, replicas))
+    });
+    let of_apps = file
+        .apps
+        .iter()
+        .flat_map(|app| [&app.http_port, &app.grpc_port, &app.metrics_port].map(|port| (port, 1)));
+    let written = of_one.chain(of_hosts).chain(of_apps);
+    let mut all: BTreeSet<u16> = file.apps.iter().filter_map(|app| app.app_port).collect();
+    for (port, replicas) in written.filter_map(|(port, replicas)| Some((port.as_ref()?, replicas)))
+    {
+        let of_port = (0..usize::from(replicas)).filter_map(|replica| above(port.value, replica));
+        all.extend(of_port);
+    }
+    all
+}
+
+/// The port that is so many above another; none if there are not so many.
+fn above(port: u16, replica: usize) -> Option<u16> {
+    port.checked_add(u16::try_from(replica).ok()?)
 }
 
 impl App {

@@ -136,8 +136,8 @@ fn replicas_join_one_placement_and_share_a_folder() {
         assert_eq!(flag(&host.arguments, "--placement-host-address"), Some("127.0.0.1:50005"));
         assert_eq!(host.data_dir, plan.hosts[0].data_dir);
     }
-    // The known port is the first one's; nothing else is two hosts'.
-    assert_eq!(plan.hosts[0].http.number, 3500);
+    // The second one has the port next to the written one; nothing is two hosts'.
+    assert_eq!(plan.hosts.iter().map(|host| host.http.number).collect::<Vec<_>>(), [3500, 3501]);
     let mut ports: Vec<u16> = plan.ports().map(|port| port.number).collect();
     ports.extend(plan.hosts.iter().map(|host| {
         flag(&host.arguments, "--dapr-internal-grpc-port").unwrap().parse::<u16>().unwrap()
@@ -147,7 +147,7 @@ fn replicas_join_one_placement_and_share_a_folder() {
     ports.dedup();
     assert_eq!((ports.len(), ports[0] > 0), (10, true));
     let written = plan.ports().filter(|port| port.place.is_some()).count();
-    assert_eq!(written, 2, "50005 and 3500");
+    assert_eq!(written, 3, "50005, 3500 and 3501");
     assert_eq!(plan.data_dirs().len(), 2);
 }
 
@@ -223,6 +223,14 @@ fn what_cannot_be_a_cluster_is_said_with_its_line() {
         error(&cluster().replace("    host: node", "    appPort: 80\n    host: node")),
         "run.yaml:16: 'appPort' is one port, and host 'node' has 2 replicas with a process of app \
          'worker' each: leave it out"
+    );
+    assert_eq!(
+        error(&cluster().replace("50005", "3501")),
+        "run.yaml:10: daprHTTPPort: port 3501 of 'node-2' is one of 'placement', too: write another port"
+    );
+    assert_eq!(
+        error(&cluster().replace("3500", "65535")),
+        "run.yaml:10: daprHTTPPort: '65535' leaves no port for replica 2: expected a smaller number"
     );
     assert!(error(&cluster().replace("lease", "leese")).contains("did you mean 'lease'?"));
 }

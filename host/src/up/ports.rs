@@ -1,7 +1,9 @@
 //! Free ports for processes that were given none, and whether given ones are free.
 //!
-//! Chosen ports stay reserved until all are chosen, so that no two are the same.
+//! Chosen ports stay reserved until all are chosen, so that no two are the same, and are
+//! none of the written ones.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -15,14 +17,27 @@ pub(super) struct Port {
 
 /// Reserves free ports for as long as it lives.
 #[derive(Debug, Default)]
-pub(super) struct Free(Vec<TcpListener>);
+pub(super) struct Free {
+    held: Vec<TcpListener>,
+    written: BTreeSet<u16>,
+}
 
 impl Free {
+    /// Free ports besides these, which nobody may listen at yet.
+    pub(super) fn besides(written: BTreeSet<u16>) -> Self {
+        Self { held: Vec::new(), written }
+    }
+
     pub(super) fn next(&mut self) -> io::Result<u16> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
-        self.0.push(listener);
-        Ok(port)
+        loop {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let port = listener.local_addr()?.port();
+            // Held in any case: the system does not offer it again meanwhile.
+            self.held.push(listener);
+            if !self.written.contains(&port) {
+                return Ok(port);
+            }
+        }
     }
 }
 

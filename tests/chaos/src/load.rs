@@ -1,11 +1,17 @@
-//! Clients that call counters and never call twice.
+//! Clients that call actors and never call twice.
+//!
+//! What is called is a [`Work`]; when, through which host, and what is written down of it
+//! is decided here.
 
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use odeon_base::{TaskKind, Tasks};
-use odeon_test_support::Client;
+use odeon_test_support::{Answer, Client};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -19,18 +25,39 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// The counter's value after it.
+    /// The count of its actor after it.
     Answered(i64),
+    /// It was answered, and changed nothing.
+    Looked,
     /// Certainly not begun.
     NotBegun(String),
     /// Perhaps run, or run in part.
     Perhaps(String),
 }
 
-/// One call that added one.
+impl Fate {
+    /// Whether the call was answered.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Answered(_) | Self::Looked)
+    }
+}
+
+/// What callers do.
+pub trait Work: Debug + Send + Sync + 'static {
+    /// The call of a caller in one of its rounds: of which actor, and what became of it.
+    fn call<'a>(
+        &'a self,
+        client: &'a Client,
+        caller: usize,
+        round: usize,
+    ) -> BoxFuture<'a, (usize, Fate)>;
+}
+
+/// One call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Which counter.
+    /// Which actor, in the count of the work.
     pub actor: usize,
     /// Where it entered.
     pub via: usize,
@@ -45,6 +72,7 @@ pub struct Call {
 /// What callers share.
 #[derive(Debug)]
 struct Shared {
+    work: Arc<dyn Work>,
     clients: Vec<Client>,
     /// Hosts through which no new call enters.
     avoided: Vec<AtomicBool>,
@@ -59,8 +87,6 @@ struct Shared {
 pub struct Load {
     shared: Arc<Shared>,
     callers: Vec<JoinHandle<()>>,
-    /// How many counters are called.
-    pub actors: usize,
 }
 
 /// The id of a counter.
@@ -70,11 +96,12 @@ pub fn id(actor: usize) -> String {
 }
 
 impl Load {
-    /// Starts this many callers of this many counters.
+    /// Starts this many callers, who enter through these clients in turn.
     #[must_use]
-    pub fn start(clients: Vec<Client>, callers: usize, actors: usize, tasks: &Tasks) -> Self {
+    pub fn start(clients: Vec<Client>, callers: usize, work: Arc<dyn Work>, tasks: &Tasks) -> Self {
         let hosts = clients.len();
         let shared = Arc::new(Shared {
+            work,
             clients,
             avoided: (0..hosts).map(|_| AtomicBool::new(false)).collect(),
             entering: (0..hosts).map(|_| AtomicUsize::new(0)).collect(),
@@ -84,9 +111,9 @@ impl Load {
         });
         let callers = (0..callers).map(|caller| {
             let shared = Arc::clone(&shared);
-            tasks.spawn(TaskKind::Connection, async move { shared.call_on(caller, actors).await })
+            tasks.spawn(TaskKind::Connection, async move { shared.call_on(caller).await })
         });
-        Self { callers: callers.collect(), shared, actors }
+        Self { callers: callers.collect(), shared }
     }
 
     /// Since when the run goes on.
@@ -109,10 +136,10 @@ impl Load {
         self.shared.avoided[host].store(false, Ordering::SeqCst);
     }
 
-    /// The calls that have ended so far.
+    /// How many calls have ended so far.
     #[must_use]
-    pub fn so_far(&self) -> Vec<Call> {
-        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn count(&self) -> usize {
+        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Stops the callers; all their calls.
@@ -127,7 +154,7 @@ impl Load {
 }
 
 impl Shared {
-    async fn call_on(&self, caller: usize, actors: usize) {
+    async fn call_on(&self, caller: usize) {
         let mut pace = tokio::time::interval(PAUSE);
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for round in 0.. {
@@ -135,13 +162,12 @@ impl Shared {
             if self.is_over.load(Ordering::SeqCst) {
                 return;
             }
-            // Each caller walks over all counters and hosts in a step of its own.
-            let actor = (caller * 7 + round * 11) % actors;
+            // Each caller walks over all hosts in a step of its own.
             let first = (caller + round * 3) % self.clients.len();
             let order = (0..self.clients.len()).map(|step| (first + step) % self.clients.len());
             let Some(via) = order.into_iter().find(|host| self.enter(*host)) else { continue };
             let began = self.began.elapsed();
-            let fate = add_one(&self.clients[via], actor).await;
+            let (actor, fate) = self.work.call(&self.clients[via], caller, round).await;
             self.entering[via].fetch_sub(1, Ordering::SeqCst);
             let call = Call { actor, via, began, ended: self.began.elapsed(), fate };
             self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
@@ -158,22 +184,50 @@ impl Shared {
     }
 }
 
-async fn add_one(client: &Client, actor: usize) -> Fate {
+/// Counters to each of which ones are added.
+#[derive(Debug)]
+pub struct Counters {
+    /// How many there are.
+    pub actors: usize,
+}
+
+impl Work for Counters {
+    fn call<'a>(
+        &'a self,
+        client: &'a Client,
+        caller: usize,
+        round: usize,
+    ) -> BoxFuture<'a, (usize, Fate)> {
+        // Each caller walks over all counters in a step of its own.
+        let actor = (caller * 7 + round * 11) % self.actors;
+        let path = format!("/v1.0/actors/{TYPE}/{}/method/add", id(actor));
+        let added = async move {
+            let answer = match call(client, &path, "1").await {
+                Ok(answer) => answer,
+                Err(fate) => return fate,
+            };
+            let value = answer.text().parse();
+            value.map_or_else(|_| Fate::Perhaps(answer.text()), Fate::Answered)
+        };
+        added.map(move |fate| (actor, fate)).boxed()
+    }
+}
+
+/// One call with [`PATIENCE`]; what became of it, if that was not success.
+///
+/// # Errors
+/// [`Fate::NotBegun`] or [`Fate::Perhaps`], with what was said.
+pub async fn call(client: &Client, path: &str, body: &str) -> Result<Answer, Fate> {
     let limit = PATIENCE.as_millis().to_string();
     let client = client.clone().with_header("odeon-actor-timeout", &limit);
-    let path = format!("/v1.0/actors/{TYPE}/{}/method/add", id(actor));
-    let answer = match client.put(&path, "1").await {
+    let answer = match client.put(path, body).await {
+        Ok(answer) if answer.status == 200 => return Ok(answer),
         Ok(answer) => answer,
-        Err(reason) => return Fate::Perhaps(format!("no answer: {reason}")),
+        Err(reason) => return Err(Fate::Perhaps(format!("no answer: {reason}"))),
     };
-    if answer.status == 200
-        && let Ok(value) = answer.text().parse()
-    {
-        return Fate::Answered(value);
-    }
     let text = format!("{} {}", answer.status, answer.text().trim());
     match answer.headers.get("odeon-actor-execution").and_then(|word| word.to_str().ok()) {
-        Some("none") => Fate::NotBegun(text),
-        _ => Fate::Perhaps(text),
+        Some("none") => Err(Fate::NotBegun(text)),
+        _ => Err(Fate::Perhaps(text)),
     }
 }

@@ -39,7 +39,7 @@ fn times<'a>(calls: impl Iterator<Item = &'a Call>) -> Vec<Duration> {
 #[must_use]
 pub fn text(outcome: &Outcome) -> String {
     let count = |is: fn(&Fate) -> bool| outcome.calls.iter().filter(|call| is(&call.fate)).count();
-    let answered = count(|fate| matches!(fate, Fate::Answered(_)));
+    let answered = count(Fate::is_answer);
     let none = count(|fate| matches!(fate, Fate::NotBegun(_)));
     let perhaps = count(|fate| matches!(fate, Fate::Perhaps(_)));
     let all = times(outcome.calls.iter());
@@ -114,7 +114,7 @@ pub fn picture(outcome: &Outcome) -> String {
     while at < outcome.length {
         let ended = |call: &&Call| call.ended >= at && call.ended < at + step;
         let answered = outcome.calls.iter().filter(ended);
-        let good = answered.filter(|call| matches!(call.fate, Fate::Answered(_))).count();
+        let good = answered.filter(|call| call.fate.is_answer()).count();
         points.push((at, good));
         at += step;
     }
@@ -130,7 +130,7 @@ pub fn picture(outcome: &Outcome) -> String {
     );
     for call in &outcome.calls {
         let colour = match call.fate {
-            Fate::Answered(_) => continue,
+            Fate::Answered(_) | Fate::Looked => continue,
             Fate::NotBegun(_) => "#d69e2e",
             Fate::Perhaps(_) => "#c53030",
         };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::Tasks;
@@ -10,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::cluster::{Cluster, STORE, TYPE};
 use crate::faults::{Fault, Kind, Plan};
-use crate::load::{Call, Fate, Load, id};
-use crate::verdict::{self, Trouble, Violation};
+use crate::load::{Call, Counters, Load, id};
+use crate::verdict::{self, Trouble, Violation, silence};
 
 /// What a run is to be like.
 #[derive(Debug, Clone)]
@@ -76,20 +77,20 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     let clients: Vec<Client> = (0..options.hosts).map(|host| cluster.client(host)).collect();
     until_all_serve(&clients, options.actors).await;
     let tasks = Tasks::new("callers");
-    let load = Load::start(clients.clone(), options.callers, options.actors, &tasks);
+    let counters = Arc::new(Counters { actors: options.actors });
+    let load = Load::start(clients.clone(), options.callers, counters, &tasks);
     let mut plan = Plan::new(options.seed, options.hosts, options.lease, &options.faults);
     let mut troubles = Vec::new();
     while load.elapsed() < options.length {
         let fault = plan.next_fault();
-        troubles.push(suffer(&mut cluster, &load, &clients, fault).await);
+        troubles.push(suffer(&mut cluster, &load, &clients, (fault, options.actors)).await);
         until_all_serve(&clients, options.actors).await;
         rest().await;
     }
     let length = load.elapsed();
-    let actors = load.actors;
     let calls = load.stop().await;
     let mut finals = BTreeMap::new();
-    for actor in 0..actors {
+    for actor in 0..options.actors {
         finals.insert(actor, value(&clients[0], actor).await);
     }
     cluster.keep_logs();
@@ -106,7 +107,12 @@ async fn rest() {
     tokio::time::sleep_until(until).await;
 }
 
-async fn suffer(cluster: &mut Cluster, load: &Load, clients: &[Client], fault: Fault) -> Trouble {
+async fn suffer(
+    cluster: &mut Cluster,
+    load: &Load,
+    clients: &[Client],
+    (fault, actors): (Fault, usize),
+) -> Trouble {
     let victim = match fault {
         Fault::Kill(host) | Fault::Pause(host, _) => Some(host),
         Fault::RollingRestart | Fault::KillPlacement => None,
@@ -115,7 +121,7 @@ async fn suffer(cluster: &mut Cluster, load: &Load, clients: &[Client], fault: F
         load.avoid(host).await;
     }
     let concerned = match victim {
-        Some(host) => lives_on(cluster, clients, host, load.actors).await,
+        Some(host) => lives_on(cluster, clients, host, actors).await,
         None => BTreeSet::new(),
     };
     let began = load.elapsed();
@@ -161,20 +167,6 @@ async fn suffer(cluster: &mut Cluster, load: &Load, clients: &[Client], fault: F
     }
 }
 
-/// For how long, at most, one of the counters concerned was not answered after a kill.
-fn silence(trouble: &Trouble, calls: &[Call]) -> Option<Duration> {
-    let first = |actor: &usize| {
-        let answers = calls.iter().filter(|call| {
-            call.actor == *actor
-                && call.ended > trouble.began
-                && matches!(call.fate, Fate::Answered(_))
-        });
-        answers.map(|call| call.ended).min()
-    };
-    let back = trouble.concerned.iter().filter_map(first).max()?;
-    Some(back.saturating_sub(trouble.began))
-}
-
 /// The counters that the host owns; all of them, if it holds the store.
 async fn lives_on(
     cluster: &Cluster,
@@ -189,7 +181,7 @@ async fn lives_on(
         let answer = asked.get(&path).await.ok()?.json();
         answer["host"].as_str().map(str::to_owned)
     };
-    if holds_the_store(asked, &name).await {
+    if holds_the_store(asked, &name, STORE).await {
         return (0..actors).collect();
     }
     let mut concerned = BTreeSet::new();
@@ -201,13 +193,13 @@ async fn lives_on(
     concerned
 }
 
-/// Whether the store is open in this host, by its own word.
-async fn holds_the_store(asked: &Client, name: &str) -> bool {
+/// Whether a store is open in the host of this name, by its own word.
+pub async fn holds_the_store(asked: &Client, name: &str, store: &str) -> bool {
     let hosts = asked.get("/odeon/v1/hosts").await.map(|answer| answer.json()).unwrap_or_default();
     let hosts = hosts["hosts"].as_array().cloned().unwrap_or_default();
     let is_store = |one: &serde_json::Value| {
         let of = one["type"].as_str().unwrap_or_default();
-        of.starts_with("sys.state/") && of.ends_with(STORE)
+        of.starts_with("sys.state/") && of.ends_with(store)
     };
     hosts.iter().filter(|host| host["name"] == name).any(|host| {
         host["status"]["types"].as_array().is_some_and(|types| types.iter().any(is_store))

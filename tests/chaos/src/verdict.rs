@@ -50,13 +50,13 @@ pub fn check(
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut by_actor: BTreeMap<usize, Vec<&Call>> = BTreeMap::new();
-    for call in calls {
+    for call in calls.iter().filter(|call| call.fate != Fate::Looked) {
         by_actor.entry(call.actor).or_default().push(call);
     }
     for (actor, calls) in &by_actor {
         counter(*actor, calls, finals.get(actor).copied(), &mut violations);
     }
-    for call in calls.iter().filter(|call| !matches!(call.fate, Fate::Answered(_))) {
+    for call in calls.iter().filter(|call| !call.fate.is_answer()) {
         let excuse = troubles.iter().find(|trouble| {
             trouble.is_hard
                 && trouble.concerned.contains(&call.actor)
@@ -68,6 +68,19 @@ pub fn check(
         }
     }
     violations
+}
+
+/// For how long, at most, one of the actors concerned was not answered after a kill.
+#[must_use]
+pub fn silence(trouble: &Trouble, calls: &[Call]) -> Option<Duration> {
+    let first = |actor: &usize| {
+        let answers = calls.iter().filter(|call| {
+            call.actor == *actor && call.ended > trouble.began && call.fate.is_answer()
+        });
+        answers.map(|call| call.ended).min()
+    };
+    let back = trouble.concerned.iter().filter_map(first).max()?;
+    Some(back.saturating_sub(trouble.began))
 }
 
 fn unexcused(call: &Call, troubles: &[Trouble]) -> String {
@@ -91,7 +104,7 @@ fn counter(actor: usize, calls: &[&Call], last: Option<i64>, violations: &mut Ve
         match call.fate {
             Fate::Answered(value) => answered.push((value, call)),
             Fate::Perhaps(_) => perhaps += 1,
-            Fate::NotBegun(_) => {}
+            Fate::NotBegun(_) | Fate::Looked => {}
         }
     }
     answered.sort_by_key(|(value, _)| *value);

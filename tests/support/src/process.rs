@@ -217,6 +217,15 @@ pub fn words(id: u32) -> Vec<String> {
     words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
+/// A variable that a process was started with.
+#[must_use]
+pub fn variable(id: u32, name: &str) -> Option<String> {
+    let bytes = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+    let mut all = bytes.split(|byte| *byte == 0);
+    let value = all.find_map(|one| one.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
 fn pid(id: u32) -> Option<Pid> {
     i32::try_from(id).ok().and_then(Pid::from_raw)
 }

@@ -3,6 +3,7 @@
 //! One file a subject; `shop` is what they share: a host with a worker that counts.
 
 mod app;
+mod demo;
 mod durable;
 mod embedded;
 mod holder;

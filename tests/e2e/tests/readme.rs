@@ -1,6 +1,6 @@
 //! What the READMEs say is so: their commands answer as written, their Rust compiles.
 //!
-//! Every `$` line of their console blocks is run against the shop, with the ports of
+//! Every `$` line of their console blocks is run against the demo, with the ports of
 //! this test in place of the usual ones; the line below it is the answer, in which
 //! three dots stand for anything.
 
@@ -8,9 +8,9 @@ mod code;
 
 use std::process::Command;
 
-use odeon_test_support::{Process, binaries, tempdir, until};
+use odeon_test_support::binaries;
 
-use crate::shop::node;
+use crate::demo::Demo;
 
 /// A command of a console block, and what it has to answer.
 #[derive(Debug)]
@@ -61,30 +61,24 @@ fn is_like(text: &str, expected: &str) -> bool {
     text.ends_with(last)
 }
 
-/// Runs the commands of a README against a shop that has just opened.
+/// Runs the commands of a README against the demo, which has just been started.
 async fn walk_through(readme: &str, steps_min: usize) {
     let text = std::fs::read_to_string(binaries::workspace().join(readme)).expect("a README");
     let steps = steps(&text, "```console");
     assert!(steps.len() >= steps_min, "{steps:?}");
-    let data = tempdir().expect("a folder");
-    let node = node(data.path()).words(&["--app-id", "eshop"]).start().await;
-    let _shop = Process::start(
-        Command::new(binaries::program("odeon-eshop", "eshop"))
-            .env("DAPR_GRPC_PORT", node.grpc.to_string()),
-    );
-    let client = node.client();
-    until("the shop's actors", || async {
-        let metadata = client.get("/v1.0/metadata").await.ok()?.text();
-        metadata.contains("\"OrderActor\"").then_some(())
-    })
-    .await;
+    let demo = Demo::new().start(&[]).await;
     // One shell for all would be asked for one answer: variables are carried along instead.
     let mut variables = String::new();
     for step in &steps {
         let Step { command, answer } = step;
-        let here = command.replace(":3500/", &format!(":{}/", node.http));
+        let here = [":3500/", ":3501/"]
+            .into_iter()
+            .enumerate()
+            .fold(command.clone(), |here, (host, port)| {
+                here.replace(port, &format!(":{}/", demo.http(host)))
+            });
         match here.split_once('=') {
-            // The shop is running already.
+            // The demo is running already.
             _ if here.starts_with("cargo ") => {}
             Some((name, _)) if answer.is_empty() && name.chars().all(char::is_alphabetic) => {
                 variables += &format!("{here}\n");
@@ -92,6 +86,7 @@ async fn walk_through(readme: &str, steps_min: usize) {
             _ => check(step, &format!("{variables}{here}")),
         }
     }
+    demo.stop().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use odeon_eshop::GoodsActor;
 use odeon_eshop::domain::goods::commands::{SetShelf, SetStock, UpdateMeta};
+use odeon_eshop::domain::outcomes::OUTCOMES_MAX;
 use odeon_eshop::seed::{GOODS, STOCK, seed};
 
 use crate::shop;
@@ -31,6 +32,29 @@ async fn the_shelf_is_filled_once() {
     seed(&kit.client()).await.unwrap();
     let soup = kit.client().actor::<GoodsActor>(GOODS[0].0).unwrap();
     assert_eq!(soup.get().await.unwrap(), before, "what the shop has changed stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_open_at_once_fill_the_shelf_once() {
+    let kit = shop().await;
+    let client = kit.client();
+    let opened = futures::future::join_all((0..3).map(|_| seed(&client))).await;
+    opened.into_iter().for_each(Result::unwrap);
+    let soup = client.actor::<GoodsActor>(GOODS[0].0).unwrap();
+    let changes = 2 * OUTCOMES_MAX as u64;
+    for n in 1..=changes {
+        let (cmd_id, price_cents) = (format!("c{n}"), Some(n));
+        let price = UpdateMeta { cmd_id, price_cents, ..UpdateMeta::default() };
+        soup.update_meta(price).await.unwrap().0.unwrap();
+    }
+    // The answer to the opening is no longer among the last ones; the goods are there.
+    seed(&client).await.unwrap();
+    for (id, _, _, price_cents, _) in GOODS {
+        let goods = client.actor::<GoodsActor>(id).unwrap().get().await.unwrap().0.unwrap();
+        let expected = if id == GOODS[0].0 { (1 + changes, changes) } else { (1, price_cents) };
+        assert_eq!((goods.meta.version, goods.meta.price_cents), expected);
+        assert_eq!(goods.stock.available, STOCK);
+    }
 }
 
 #[test]

@@ -1,0 +1,401 @@
+//! Every process of the demo is killed, one after the other, while the shop takes orders.
+//!
+//! Callers never call twice. Who calls enters through the host that is not killed: a call
+//! ends with its connection. What each call may be answered is held against what was done,
+//! by the checker that the chaos tests use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _, stream};
+use odeon_base::Tasks;
+use odeon_chaos::load::{Call, Fate, Load, Work, call};
+use odeon_chaos::run::holds_the_store;
+use odeon_chaos::verdict::{self, Trouble, silence};
+use odeon_test_support::process::{is_alive, kill};
+use odeon_test_support::{Client, until};
+use serde_json::{Value, json};
+
+use super::{Demo, HOSTS, Running};
+
+/// The lease of the demo's file: that of `odeon placement`.
+const LEASE: Duration = Duration::from_secs(5);
+/// What the lease is not to blame for, on a machine with much to do.
+const SLACK: Duration = Duration::from_secs(1);
+/// For how long after its end a process may still take what it does not answer: until the
+/// kernel has told those who are connected to it.
+const UNHEARD: Duration = Duration::from_millis(250);
+/// Longest a call may take that has nothing to do with what was killed.
+const UNMOVED: Duration = Duration::from_secs(2);
+/// How often each process is killed: the second time the other host holds the store.
+const ROUNDS: usize = 2;
+const CALLERS: usize = 8;
+const BASKETS: usize = 26;
+const GOODS: [&str; 13] = [
+    "beef-noodles",
+    "ginger-fish",
+    "harbour-rice",
+    "cucumber",
+    "sesame-tofu",
+    "pancake",
+    "spring-roll",
+    "dumplings",
+    "egg-tart",
+    "plain-porridge",
+    "red-bean",
+    "pumpkin",
+    "century-egg",
+];
+/// Actors that are called all the time; orders, which are called once, are counted on.
+const REGULARS: usize = BASKETS + GOODS.len();
+/// Calls between two kills, so that what moved back is called there.
+const CALLS_BETWEEN: usize = 300;
+
+/// Type and id of an actor, by its number.
+fn who(actor: usize) -> (&'static str, String) {
+    match actor {
+        basket if basket < BASKETS => ("BasketActor", format!("buyer-{basket}")),
+        goods if goods < REGULARS => ("GoodsActor", GOODS[goods - BASKETS].to_owned()),
+        order => ("OrderActor", format!("order-{}", order - REGULARS)),
+    }
+}
+
+fn path(actor: usize, method: &str) -> String {
+    let (actor_type, id) = who(actor);
+    format!("/v1.0/actors/{actor_type}/{id}/method/{method}")
+}
+
+/// What buyers do: they add to baskets, ask for prices, and order.
+#[derive(Debug, Default)]
+struct Buyers {
+    commands: AtomicUsize,
+    orders: AtomicUsize,
+    /// The last command of each basket that was acknowledged, and the version it was told.
+    acknowledged: Mutex<BTreeMap<usize, (i64, Value)>>,
+}
+
+impl Work for Buyers {
+    fn call<'a>(
+        &'a self,
+        client: &'a Client,
+        caller: usize,
+        round: usize,
+    ) -> BoxFuture<'a, (usize, Fate)> {
+        async move {
+            // Each caller walks over all actors in a step of its own.
+            let step = caller * 7 + round * 11;
+            match (caller + round) % 8 {
+                0 => {
+                    let order = REGULARS + self.orders.fetch_add(1, Ordering::Relaxed);
+                    (order, place(client, order).await)
+                }
+                1..=3 => {
+                    let goods = BASKETS + step % GOODS.len();
+                    (goods, ask_price(client, goods).await)
+                }
+                _ => {
+                    let basket = step % BASKETS;
+                    (basket, self.add(client, basket).await)
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Buyers {
+    async fn add(&self, client: &Client, basket: usize) -> Fate {
+        let number = self.commands.fetch_add(1, Ordering::Relaxed);
+        let goods = GOODS[number % GOODS.len()];
+        let command = json!({"cmdId": format!("c{number}"), "goodsId": goods, "count": 1});
+        let (version, fate) = count(tell(client, basket, "Add", &command).await, "version");
+        if let Some(version) = version {
+            let mut all = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = all.entry(basket).or_default();
+            if version > last.0 {
+                *last = (version, command);
+            }
+        }
+        fate
+    }
+}
+
+async fn ask_price(client: &Client, goods: usize) -> Fate {
+    match tell(client, goods, "Quote", &json!({"buyerId": "ann"})).await {
+        Ok(answer) if answer["available"].is_u64() => Fate::Looked,
+        Ok(other) => Fate::Perhaps(format!("not a quote: {other}")),
+        Err(fate) => fate,
+    }
+}
+
+async fn place(client: &Client, order: usize) -> Fate {
+    let line =
+        json!({"goodsId": "egg-tart", "goodsName": "Egg tart", "priceCents": 500, "count": 3});
+    let to = json!({"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"});
+    let command = json!({"userId": "ann", "userName": "Ann Lee", "items": [line], "consignee": to});
+    match tell(client, order, "Create", &command).await {
+        // An order is there or it is not: its count is one.
+        Ok(answer) if answer["totalCents"] == 1_500 => Fate::Answered(1),
+        Ok(other) => Fate::Perhaps(format!("not an order: {other}")),
+        Err(fate) => fate,
+    }
+}
+
+/// A call of the shop, which answers what is no error with `ok` and more.
+async fn tell(client: &Client, actor: usize, method: &str, body: &Value) -> Result<Value, Fate> {
+    let answer = call(client, &path(actor, method), &body.to_string()).await?.json();
+    match answer["ok"] == true {
+        true => Ok(answer),
+        false => Err(Fate::Perhaps(answer.to_string())),
+    }
+}
+
+fn count(answer: Result<Value, Fate>, field: &str) -> (Option<i64>, Fate) {
+    match answer.map(|answer| answer[field].as_i64().ok_or_else(|| answer.to_string())) {
+        Ok(Ok(count)) => (Some(count), Fate::Answered(count)),
+        Ok(Err(other)) => (None, Fate::Perhaps(format!("no {field}: {other}"))),
+        Err(fate) => (None, fate),
+    }
+}
+
+/// What is killed.
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    Worker(usize),
+    Host(usize),
+    Placement,
+}
+
+/// The owner of each actor, by a host's copy of the tables.
+async fn owners(client: &Client, actors: impl Iterator<Item = usize>) -> Option<Vec<String>> {
+    let owner = |actor| async move {
+        let (actor_type, id) = who(actor);
+        let path = format!("/odeon/v1/placement/owner?type={actor_type}&id={id}");
+        client.get(&path).await.ok()?.json()["host"].as_str().map(str::to_owned)
+    };
+    let owners: Vec<_> = stream::iter(actors).map(owner).buffered(8).collect().await;
+    owners.into_iter().collect()
+}
+
+/// Waits for as many calls as it takes for all actors to be called.
+async fn until_called(load: &Load) {
+    let enough = load.count() + CALLS_BETWEEN;
+    until("calls", || async { (load.count() >= enough).then_some(()) }).await;
+}
+
+/// The demo, and what was done to it.
+struct Scene {
+    demo: Running,
+    /// The hosts by name, in their order.
+    names: Vec<String>,
+    /// Who owns the regulars while all is well.
+    home: Vec<String>,
+    kills: Vec<Kill>,
+}
+
+/// What was done, and until when it was felt.
+struct Kill {
+    victim: Victim,
+    trouble: Trouble,
+    over: Duration,
+}
+
+impl Scene {
+    async fn open(demo: Running) -> Self {
+        let mut names = Vec::new();
+        for host in 0..HOSTS {
+            names.push(demo.name(host).await);
+        }
+        let home = until("each host to have its share of all types", || async {
+            let home = owners(&demo.client(0), 0..REGULARS).await?;
+            let is_shared = |part: &[String]| names.iter().all(|name| part.contains(name));
+            (is_shared(&home[..BASKETS]) && is_shared(&home[BASKETS..])).then_some(home)
+        })
+        .await;
+        Self { demo, names, home, kills: Vec::new() }
+    }
+
+    /// Kills a process, and waits until all is as it was before.
+    async fn kill(&mut self, load: &Load, victim: Victim) {
+        let enters = match victim {
+            Victim::Host(host) => {
+                load.avoid(host).await;
+                1 - host
+            }
+            Victim::Worker(host) => 1 - host,
+            Victim::Placement => 0,
+        };
+        let is_holder = match victim {
+            Victim::Host(host) => self.holds(host).await,
+            Victim::Worker(_) | Victim::Placement => false,
+        };
+        let (process, says) = match victim {
+            Victim::Worker(host) => (self.demo.worker(host).await, ["shop", "shop-2"][host]),
+            Victim::Host(host) => (self.demo.host(host).await, ["node", "node-2"][host]),
+            Victim::Placement => (self.demo.placement().await, "placement"),
+        };
+        let said = self.demo.up.lines();
+        let began = load.elapsed();
+        kill(process);
+        until("the process to end", || async { (!is_alive(process)).then_some(()) }).await;
+        let ended = load.elapsed();
+        self.demo.up.line_after(said, &format!("{says} is ready")).await;
+        let (client, home) = (self.demo.client(enters), &self.home);
+        until("the share to be back", || async {
+            (owners(&client, 0..REGULARS).await.as_ref() == Some(home)).then_some(())
+        })
+        .await;
+        if let Victim::Host(host) = victim {
+            load.use_again(host);
+        }
+        let enough = load.count() + CALLS_BETWEEN;
+        until("calls of what moved back", || async { (load.count() >= enough).then_some(()) })
+            .await;
+        let of_victim = |name: &String| match victim {
+            Victim::Worker(host) | Victim::Host(host) => is_holder || *name == self.names[host],
+            Victim::Placement => false,
+        };
+        let concerned = (0..REGULARS).filter(|actor| of_victim(&home[*actor])).collect();
+        let (holder, is_hard) =
+            (if is_holder { ", the holder" } else { "" }, !matches!(victim, Victim::Placement));
+        let name = format!("{victim:?}{holder}");
+        let trouble =
+            Trouble { name, began, ended, is_hard, victim: None, concerned, silence: None };
+        self.kills.push(Kill { victim, trouble, over: load.elapsed() });
+    }
+
+    async fn holds(&self, host: usize) -> bool {
+        holds_the_store(&self.demo.client(1 - host), &self.names[host], "statestore").await
+    }
+
+    /// Whoever has only been ordered once belongs to whom the ring gives it now: hosts come
+    /// back under their names.
+    async fn whose_orders(&mut self, calls: &[Call]) {
+        let failed: BTreeSet<usize> = calls
+            .iter()
+            .filter(|call| call.actor >= REGULARS && !call.fate.is_answer())
+            .map(|call| call.actor)
+            .collect();
+        let owners = owners(&self.demo.client(0), failed.iter().copied()).await.expect("owners");
+        for Kill { victim, trouble, .. } in &mut self.kills {
+            let is_all = trouble.concerned.len() == REGULARS;
+            let (Victim::Worker(host) | Victim::Host(host)) = *victim else { continue };
+            let name = &self.names[host];
+            let of_it = failed.iter().zip(&owners).filter(|(_, owner)| is_all || *owner == name);
+            trouble.concerned.extend(of_it.map(|(order, _)| *order));
+        }
+    }
+}
+
+/// What each actor says it was told: versions of baskets, and whether an order is there.
+async fn finals(client: &Client, buyers: &Buyers) -> BTreeMap<usize, i64> {
+    let orders = buyers.orders.load(Ordering::Relaxed);
+    let ask = |actor: usize| async move {
+        let answer = client.put(&path(actor, "Get"), "").await.expect("an answer").json();
+        let found = match actor {
+            basket if basket < BASKETS => {
+                let items = answer["items"].as_array().cloned().unwrap_or_default();
+                let counts = items.iter().filter_map(|item| item["count"].as_i64());
+                let version = answer["version"].as_i64().unwrap_or(-1);
+                assert_eq!(counts.sum::<i64>(), version, "each change added one: {answer}");
+                version
+            }
+            // Nobody changed them.
+            goods if goods < REGULARS => 0,
+            _ if answer["ok"] == true => {
+                assert_eq!(answer["totalCents"], 1_500, "{answer}");
+                1
+            }
+            _ => {
+                assert_eq!(answer["reason"], "not_found", "{answer}");
+                0
+            }
+        };
+        (actor, found)
+    };
+    stream::iter(0..REGULARS + orders).map(ask).buffered(CALLERS).collect().await
+}
+
+/// The last acknowledged command of each basket, sent again, is answered again.
+async fn repeat(client: &Client, buyers: &Buyers) {
+    let all = buyers.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert_eq!(all.len(), BASKETS);
+    for (basket, (version, command)) in all {
+        let again = tell(client, basket, "Add", &command).await.expect("an answer");
+        assert_eq!(again["version"], version, "{command}");
+    }
+}
+
+/// All that is wrong, and a line for each kill.
+fn judge(scene: &Scene, calls: &[Call], finals: &BTreeMap<usize, i64>) -> (String, String) {
+    let (mut wrong, mut report) = (String::new(), String::new());
+    let troubles: Vec<_> = scene.kills.iter().map(|kill| kill.trouble.clone()).collect();
+    for violation in verdict::check(calls, finals, &troubles, UNHEARD) {
+        let _ = writeln!(wrong, "{}: {}", violation.promise, violation.text);
+    }
+    for Kill { trouble, over, .. } in &scene.kills {
+        let regulars = Trouble {
+            concerned: trouble.concerned.iter().copied().filter(|one| *one < REGULARS).collect(),
+            ..trouble.clone()
+        };
+        let back = silence(&regulars, calls).unwrap_or_default();
+        if back > LEASE + SLACK {
+            let _ = writeln!(wrong, "{}: no answer for {back:?}", trouble.name);
+        }
+        let others = calls.iter().filter(|call| {
+            call.ended >= trouble.began
+                && call.began <= *over
+                && !trouble.concerned.contains(&call.actor)
+                && call.actor < REGULARS
+        });
+        let longest = others.map(|call| call.ended.saturating_sub(call.began)).max();
+        let longest = longest.unwrap_or_default();
+        if trouble.concerned.len() < REGULARS && longest > UNMOVED {
+            let _ = writeln!(wrong, "{}: another's call took {longest:?}", trouble.name);
+        }
+        let failed = calls.iter().filter(|call| {
+            !call.fate.is_answer() && call.ended >= trouble.began && call.began <= *over
+        });
+        let _ = writeln!(
+            report,
+            "{}: {} of {REGULARS} concerned, back after {back:?}, longest of others {longest:?}, {} failed",
+            trouble.name,
+            regulars.concerned.len(),
+            failed.count(),
+        );
+    }
+    (wrong, report)
+}
+
+// O2, O4, O5, O6, O8.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_the_shop_takes_orders() {
+    let demo = Demo::new();
+    let (buyers, tasks) = (Arc::new(Buyers::default()), Tasks::new("buyers"));
+    let mut scene = Scene::open(demo.start(&[]).await).await;
+    let clients = (0..HOSTS).map(|host| scene.demo.client(host)).collect();
+    let work: Arc<dyn Work> = Arc::<Buyers>::clone(&buyers);
+    let load = Load::start(clients, CALLERS, work, &tasks);
+    until_called(&load).await;
+    for _ in 0..ROUNDS {
+        scene.kill(&load, Victim::Worker(0)).await;
+        scene.kill(&load, Victim::Worker(1)).await;
+        let holder = usize::from(!scene.holds(0).await);
+        scene.kill(&load, Victim::Host(1 - holder)).await;
+        scene.kill(&load, Victim::Host(holder)).await;
+        scene.kill(&load, Victim::Placement).await;
+    }
+    let calls = load.stop().await;
+    scene.whose_orders(&calls).await;
+    let client = scene.demo.client(0);
+    let finals = finals(&client, &buyers).await;
+    repeat(&client, &buyers).await;
+    let (wrong, report) = judge(&scene, &calls, &finals);
+    let told = calls.iter().filter(|call| call.fate.is_answer()).count();
+    assert!(wrong.is_empty(), "{wrong}\n{report}\n{told} calls were answered");
+    scene.demo.stop().await;
+}

@@ -9,6 +9,8 @@ use odeon_base::Entropy;
 pub enum Fault {
     /// A host's process is killed, and started again a little later.
     Kill(usize),
+    /// A host is stopped in order, and started again a little later.
+    Stop(usize),
     /// A host's process is held still for this long.
     Pause(usize, Duration),
     /// Each host in turn is stopped in order, and started again.
@@ -23,6 +25,7 @@ impl Fault {
     pub fn name(self) -> String {
         match self {
             Self::Kill(host) => format!("kill -9 of host {host}"),
+            Self::Stop(host) => format!("orderly stop of host {host}"),
             Self::Pause(host, length) => format!("SIGSTOP of host {host} for {length:?}"),
             Self::RollingRestart => "rolling restart".to_owned(),
             Self::KillPlacement => "kill -9 of placement".to_owned(),
@@ -41,6 +44,8 @@ impl Fault {
 pub enum Kind {
     /// A host is killed.
     Kill,
+    /// A host is stopped in order.
+    Stop,
     /// Every host in turn is stopped in order, and started again.
     Restart,
     /// A host is held still for half a lease.
@@ -52,7 +57,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All, in the order in which they come.
+    /// All that differ, in the order in which they come.
     pub const ALL: [Self; 5] =
         [Self::Kill, Self::Restart, Self::Pause, Self::Placement, Self::Freeze];
 }
@@ -82,6 +87,7 @@ impl Plan {
         self.next += 1;
         match kind {
             Kind::Kill => Fault::Kill(host),
+            Kind::Stop => Fault::Stop(host),
             Kind::Restart => Fault::RollingRestart,
             Kind::Pause => Fault::Pause(host, self.lease / 2),
             Kind::Placement => Fault::KillPlacement,

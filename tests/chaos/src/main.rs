@@ -27,6 +27,9 @@ struct Arguments {
     /// What is done, in this order, again and again; all if none is named.
     #[arg(long, value_delimiter = ',')]
     faults: Vec<Kind>,
+    /// Ends the run after so many faults, if that is sooner.
+    #[arg(long)]
+    faults_max: Option<usize>,
     /// Folder for the table (report.txt) and the picture (timeline.svg).
     #[arg(long)]
     report: Option<PathBuf>,
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
         hosts: arguments.hosts.max(2),
         lease: Duration::from_millis(arguments.lease_ms),
         faults: arguments.faults.clone(),
+        faults_max: arguments.faults_max.unwrap_or(usize::MAX),
         logs: arguments.logs.clone(),
         ..Options::default()
     };
@@ -73,12 +77,15 @@ async fn main() -> ExitCode {
 
 /// The words that repeat a run.
 fn again(arguments: &Arguments) -> String {
-    let Arguments { seconds, seed, hosts, lease_ms, faults, .. } = arguments;
+    let Arguments { seconds, seed, hosts, lease_ms, faults, faults_max, .. } = arguments;
     let mut words =
         format!("--seconds {seconds} --seed {seed} --hosts {hosts} --lease-ms {lease_ms}");
     for fault in faults.iter().filter_map(Kind::to_possible_value) {
         words.push_str(" --faults ");
         words.push_str(fault.get_name());
+    }
+    if let Some(most) = faults_max {
+        words.push_str(&format!(" --faults-max {most}"));
     }
     words
 }

@@ -1,5 +1,6 @@
 //! A run as a table for people, and as a picture of its course.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -69,15 +70,12 @@ pub fn text(outcome: &Outcome) -> String {
             trouble.name,
         );
     }
-    let mut silences: Vec<_> =
-        outcome.troubles.iter().filter_map(|trouble| trouble.silence).collect();
-    silences.sort();
-    if !silences.is_empty() {
-        let (p50, p99) = (quantile(&silences, 0.5), quantile(&silences, 0.99));
+    for (what, times) in silences(outcome) {
+        let (p50, p99) = (quantile(&times, 0.5), quantile(&times, 0.99));
         let _ = writeln!(
             text,
-            "{} kills: without service p50 {p50:.0?}, p99 {p99:.0?}",
-            silences.len()
+            "{} x {what}: without service p50 {p50:.0?}, p99 {p99:.0?}",
+            times.len()
         );
     }
     for violation in outcome.violations.iter().take(20) {
@@ -85,6 +83,18 @@ pub fn text(outcome: &Outcome) -> String {
     }
     let _ = write!(text, "{} promises broken", outcome.violations.len());
     text
+}
+
+/// The times without service, sorted, by what was done, whichever host it was done to.
+fn silences(outcome: &Outcome) -> BTreeMap<String, Vec<Duration>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for trouble in &outcome.troubles {
+        let Some(silence) = trouble.silence else { continue };
+        let host = trouble.victim.map(|host| format!(" {host}")).unwrap_or_default();
+        all.entry(trouble.name.replacen(&host, "", 1)).or_default().push(silence);
+    }
+    all.values_mut().for_each(|times| times.sort());
+    all
 }
 
 /// The course of a run as SVG: answers a quarter of a second, failures, and what was done.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::cluster::{Cluster, STORE, TYPE};
 use crate::faults::{Fault, Kind, Plan};
 use crate::load::{Call, Counters, Load, id};
-use crate::verdict::{self, Trouble, Violation, silence};
+use crate::verdict::{self, Trouble, Violation, longest_gap, silence};
 
 /// What a run is to be like.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Options {
     pub lease: Duration,
     /// What is done, in this order, again and again.
     pub faults: Vec<Kind>,
+    /// After how many of them the run ends, if that is sooner.
+    pub faults_max: usize,
     /// Where to write what the hosts said.
     pub logs: Option<PathBuf>,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             actors: 60,
             lease: Duration::from_secs(3),
             faults: Kind::ALL.to_vec(),
+            faults_max: usize::MAX,
             logs: None,
         }
     }
@@ -66,6 +69,9 @@ pub struct Outcome {
 /// Pause between two faults: enough for shares to move back.
 const REST: Duration = Duration::from_secs(1);
 
+/// Added to what is done to the host that holds the store.
+const HOLDER: &str = ", which holds the store";
+
 /// Runs a cluster under faults, and judges what its clients saw.
 ///
 /// # Errors
@@ -80,10 +86,12 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     let counters = Arc::new(Counters { actors: options.actors });
     let load = Load::start(clients.clone(), options.callers, counters, &tasks);
     let mut plan = Plan::new(options.seed, options.hosts, options.lease, &options.faults);
-    let mut troubles = Vec::new();
-    while load.elapsed() < options.length {
+    let (mut troubles, mut faults) = (Vec::new(), Vec::new());
+    while load.elapsed() < options.length && troubles.len() < options.faults_max {
         let fault = plan.next_fault();
-        troubles.push(suffer(&mut cluster, &load, &clients, (fault, options.actors)).await);
+        let (trouble, until) = suffer(&mut cluster, &load, &clients, (fault, options.actors)).await;
+        troubles.push(trouble);
+        faults.push((fault, until));
         until_all_serve(&clients, options.actors).await;
         rest().await;
     }
@@ -94,8 +102,14 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
         finals.insert(actor, value(&clients[0], actor).await);
     }
     cluster.keep_logs();
-    for trouble in &mut troubles {
-        trouble.silence = trouble.silence.and_then(|_| silence(trouble, &calls));
+    for (trouble, (fault, until)) in troubles.iter_mut().zip(faults) {
+        trouble.silence = match fault {
+            Fault::Kill(_) => silence(trouble, &calls),
+            // Held still for longer than its lease, a host is one whose machine has failed.
+            Fault::Pause(_, length) if length > options.lease => silence(trouble, &calls),
+            Fault::Stop(_) => longest_gap(trouble, until, &calls),
+            Fault::Pause(..) | Fault::RollingRestart | Fault::KillPlacement => None,
+        };
     }
     let settling = options.lease.mul_f64(1.1) + Duration::from_millis(1_500);
     let violations = verdict::check(&calls, &finals, &troubles, settling);
@@ -107,14 +121,15 @@ async fn rest() {
     tokio::time::sleep_until(until).await;
 }
 
+/// Does it; with it comes when the victim, if it had gone, was about to come back.
 async fn suffer(
     cluster: &mut Cluster,
     load: &Load,
     clients: &[Client],
     (fault, actors): (Fault, usize),
-) -> Trouble {
+) -> (Trouble, Duration) {
     let victim = match fault {
-        Fault::Kill(host) | Fault::Pause(host, _) => Some(host),
+        Fault::Kill(host) | Fault::Stop(host) | Fault::Pause(host, _) => Some(host),
         Fault::RollingRestart | Fault::KillPlacement => None,
     };
     if let Some(host) = victim {
@@ -125,10 +140,24 @@ async fn suffer(
         None => BTreeSet::new(),
     };
     let began = load.elapsed();
+    let mut back = None;
     match fault {
         Fault::Kill(host) => {
             cluster.kill_host(host);
+            // Not before others have taken over: a host that is back ends its former life.
+            let asked = &clients[(host + 1) % clients.len()];
+            for actor in &concerned {
+                value(asked, *actor).await;
+            }
             rest().await;
+            back = Some(load.elapsed());
+            cluster.start_host(host).await;
+        }
+        Fault::Stop(host) => {
+            let code = cluster.stop_host(host).await;
+            assert_eq!(code, 0, "host {host} did not stop in order");
+            rest().await;
+            back = Some(load.elapsed());
             cluster.start_host(host).await;
         }
         Fault::Pause(host, length) => {
@@ -155,16 +184,17 @@ async fn suffer(
     if let Some(host) = victim {
         load.use_again(host);
     }
-    let silence = matches!(fault, Fault::Kill(_)).then_some(Duration::ZERO);
-    Trouble {
-        name: fault.name(),
+    let holds = victim.is_some() && concerned.len() == actors;
+    let trouble = Trouble {
+        name: format!("{}{}", fault.name(), if holds { HOLDER } else { "" }),
         began,
         ended,
         is_hard: fault.is_hard(),
         victim,
         concerned,
-        silence,
-    }
+        silence: None,
+    };
+    (trouble, back.unwrap_or(ended))
 }
 
 /// The counters that the host owns; all of them, if it holds the store.

@@ -26,7 +26,7 @@ pub struct Trouble {
     pub victim: Option<usize>,
     /// The counters that lived on the victim when it began; all, if it held the store.
     pub concerned: BTreeSet<usize>,
-    /// For a kill: how long none of these was answered, at most.
+    /// Where the host's share moved without it: how long one of these was not answered, at most.
     pub silence: Option<Duration>,
 }
 
@@ -70,7 +70,8 @@ pub fn check(
     violations
 }
 
-/// For how long, at most, one of the actors concerned was not answered after a kill.
+/// For how long, at most, one of the actors concerned was not answered after a kill, or
+/// after its host was held still.
 #[must_use]
 pub fn silence(trouble: &Trouble, calls: &[Call]) -> Option<Duration> {
     let first = |actor: &usize| {
@@ -81,6 +82,23 @@ pub fn silence(trouble: &Trouble, calls: &[Call]) -> Option<Duration> {
     };
     let back = trouble.concerned.iter().filter_map(first).max()?;
     Some(back.saturating_sub(trouble.began))
+}
+
+/// For how long, at most, one of the actors concerned was not answered from an orderly stop of
+/// its host until then.
+#[must_use]
+pub fn longest_gap(trouble: &Trouble, until: Duration, calls: &[Call]) -> Option<Duration> {
+    let gap = |actor: &usize| {
+        let answers = calls.iter().filter(|call| {
+            let is_of_it = call.actor == *actor && call.fate.is_answer();
+            is_of_it && trouble.began < call.ended && call.ended < until
+        });
+        let mut ends: Vec<_> = answers.map(|call| call.ended).collect();
+        ends.extend([trouble.began, until]);
+        ends.sort();
+        ends.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
+    };
+    trouble.concerned.iter().filter_map(gap).max()
 }
 
 fn unexcused(call: &Call, troubles: &[Trouble]) -> String {
@@ -160,6 +178,26 @@ mod tests {
         assert_eq!(broken(&late, 2, &[]), ["linearizable"]);
         assert_eq!(broken(&good, 1, &[]), ["O2, ran once, none never ran"]);
         assert_eq!(broken(&good, 3, &[]), ["O2, ran once, none never ran"]);
+    }
+
+    #[test]
+    fn the_longest_time_without_an_answer_counts() {
+        let trouble = Trouble {
+            name: "t".to_owned(),
+            began: Duration::from_millis(10),
+            ended: Duration::from_millis(90),
+            is_hard: false,
+            victim: Some(0),
+            concerned: [0, 1].into(),
+            silence: None,
+        };
+        let ends = [(0, 12), (0, 20), (0, 45), (0, 60), (1, 11), (1, 35), (1, 52), (2, 99)];
+        let calls: Vec<_> =
+            ends.iter().map(|(actor, end)| call(*actor, 0, *end, Fate::Looked)).collect();
+        let until = Duration::from_millis(70);
+        assert_eq!(longest_gap(&trouble, until, &calls), Some(Duration::from_millis(25)));
+        assert_eq!(silence(&trouble, &calls), Some(Duration::from_millis(2)));
+        assert_eq!(longest_gap(&trouble, trouble.ended, &calls), Some(Duration::from_millis(38)));
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub struct Config {
     ///
     /// Default: 50 ms. Source: ownership.md, step 1.
     pub expiry_window: Duration,
+    /// How long marks wait for others once some were passed on; the first go on at once.
+    ///
+    /// Default: 5 ms. A change makes every host release at about the same time, and without
+    /// this each release is a message to everybody. What moves waits so much longer at most.
+    pub marks_window: Duration,
     /// Tables in the chain of a type from which on joins and leaves wait; expiries never do.
     ///
     /// Default: 8. Source: ownership.md, step 2.
@@ -53,9 +58,8 @@ pub struct Config {
     /// bear the name of another. (A store's `FenceAhead` shows a higher term, never an equal
     /// one.)
     pub first_term: u64,
-    /// Messages that wait on a connection in each direction; a host that lets this many
-    /// gather, and a few more for each type there is, is disconnected, and reports again when
-    /// it reads again.
+    /// Messages that wait on a connection in each direction; a host that lets twice as many
+    /// gather is disconnected, and reports again when it reads again.
     ///
     /// Default: 1024.
     pub queue: usize,
@@ -77,6 +81,7 @@ impl Default for Config {
             window: Duration::from_millis(50),
             window_max: Duration::from_millis(500),
             expiry_window: Duration::from_millis(50),
+            marks_window: Duration::from_millis(5),
             chain_max: 8,
             former_hosts_gone: false,
             is_new_cluster: false,

@@ -1,6 +1,6 @@
 //! What placement decides, as a function of (state, event, now) to actions.
 //!
-//! `leader` is the machine itself; `event` its inputs and outputs; `hosts`, `lines`,
+//! `leader` is the machine itself; `event` its inputs and outputs; `hosts`, `lines`, `marks`,
 //! `tables`, `window` and `gathering` each hold one part of its state. Nothing in here does
 //! I/O, reads a clock or holds a task; nothing assumes that there is one host only.
 //! The specification is `design/ownership.md`.
@@ -10,6 +10,7 @@ mod gathering;
 mod hosts;
 mod leader;
 mod lines;
+mod marks;
 mod tables;
 pub mod view;
 mod window;

@@ -29,9 +29,6 @@ use crate::record::{Record, Roster};
 /// What a stream brings; nothing more when it has ended.
 type Inbound = BoxStream<'static, (Connection, Option<ToPlacement>)>;
 
-/// Messages for each type that may wait for a host beyond its queue: a change can make a
-/// table and a commit of every type at once, and a host that joins meanwhile hears all chains.
-const WAITING_PER_TYPE: usize = 4;
 /// Hosts that are knocked at at the same time; of more the lease decides.
 const PROBES_MAX: usize = 256;
 
@@ -235,8 +232,8 @@ impl Shell {
         if let ToHost::Lease { incarnation, .. } = &message {
             self.leases.granted(*incarnation, self.clock.now() + self.config.grant_limit());
         }
-        let room = self.config.queue + WAITING_PER_TYPE * self.core.type_count();
-        match self.outbound.send(to, message, room) {
+        // What many types lead to at once is one message, or a few.
+        match self.outbound.send(to, message, self.config.queue) {
             Ok(()) => true,
             Err(Full) => {
                 // A gap would be worse than an end: the host reports and gets it all anew.

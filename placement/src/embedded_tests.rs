@@ -80,7 +80,8 @@ async fn a_host_joins_gets_its_lease_and_owns_its_actors() {
     assert!(ledger.saved.lock().unwrap().iter().any(|record| {
         record.roster.as_ref().is_some_and(|roster| roster.contains_key(&Incarnation(7)))
     }));
-    let ToHost::Prepare { epoch, update, hash, .. } = from.recv().await.unwrap() else {
+    let mut told = from.recv().await.unwrap().each();
+    let ToHost::Prepare { epoch, update, hash, .. } = told.remove(0) else {
         unreachable!("a table")
     };
     let mut chain = odeon_ring::Chain::new(&odeon_ring::Rings::default());
@@ -225,13 +226,16 @@ async fn three_thousand_types_are_told_to_who_joins_however_slowly_it_reads() {
             tables.values().filter(|chain| both(chain)).count() == TYPES
         };
         while !(has_lease && is_told(&tables)) {
-            match from.recv().await.unwrap() {
-                ToHost::Lease { .. } => has_lease = true,
-                ToHost::Prepare { key, epoch, update, hash } => {
-                    let new = || odeon_ring::Chain::new(&odeon_ring::Rings::default());
-                    tables.entry(key).or_insert_with(new).prepare(epoch, &update, hash).unwrap();
+            for message in from.recv().await.unwrap().each() {
+                match message {
+                    ToHost::Lease { .. } => has_lease = true,
+                    ToHost::Prepare { key, epoch, update, hash } => {
+                        let new = || odeon_ring::Chain::new(&odeon_ring::Rings::default());
+                        let chain = tables.entry(key).or_insert_with(new);
+                        chain.prepare(epoch, &update, hash).unwrap();
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
     }

@@ -50,7 +50,7 @@ impl From<Join> for Profile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Who it is and what it offers.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Whether it wants to go, and stands in no new table.
     pub is_leaving: bool,
     /// The count of joins: of two incarnations of one host the newer has the higher.
@@ -219,7 +219,7 @@ impl Reader<'_> {
         }
         let is_leaving = self.flag()?;
         let joined = self.u64()?;
-        let profile = Profile { member, app, namespace, types, resources };
+        let profile = Arc::new(Profile { member, app, namespace, types, resources });
         Ok(Entry { profile, is_leaving, joined })
     }
 

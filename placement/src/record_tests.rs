@@ -38,7 +38,7 @@ fn entry() -> impl Strategy<Value = (u64, Entry)> {
                 types,
                 resources,
             };
-            (incarnation, Entry { profile, is_leaving: rest.0, joined: rest.1 })
+            (incarnation, Entry { profile: profile.into(), is_leaving: rest.0, joined: rest.1 })
         },
     )
 }

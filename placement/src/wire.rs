@@ -21,7 +21,7 @@ pub use write::{FromHost, FromPlacement, Identity};
 pub(crate) use write::{epoch_of, member_of};
 pub use wrong::{
     ADDRESS_BYTES_MAX, Error, MARKS_MAX, MEMBERS_MAX, MESSAGE_BYTES_MAX, PROTOCOL,
-    RESOURCE_BYTES_MAX, RESOURCES_MAX, ROOM_MAX, STEPS_MAX, TIME_MAX, TYPES_MAX, Wrong,
+    RESOURCE_BYTES_MAX, RESOURCES_MAX, ROOM_MAX, STEPS_MAX, TABLES_MAX, TIME_MAX, TYPES_MAX, Wrong,
     check_protocol,
 };
 

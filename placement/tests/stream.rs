@@ -120,8 +120,10 @@ async fn next(from: &mut Receiver<ToHost>) -> ToHost {
 /// Waits for a table of the type that names the member.
 async fn table(from: &mut Receiver<ToHost>, chain: &mut Chain) {
     while !chain.newest().has(member().incarnation) {
-        if let ToHost::Prepare { epoch, update, hash, .. } = next(from).await {
-            chain.prepare(epoch, &update, hash).unwrap();
+        for message in next(from).await.each() {
+            if let ToHost::Prepare { epoch, update, hash, .. } = message {
+                chain.prepare(epoch, &update, hash).unwrap();
+            }
         }
     }
 }

@@ -31,6 +31,9 @@ const RECONNECT: Backoff =
 /// with a report of everything.
 const UNSENT_MAX: usize = 4_096;
 
+/// Activations of a type up to which the loop itself looks whether any has to move.
+const LOOK_AT_ONCE_MAX: usize = 1_000;
+
 /// Word from the engine.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -202,13 +205,13 @@ impl Membership {
             match action {
                 Action::Send(message) => {
                     if *self.connected.borrow() {
-                        self.unsent.push_back(message);
+                        self.say(message);
                     }
                 }
                 Action::Grant(grant) => self.core.lease.grant(grant),
                 Action::Lapse => self.lapse(),
                 Action::Publish(actor_type) => self.publish(&actor_type),
-                Action::Drain(actor_type, epoch) => self.drain(actor_type, epoch),
+                Action::Drain(actor_type, epoch) => self.release_or_drain(actor_type, epoch),
                 Action::Refused(resource, reason) => self.refused(resource, reason),
                 Action::Left => {
                     if let Some(left) = self.left.take() {
@@ -217,6 +220,21 @@ impl Membership {
                 }
             }
         }
+    }
+
+    /// Releases that come one after the other go as one: a change concerns many types, and most
+    /// hosts have nothing to end for it.
+    fn say(&mut self, message: ToPlacement) {
+        if let ToPlacement::Released { incarnation, up_to } = &message
+            && let Some(ToPlacement::Released { incarnation: same, up_to: earlier }) =
+                self.unsent.back_mut()
+            && same == incarnation
+        {
+            // Of one type the later is the higher.
+            earlier.extend(up_to.iter().map(|(key, epoch)| (key.clone(), *epoch)));
+            return;
+        }
+        self.unsent.push_back(message);
     }
 
     fn refused(&self, resource: ActorType, reason: String) {
@@ -281,6 +299,23 @@ impl Membership {
             view.released = released;
             view.hostless_since = is_hostless.then(|| view.hostless_since.unwrap_or(now));
         });
+    }
+
+    /// What has nothing to end is released at once, with all else that the same word of
+    /// placement led to.
+    fn release_or_drain(&mut self, actor_type: ActorType, epoch: Epoch) {
+        let hostings =
+            self.types.get(actor_type.as_str()).map(|entry| entry.hostings()).unwrap_or_default();
+        // Looking through very many would hold up the lease.
+        let count: usize = hostings.iter().map(|hosting| hosting.directory.len()).sum();
+        if count > LOOK_AT_ONCE_MAX
+            || hostings.iter().any(|hosting| drain::is_any_behind(hosting))
+            || !self.is_empty_behind(&actor_type, epoch)
+        {
+            return self.drain(actor_type, epoch);
+        }
+        let actions = self.ownership.drained(&actor_type, epoch);
+        self.perform(actions);
     }
 
     fn drain(&self, actor_type: ActorType, epoch: Epoch) {

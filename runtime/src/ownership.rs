@@ -230,6 +230,10 @@ impl Ownership {
                 known.chain.commit(&marks, base);
                 vec![Action::Publish(key.actor_type)]
             }
+            ToHost::News(news) => {
+                let each = news.messages().iter();
+                each.flat_map(|message| self.received(message.clone(), now)).collect()
+            }
             ToHost::Expired { incarnation } if self.incarnation() == Some(incarnation) => {
                 self.lapse()
             }
@@ -334,7 +338,8 @@ impl Ownership {
         let Some(covered) = covered else { return Vec::new() };
         known.released = Some(covered);
         known.drained.retain(|epoch| *epoch > covered);
-        let released = ToPlacement::Released { incarnation: me, key, epoch: covered };
+        let up_to = BTreeMap::from([(key, covered)]);
+        let released = ToPlacement::Released { incarnation: me, up_to };
         let mut actions = vec![Action::Publish(actor_type.clone()), Action::Send(released)];
         if self.has_left() {
             actions.push(Action::Left);

@@ -50,7 +50,7 @@ fn members(incarnations: &[u64]) -> Vec<Member> {
 }
 
 fn hash(incarnations: &[u64]) -> u64 {
-    content_hash(&members(incarnations).into_iter().map(Into::into).collect::<Vec<_>>())
+    content_hash(&members(incarnations))
 }
 
 /// The whole chain of a type, as placement sends it: epochs and their members.
@@ -139,8 +139,9 @@ fn short(action: &Action) -> String {
             ToPlacement::Renew { incarnation, seq } => {
                 format!("renew {} {seq}", number(incarnation))
             }
-            ToPlacement::Released { incarnation, key, epoch } => {
-                format!("released {} {} {epoch}", number(incarnation), key.actor_type)
+            ToPlacement::Released { incarnation, up_to } => {
+                let up_to = up_to.iter().map(|(key, epoch)| format!(" {} {epoch}", key.actor_type));
+                format!("released {}{}", number(incarnation), up_to.collect::<String>())
             }
             ToPlacement::Offer { incarnation, types, resources } => {
                 let held = resources.iter().map(|resource| format!(" holds {}", resource.name));

@@ -86,7 +86,7 @@ impl Chain {
     /// A chain of one empty table named `0.0`: nobody offers the type.
     #[must_use]
     pub fn new(rings: &Rings) -> Self {
-        let nobody = Table::new(Epoch::default(), [], rings, None);
+        let nobody = Table::new(Epoch::default(), &[], rings, None);
         Self { tables: vec![Arc::new(nobody)], marks: BTreeMap::new(), rings: rings.clone() }
     }
 
@@ -130,7 +130,7 @@ impl Chain {
         }
         let mut tables: Vec<Arc<Table>> = Vec::with_capacity(sent.len());
         for data in sent.iter().filter(|data| data.epoch >= self.base().epoch()) {
-            let earlier = tables.last().map_or_else(|| self.newest().ring(), |table| table.ring());
+            let earlier = tables.last().unwrap_or_else(|| self.newest());
             tables.push(Arc::new(Table::from_data(data, &self.rings, Some(earlier))));
         }
         if let Some(last) = tables.last() {

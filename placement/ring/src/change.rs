@@ -5,7 +5,7 @@
 //! anything.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
@@ -132,14 +132,12 @@ pub enum ToPlacement {
         /// The host's count of renewals.
         seq: u64,
     },
-    /// Nothing is active behind a gate shut by this table or an older one.
+    /// Nothing is active behind a gate shut by these tables or older ones.
     Released {
         /// Who released.
         incarnation: Incarnation,
-        /// Which type.
-        key: TypeKey,
-        /// Up to which table.
-        epoch: Epoch,
+        /// Which types, each up to which table.
+        up_to: BTreeMap<TypeKey, Epoch>,
     },
     /// The types offered from now on, and the resources held.
     Offer {
@@ -229,6 +227,8 @@ pub enum ToHost {
         /// Tables older than this can be forgotten.
         base: Epoch,
     },
+    /// Tables and marks for all hosts of a namespace.
+    News(Arc<News>),
     /// This incarnation has no lease any more.
     Expired {
         /// Which.
@@ -249,3 +249,93 @@ pub enum ToHost {
         address: Option<String>,
     },
 }
+
+impl ToHost {
+    /// What it says, one by one and in order: itself, unless it is [`ToHost::News`].
+    #[must_use]
+    pub fn each(self) -> Vec<Self> {
+        match self {
+            Self::News(news) => news.messages().to_vec(),
+            Self::Lease { .. }
+            | Self::Prepare { .. }
+            | Self::Commit { .. }
+            | Self::Expired { .. }
+            | Self::Refused { .. }
+            | Self::NotLeader { .. } => vec![self],
+        }
+    }
+}
+
+/// What all hosts of a namespace are told at once; made once, whoever gets it.
+///
+/// First come tables, then at most one `Commit` a type: that a mark is said after a table that
+/// was made later changes nothing about either.
+#[derive(Debug)]
+pub struct News {
+    namespace: Namespace,
+    messages: Vec<ToHost>,
+    /// Its bytes, once somebody has made them; nothing in this crate reads them.
+    bytes: OnceLock<Arc<[u8]>>,
+}
+
+impl News {
+    /// Of messages in the order in which they came to be; only `Prepare` and `Commit` are news.
+    #[must_use]
+    pub fn new(namespace: Namespace, messages: Vec<ToHost>) -> Self {
+        let mut commits: BTreeMap<TypeKey, (BTreeMap<Incarnation, Mark>, Epoch)> = BTreeMap::new();
+        let mut told = Vec::with_capacity(messages.len());
+        for message in messages {
+            match message {
+                ToHost::Commit { key, marks, base } => {
+                    let known = commits.entry(key).or_default();
+                    known.1 = known.1.max(base);
+                    for (incarnation, mark) in marks {
+                        let reached = known.0.entry(incarnation).or_insert(mark);
+                        *reached = (*reached).max(mark);
+                    }
+                }
+                table @ ToHost::Prepare { .. } => told.push(table),
+                ToHost::News(_)
+                | ToHost::Lease { .. }
+                | ToHost::Expired { .. }
+                | ToHost::Refused { .. }
+                | ToHost::NotLeader { .. } => {}
+            }
+        }
+        let commit = |(key, (marks, base))| ToHost::Commit { key, marks, base };
+        told.extend(commits.into_iter().map(commit));
+        Self { namespace, messages: told, bytes: OnceLock::new() }
+    }
+
+    /// The namespace of all of it.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Tables, then what was released.
+    #[must_use]
+    pub fn messages(&self) -> &[ToHost] {
+        &self.messages
+    }
+
+    /// The bytes that [`News::keep_bytes`] left here.
+    #[must_use]
+    pub fn bytes(&self) -> Option<&Arc<[u8]>> {
+        self.bytes.get()
+    }
+
+    /// Leaves the bytes of it for the next who needs them; of several who do so the first counts.
+    pub fn keep_bytes(&self, bytes: Arc<[u8]>) -> &Arc<[u8]> {
+        self.bytes.get_or_init(|| bytes)
+    }
+}
+
+impl PartialEq for News {
+    /// The bytes follow from the rest.
+    fn eq(&self, other: &Self) -> bool {
+        self.namespace == other.namespace && self.messages == other.messages
+    }
+}
+
+impl Eq for News {}

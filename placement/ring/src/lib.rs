@@ -13,10 +13,10 @@ pub mod table;
 
 pub use chain::{Chain, Gap, Gate};
 pub use change::{
-    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
     TypeReport, Update,
 };
 pub use moved::{MovedRange, diff};
 pub use ring::{Positions, Ring};
-pub use rings::Rings;
+pub use rings::{Rings, Roll};
 pub use table::Table;

@@ -3,23 +3,18 @@
 //! A table never changes. How tables follow each other, and when an actor may be
 //! served while several stand in a row, is the business of `chain`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use odeon_base::{Epoch, HostName, Incarnation};
+use odeon_base::{Epoch, Incarnation};
 
 use crate::change::{Member, TableData, Update};
-use crate::ring::Ring;
-use crate::rings::{Rings, content_hash};
+use crate::rings::{Rings, Roll};
 
-/// One table of an actor type.
+/// One table of an actor type. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     epoch: Epoch,
-    /// In order of incarnation, one for each host.
-    members: Vec<Arc<Member>>,
-    ring: Arc<Ring>,
-    hash: u64,
+    roll: Arc<Roll>,
 }
 
 impl Table {
@@ -28,29 +23,24 @@ impl Table {
     #[must_use]
     pub fn new(
         epoch: Epoch,
-        members: impl IntoIterator<Item = Arc<Member>>,
+        members: &[Arc<Member>],
         rings: &Rings,
-        earlier: Option<&Ring>,
+        earlier: Option<&Self>,
     ) -> Self {
-        let by_host: BTreeMap<HostName, Arc<Member>> =
-            members.into_iter().map(|member| (member.host.clone(), member)).collect();
-        let mut members: Vec<_> = by_host.into_values().collect();
-        members.sort_by_key(|member| member.incarnation);
-        let ring = rings.ring(&members, earlier);
-        let hash = content_hash(&members);
-        Self { epoch, members, ring, hash }
+        Self { epoch, roll: rings.roll(members, earlier.map(|table| table.roll.as_ref())) }
     }
 
     /// A table from its plain content.
     #[must_use]
-    pub fn from_data(data: &TableData, rings: &Rings, earlier: Option<&Ring>) -> Self {
-        Self::new(data.epoch, data.members.iter().cloned().map(Arc::new), rings, earlier)
+    pub fn from_data(data: &TableData, rings: &Rings, earlier: Option<&Self>) -> Self {
+        let earlier = earlier.map(|table| table.roll.as_ref());
+        Self { epoch: data.epoch, roll: rings.roll_of(&data.members, earlier) }
     }
 
     /// The plain content.
     #[must_use]
     pub fn to_data(&self) -> TableData {
-        let members = self.members.iter().map(|member| (**member).clone()).collect();
+        let members = self.members().iter().map(|member| (**member).clone()).collect();
         TableData { epoch: self.epoch, members }
     }
 
@@ -63,17 +53,14 @@ impl Table {
         left: &[Incarnation],
         rings: &Rings,
     ) -> Self {
-        let left: BTreeSet<_> = left.iter().collect();
-        let stay = self.members.iter().filter(|m| !left.contains(&m.incarnation)).map(Arc::clone);
-        let come = joined.iter().cloned().map(Arc::new);
-        Self::new(epoch, stay.chain(come), rings, Some(&self.ring))
+        Self { epoch, roll: rings.next(&self.roll, joined, left) }
     }
 
     /// The delta that leads from this table to `later`.
     #[must_use]
     pub fn delta_to(&self, later: &Self) -> Update {
-        let joined = later.members.iter().filter(|m| !self.members.contains(m));
-        let left = self.members.iter().filter(|m| !later.members.contains(m));
+        let joined = later.members().iter().filter(|member| !self.has_member(member));
+        let left = self.members().iter().filter(|member| !later.has_member(member));
         Update::Delta {
             previous: self.epoch,
             joined: joined.map(|member| (**member).clone()).collect(),
@@ -90,36 +77,48 @@ impl Table {
     /// Who offers the type, in order of incarnation.
     #[must_use]
     pub fn members(&self) -> &[Arc<Member>] {
-        &self.members
+        self.roll.members()
+    }
+
+    /// Whether both say the same of who owns what.
+    #[must_use]
+    pub fn says_as(&self, other: &Self) -> bool {
+        self.roll == other.roll
     }
 
     /// Whether this incarnation stands in the table.
     #[must_use]
     pub fn has(&self, incarnation: Incarnation) -> bool {
-        self.members.binary_search_by_key(&incarnation, |member| member.incarnation).is_ok()
+        self.find(incarnation).is_some()
     }
 
-    /// The ring of the members.
-    #[must_use]
-    pub fn ring(&self) -> &Arc<Ring> {
-        &self.ring
+    fn has_member(&self, member: &Member) -> bool {
+        self.find(member.incarnation).is_some_and(|found| **found == *member)
+    }
+
+    fn find(&self, incarnation: Incarnation) -> Option<&Arc<Member>> {
+        let members = self.members();
+        let at = members.binary_search_by_key(&incarnation, |member| member.incarnation);
+        at.ok().map(|at| &members[at])
     }
 
     /// Who owns the actor with this hash.
     #[must_use]
     pub fn owner(&self, hash: u64) -> Option<&Arc<Member>> {
-        self.ring.owner(hash)
+        self.roll.ring().owner(hash)
     }
 
     /// Stable hash of the members, to detect a gap between two machines.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        self.hash
+        self.roll.hash()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use odeon_base::HostName;
+
     use super::*;
 
     fn member(incarnation: u64, host: &str) -> Arc<Member> {
@@ -131,7 +130,7 @@ mod tests {
     }
 
     fn table(n: u64, members: &[Arc<Member>], rings: &Rings) -> Table {
-        Table::new(Epoch { term: 1, n }, members.iter().cloned(), rings, None)
+        Table::new(Epoch { term: 1, n }, members, rings, None)
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(crate) fn replace(name: char, old: char, types: &str) -> In {
 }
 
 pub(crate) fn former(name: char, types: &str) -> (Incarnation, Entry) {
-    let profile = Profile::from(joining(name, types, None));
+    let profile = Profile::from(joining(name, types, None)).into();
     (incarnation(name), Entry { profile, is_leaving: false, joined: 1 })
 }
 
@@ -113,8 +113,7 @@ pub(crate) fn renew(name: char, seq: u64) -> In {
 pub(crate) fn released(name: char, up_to: &str) -> In {
     let message = ToPlacement::Released {
         incarnation: incarnation(name),
-        key: key("T"),
-        epoch: epoch(up_to),
+        up_to: [(key("T"), epoch(up_to))].into(),
     };
     In::From(name, message)
 }
@@ -203,11 +202,16 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::with(Config::default())
+        Self::with(Config { marks_window: Duration::ZERO, ..Config::default() })
     }
 
     pub(crate) fn standalone() -> Self {
         Self::with(Config { former_hosts_gone: true, ..Config::default() })
+    }
+
+    /// One that lets marks wait for others.
+    pub(crate) fn gathering_marks() -> Self {
+        Self::with(Config::default())
     }
 
     fn with(config: Config) -> Self {
@@ -282,7 +286,7 @@ impl Bench {
                 self.raw.push(action);
             }
         }
-        self.last = self.raw.iter().filter_map(text).collect();
+        self.last = self.raw.iter().flat_map(texts).collect();
         self.last()
     }
 }
@@ -296,18 +300,21 @@ pub(crate) fn check(given: Vec<In>, input: In, expected: &[&str]) {
     assert_eq!(bench.last(), expected, "{story}");
 }
 
-fn text(action: &Action) -> Option<String> {
+/// Several messages that go as one are told one by one.
+fn texts(action: &Action) -> Vec<String> {
     match action {
-        Action::Wake(_) => None,
-        Action::Doubt { incarnation, .. } => Some(format!("doubt {}", name(*incarnation))),
-        Action::Persist(Record { term, roster: None }) => Some(format!("persist {term} ?")),
+        Action::Wake(_) => Vec::new(),
+        Action::Doubt { incarnation, .. } => vec![format!("doubt {}", name(*incarnation))],
+        Action::Persist(Record { term, roster: None }) => vec![format!("persist {term} ?")],
         Action::Persist(Record { term, roster: Some(roster) }) => {
             let leaving = |entry: &Entry| if entry.is_leaving { "-" } else { "" };
             let names = roster.iter().map(|(i, entry)| format!("{}{}", name(*i), leaving(entry)));
-            Some(format!("persist {term} {}", names.collect::<String>()))
+            vec![format!("persist {term} {}", names.collect::<String>())]
         }
         Action::Send { to, message } => {
-            Some(format!("{} {}", name(Incarnation(to.0)), message_text(message)))
+            let text =
+                |message: &ToHost| format!("{} {}", name(Incarnation(to.0)), message_text(message));
+            message.clone().each().iter().map(text).collect()
         }
     }
 }
@@ -331,6 +338,7 @@ fn message_text(message: &ToHost) -> String {
         ToHost::Commit { key, marks, base } => {
             format!("commit {} base {base}{}", key_text(key), marks_text(marks))
         }
+        ToHost::News(_) => unreachable!("told one by one"),
         ToHost::Expired { incarnation } => format!("expired {}", name(*incarnation)),
         ToHost::Refused { resource, .. } => format!("refused {resource}"),
         ToHost::NotLeader { address } => {

@@ -36,7 +36,8 @@ pub(crate) enum Phase {
 /// One incarnation.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
-    pub(crate) profile: Profile,
+    /// Shared with what is published and saved, so that neither copies what hosts offer.
+    pub(crate) profile: Arc<Profile>,
     pub(crate) phase: Phase,
     /// The count of joins: the newer of two incarnations of one host stands in tables.
     pub(crate) joined: u64,
@@ -88,12 +89,16 @@ impl Host {
             Phase::Live { .. } => HostPhase::Live,
             Phase::Leaving { .. } => HostPhase::Leaving,
         };
-        HostView { profile: self.profile.clone(), phase, is_connected: self.connection.is_some() }
+        HostView {
+            profile: Arc::clone(&self.profile),
+            phase,
+            is_connected: self.connection.is_some(),
+        }
     }
 
     fn entry(&self) -> Entry {
         Entry {
-            profile: self.profile.clone(),
+            profile: Arc::clone(&self.profile),
             is_leaving: matches!(self.phase, Phase::Leaving { .. }),
             joined: self.joined,
         }
@@ -133,6 +138,7 @@ impl Hosts {
     /// A stranger who wants in.
     pub(crate) fn join(&mut self, profile: Profile, connection: Connection) {
         self.joins += 1;
+        let profile = Arc::new(profile);
         let phase = Phase::Joining;
         let (joined, connection, claims) = (self.joins, Some(connection), BTreeMap::new());
         self.insert(Host { profile, phase, joined, connection, claims });
@@ -176,7 +182,7 @@ impl Hosts {
         let Some(host) = self.by_incarnation.get_mut(&incarnation) else { return Vec::new() };
         let mut refused = Vec::new();
         let earlier = std::mem::take(&mut host.claims);
-        let Profile { app, namespace, resources, .. } = &host.profile;
+        let Profile { app, namespace, resources, .. } = &*host.profile;
         for Resource { name, id } in resources {
             let reason = if name.resource_app() == Some(app.as_str()) {
                 let key = TypeKey { namespace: namespace.clone(), actor_type: name.clone() };
@@ -297,12 +303,29 @@ impl Hosts {
             .filter(|host| host.is_live() && host.profile.namespace == *namespace)
             .collect();
         live.sort_by_key(|host| host.joined);
-        for host in live {
-            for offer in host.profile.types.iter().filter(|offer| offer.policy == Policy::Ring) {
-                let key =
-                    TypeKey { namespace: namespace.clone(), actor_type: offer.actor_type.clone() };
-                offered.entry(key).or_default().push(Arc::clone(&host.profile.member));
+        // Hosts of one application offer the same, so that most types have the same members:
+        // a thousand hosts with a hundred types shall not cost a hundred thousand look-ups.
+        let mut kinds: Vec<&[TypeOffer]> = Vec::new();
+        let mut kind_of: Vec<usize> = Vec::with_capacity(live.len());
+        for host in &live {
+            let types = host.profile.types.as_slice();
+            let known = kinds.iter().rposition(|kind| *kind == types);
+            kind_of.push(known.unwrap_or_else(|| {
+                kinds.push(types);
+                kinds.len() - 1
+            }));
+        }
+        let mut offering: BTreeMap<&ActorType, BTreeSet<usize>> = BTreeMap::new();
+        for (kind, types) in kinds.iter().enumerate() {
+            for offer in types.iter().filter(|offer| offer.policy == Policy::Ring) {
+                offering.entry(&offer.actor_type).or_default().insert(kind);
             }
+        }
+        for (actor_type, kinds) in offering {
+            let key = TypeKey { namespace: namespace.clone(), actor_type: actor_type.clone() };
+            let all = live.iter().zip(&kind_of).filter(|(_, kind)| kinds.contains(kind));
+            let members = all.map(|(host, _)| Arc::clone(&host.profile.member));
+            offered.entry(key).or_default().extend(members);
         }
         offered
     }
@@ -339,7 +362,15 @@ impl Hosts {
         for key in self.resources.keys() {
             policies.insert(key.clone(), Policy::Holder);
         }
-        for Profile { namespace, types, .. } in newest_first.into_iter().map(|host| &host.profile) {
+        let mut later: Option<&Profile> = None;
+        for profile in newest_first.into_iter().map(|host| &*host.profile) {
+            let Profile { namespace, types, .. } = profile;
+            let said =
+                later.is_some_and(|later| later.namespace == *namespace && later.types == *types);
+            later = Some(profile);
+            if said {
+                continue;
+            }
             for TypeOffer { actor_type, policy, .. } in types {
                 let (namespace, actor_type) = (namespace.clone(), actor_type.clone());
                 policies.insert(TypeKey { namespace, actor_type }, *policy);

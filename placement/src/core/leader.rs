@@ -14,7 +14,8 @@ use odeon_ring::{Join, Mark, Resource, ToHost, ToPlacement, TypeKey, TypeOffer, 
 use super::event::{Action, Connection, Event};
 use super::gathering::Gathering;
 use super::hosts::{Host, Hosts, Phase, Refusal};
-use super::lines::Grown;
+use super::lines::{self, Grown};
+use super::marks::Waiting;
 use super::tables::Tables;
 use super::view::{Role, Snapshot};
 use crate::config::Config;
@@ -40,6 +41,8 @@ pub struct Core {
     term: u64,
     hosts: Hosts,
     tables: Tables,
+    /// Released, but not passed on yet.
+    marks: Waiting,
     gone: BTreeMap<Incarnation, Duration>,
     /// The record that is being made durable.
     saving: Option<Record>,
@@ -61,6 +64,7 @@ impl Core {
             term: 0,
             hosts: Hosts::default(),
             tables: Tables::default(),
+            marks: Waiting::default(),
             gone: BTreeMap::new(),
             saving: None,
             is_dirty: false,
@@ -95,12 +99,6 @@ impl Core {
     #[must_use]
     pub fn is_saving(&self) -> bool {
         self.saving.is_some()
-    }
-
-    /// Types that have tables.
-    #[must_use]
-    pub fn type_count(&self) -> usize {
-        self.tables.lines.count()
     }
 
     /// A copy of all that may be seen.
@@ -142,9 +140,14 @@ impl Core {
         }
         if matches!(self.state, State::Leading) {
             for namespace in self.tables.take_due(&self.config, now) {
+                let mut told = self.take_marks(&namespace, now);
                 let (hosts, config) = (&self.hosts, &self.config);
-                let made = self.tables.change(&namespace, self.term, hosts, config, now);
-                self.publish(&namespace, &made);
+                told.extend(self.tables.change(&namespace, self.term, hosts, config, now));
+                self.publish(&namespace, told);
+            }
+            for namespace in self.marks.due(now) {
+                let told = self.take_marks(&namespace, now);
+                self.publish(&namespace, told);
             }
         }
         self.save();
@@ -158,7 +161,11 @@ impl Core {
             State::New(gathering) => Some(gathering.until).filter(|until| *until > now),
             State::Leading => self.tables.next_due(&self.config),
         };
-        let next = gathering.into_iter().chain(self.hosts.next_deadline()).min();
+        let next = gathering
+            .into_iter()
+            .chain(self.marks.next_due())
+            .chain(self.hosts.next_deadline())
+            .min();
         self.actions.extend(next.map(Action::Wake));
     }
 
@@ -209,8 +216,9 @@ impl Core {
         for namespace in self.tables.namespaces(&self.hosts) {
             // Hosts get the chains whole, for no two of them need to hold the same piece.
             let _ = self.tables.renew(&namespace, self.term, &self.hosts, now);
-            let chains = self.tables.lines.wholes(&namespace);
-            self.publish(&namespace, &chains);
+            for to in self.hosts.listeners(&namespace) {
+                self.send_chains(to, &namespace);
+            }
         }
         for (from, join) in waiting {
             self.join(from, join, now);
@@ -256,8 +264,9 @@ impl Core {
             self.raise = self.raise.filter(|raise| *raise > term);
             if matches!(self.state, State::Leading) {
                 for namespace in self.tables.namespaces(&self.hosts) {
-                    let made = self.tables.renew(&namespace, term, &self.hosts, now);
-                    self.publish(&namespace, &made);
+                    let mut told = self.take_marks(&namespace, now);
+                    told.extend(self.tables.renew(&namespace, term, &self.hosts, now));
+                    self.publish(&namespace, told);
                 }
             }
         }
@@ -289,8 +298,8 @@ impl Core {
                 }
             }
             ToPlacement::Renew { incarnation, seq } => self.renew(from, incarnation, seq, now),
-            ToPlacement::Released { incarnation, key, epoch } => {
-                self.released(from, incarnation, key, epoch, now);
+            ToPlacement::Released { incarnation, up_to } => {
+                self.released(from, incarnation, up_to);
             }
             ToPlacement::Offer { incarnation, types, resources } => {
                 self.offer(from, incarnation, (types, resources), now);
@@ -356,7 +365,7 @@ impl Core {
         let (is_joining, namespace) = (host.phase == Phase::Joining, profile.namespace.clone());
         self.hosts.bind(incarnation, from);
         if let Some(host) = self.hosts.speaker(incarnation, from) {
-            host.profile = profile;
+            host.profile = Arc::new(profile);
         }
         self.claim(from, incarnation);
         if !is_joining {
@@ -399,7 +408,7 @@ impl Core {
             if term_heard > self.term {
                 self.raise_above(term_heard);
             }
-            self.take_own_marks(&namespace, incarnation, &types, now);
+            self.take_own_marks(&namespace, incarnation, &types);
             return self.send_chains(from, &namespace);
         };
         let entry = gathering.strike(incarnation);
@@ -439,11 +448,10 @@ impl Core {
         namespace: &Namespace,
         incarnation: Incarnation,
         types: &[TypeReport],
-        now: Duration,
     ) {
         for report in types.iter().filter(|report| report.key.namespace == *namespace) {
             if let Some(mark @ Mark::Released(_)) = report.marks.get(&incarnation) {
-                self.take_mark(&report.key, incarnation, *mark, now);
+                self.take_mark(report.key.clone(), incarnation, *mark);
             }
         }
     }
@@ -484,33 +492,39 @@ impl Core {
         &mut self,
         from: Connection,
         incarnation: Incarnation,
-        key: TypeKey,
-        epoch: Epoch,
-        now: Duration,
+        up_to: BTreeMap<TypeKey, Epoch>,
     ) {
         let Some(host) = self.hosts.speaker(incarnation, from) else { return };
-        if host.profile.namespace != key.namespace {
-            return;
-        }
-        if let State::New(gathering) = &mut self.state {
-            return gathering.release(key, incarnation, epoch);
-        }
-        self.take_mark(&key, incarnation, Mark::Released(epoch), now);
-    }
-
-    fn take_mark(&mut self, key: &TypeKey, incarnation: Incarnation, mark: Mark, now: Duration) {
-        if let Some(grown) = self.tables.lines.release(key, incarnation, mark) {
-            self.pass_on(key, &grown, now);
+        let namespace = host.profile.namespace.clone();
+        for (key, epoch) in up_to.into_iter().filter(|(key, _)| key.namespace == namespace) {
+            if let State::New(gathering) = &mut self.state {
+                gathering.release(key, incarnation, epoch);
+            } else {
+                self.take_mark(key, incarnation, Mark::Released(epoch));
+            }
         }
     }
 
-    /// A mark goes to everybody at once: what one host released opens while others drain.
-    fn pass_on(&mut self, key: &TypeKey, grown: &Grown, now: Duration) {
-        self.publish(&key.namespace, std::slice::from_ref(&grown.message));
-        let is_waiting = self.tables.lines.get(key).is_some_and(|line| line.is_waiting);
-        if grown.is_shorter && is_waiting {
-            self.tables.changed(&key.namespace, now);
+    fn take_mark(&mut self, key: TypeKey, incarnation: Incarnation, mark: Mark) {
+        if self.tables.lines.is_news(&key, incarnation, mark) {
+            self.marks.add(key, incarnation, mark);
         }
+    }
+
+    /// Marks go to everybody, soon: what one host released opens while others drain.
+    fn take_marks(&mut self, namespace: &Namespace, now: Duration) -> Vec<ToHost> {
+        let mut told = Vec::new();
+        for (key, marks) in self.marks.take(namespace, now, self.config.marks_window) {
+            let Some(Grown { message, is_shorter }) = self.tables.lines.release(&key, marks) else {
+                continue;
+            };
+            told.push(message);
+            let is_waiting = self.tables.lines.get(&key).is_some_and(|line| line.is_waiting);
+            if is_shorter && is_waiting {
+                self.tables.changed(namespace, now);
+            }
+        }
+        told
     }
 
     fn offer(
@@ -521,8 +535,9 @@ impl Core {
         now: Duration,
     ) {
         let Some(host) = self.hosts.speaker(incarnation, from) else { return };
-        host.profile.types = types;
-        host.profile.resources = resources;
+        let profile = Arc::make_mut(&mut host.profile);
+        profile.types = types;
+        profile.resources = resources;
         let namespace = host.profile.namespace.clone();
         self.claim(from, incarnation);
         self.is_dirty = true;
@@ -587,8 +602,8 @@ impl Core {
         let Some(host) = self.hosts.remove(incarnation) else { return };
         self.is_dirty = true;
         self.is_changed = true;
-        for (key, grown) in self.tables.lines.end(incarnation) {
-            self.pass_on(&key, &grown, now);
+        for key in self.tables.lines.of(incarnation) {
+            self.marks.add(key, incarnation, Mark::Gone);
         }
         if self.tables.lines.names(incarnation) {
             self.tables.expired(&host.profile.namespace, now);
@@ -607,18 +622,17 @@ impl Core {
     }
 
     fn send_chains(&mut self, to: Connection, namespace: &Namespace) {
-        for message in self.tables.lines.wholes(namespace) {
-            self.send(to, message);
-        }
+        let wholes = self.tables.lines.wholes(namespace).iter().cloned();
+        self.actions.extend(wholes.map(|news| Action::Send { to, message: ToHost::News(news) }));
     }
 
-    /// Sends tables or marks to every host of the namespace.
-    fn publish(&mut self, namespace: &Namespace, messages: &[ToHost]) {
+    /// Sends tables and marks to every host of the namespace.
+    fn publish(&mut self, namespace: &Namespace, messages: Vec<ToHost>) {
         self.is_changed |= !messages.is_empty();
-        let listeners = self.hosts.listeners(namespace);
-        for message in messages {
-            for to in &listeners {
-                self.send(*to, message.clone());
+        let news = lines::news(namespace, messages);
+        for to in self.hosts.listeners(namespace) {
+            for news in &news {
+                self.send(to, ToHost::News(Arc::clone(news)));
             }
         }
     }

@@ -9,9 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation, Namespace};
-use odeon_ring::{Chain, Mark, Member, Policy, Rings, Table, TableData, ToHost, TypeKey, Update};
+use odeon_ring::{
+    Chain, Mark, Member, News, Policy, Rings, Table, TableData, ToHost, TypeKey, Update,
+};
 
+use super::marks::Marks;
 use super::view::TypeView;
+
+/// Members and marks in one piece of news, as far as it can be cut: far below the longest
+/// message of the wire.
+const NEWS_MAX: usize = 200_000;
 
 /// The tables of one type.
 #[derive(Debug, Clone)]
@@ -28,6 +35,8 @@ pub(crate) struct Line {
 pub(crate) struct Lines {
     rings: Rings,
     by_type: BTreeMap<TypeKey, Line>,
+    /// The whole chains of a namespace, for as long as they are as they were.
+    wholes: BTreeMap<Namespace, Vec<Arc<News>>>,
 }
 
 /// What marks did to a chain.
@@ -41,10 +50,6 @@ pub(crate) struct Grown {
 impl Lines {
     pub(crate) fn get(&self, key: &TypeKey) -> Option<&Line> {
         self.by_type.get(key)
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.by_type.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&TypeKey, &Line)> {
@@ -64,14 +69,14 @@ impl Lines {
 
     /// The table that `members`, in order of joining, would make.
     pub(crate) fn draft(&self, key: &TypeKey, epoch: Epoch, members: &[Arc<Member>]) -> Table {
-        let newest = self.by_type.get(key).map(|line| line.chain.newest());
-        let earlier = newest.map(|table| table.ring().as_ref());
-        Table::new(epoch, members.iter().cloned(), &self.rings, earlier)
+        let newest = self.by_type.get(key).map(|line| line.chain.newest().as_ref());
+        Table::new(epoch, members, &self.rings, newest)
     }
 
     /// Appends a table and says what to send: the table, and a commit if nobody has to be
     /// waited for.
     pub(crate) fn append(&mut self, key: &TypeKey, table: &Table, now: Duration) -> Vec<ToHost> {
+        self.wholes.remove(&key.namespace);
         let line = self.by_type.entry(key.clone()).or_insert_with(|| Line {
             chain: Arc::new(Chain::new(&self.rings)),
             sent: BTreeMap::new(),
@@ -86,7 +91,7 @@ impl Lines {
         }
         line.sent.insert(table.epoch(), now);
         let base = chain.base().epoch();
-        line.settle(&BTreeMap::new());
+        line.settle(&Marks::new());
         if is_first {
             // A host that never heard of the type has nothing that a delta could start from.
             return vec![line.whole(key)];
@@ -94,42 +99,35 @@ impl Lines {
         let (epoch, hash) = (table.epoch(), table.hash());
         let mut messages = vec![ToHost::Prepare { key: key.clone(), epoch, update, hash }];
         if line.chain.base().epoch() > base {
-            messages.push(line.commit(key, BTreeMap::new()));
+            messages.push(line.commit(key, Marks::new()));
         }
         messages
     }
 
-    /// Takes in what an incarnation released; `None` if that says nothing new.
-    pub(crate) fn release(
-        &mut self,
-        key: &TypeKey,
-        incarnation: Incarnation,
-        mark: Mark,
-    ) -> Option<Grown> {
-        let line = self.by_type.get_mut(key)?;
-        let known = line.chain.marks().get(&incarnation).copied();
-        let known = known.unwrap_or(Mark::Released(line.chain.base().epoch()));
-        let stands = line.chain.tables().iter().any(|table| table.has(incarnation));
-        let is_ahead = mark < Mark::Gone && mark > Mark::Released(line.chain.newest().epoch());
-        if mark <= known || !stands || is_ahead {
-            return None;
-        }
-        let base = line.chain.base().epoch();
-        let grown = BTreeMap::from([(incarnation, mark)]);
-        line.settle(&grown);
-        let is_shorter = line.chain.base().epoch() > base;
-        Some(Grown { message: line.commit(key, grown), is_shorter })
+    /// Whether it is news, and can be, that an incarnation has released so much.
+    pub(crate) fn is_news(&self, key: &TypeKey, incarnation: Incarnation, mark: Mark) -> bool {
+        let Some(Line { chain, .. }) = self.by_type.get(key) else { return false };
+        let known = chain.marks().get(&incarnation).copied();
+        let known = known.unwrap_or(Mark::Released(chain.base().epoch()));
+        let stands = chain.tables().iter().any(|table| table.has(incarnation));
+        let is_ahead = mark < Mark::Gone && mark > Mark::Released(chain.newest().epoch());
+        mark > known && stands && !is_ahead
     }
 
-    /// Marks an incarnation gone wherever it stands.
-    pub(crate) fn end(&mut self, incarnation: Incarnation) -> Vec<(TypeKey, Grown)> {
-        let keys: Vec<TypeKey> = self.by_type.keys().cloned().collect();
-        keys.into_iter()
-            .filter_map(|key| {
-                let grown = self.release(&key, incarnation, Mark::Gone)?;
-                Some((key, grown))
-            })
-            .collect()
+    /// Takes in marks, and says what to tell of them.
+    pub(crate) fn release(&mut self, key: &TypeKey, marks: Marks) -> Option<Grown> {
+        let line = self.by_type.get_mut(key)?;
+        self.wholes.remove(&key.namespace);
+        let base = line.chain.base().epoch();
+        line.settle(&marks);
+        let is_shorter = line.chain.base().epoch() > base;
+        Some(Grown { message: line.commit(key, marks), is_shorter })
+    }
+
+    /// The types in which an incarnation stands, or stood and has not released all of.
+    pub(crate) fn of(&self, incarnation: Incarnation) -> Vec<TypeKey> {
+        let stands = |key: &&TypeKey| self.is_news(key, incarnation, Mark::Gone);
+        self.by_type.keys().filter(stands).cloned().collect()
     }
 
     /// Whether the newest table of some type names this incarnation.
@@ -147,7 +145,7 @@ impl Lines {
         now: Duration,
         limit: Duration,
     ) -> bool {
-        self.by_type.values().any(|line| {
+        self.by_type.values().filter(|line| !line.chain.is_committed()).any(|line| {
             let tables = line.chain.tables();
             let Some(first) = tables.iter().position(|table| table.has(incarnation)) else {
                 return false;
@@ -178,9 +176,12 @@ impl Lines {
     }
 
     /// The whole chains of a namespace.
-    pub(crate) fn wholes(&self, namespace: &Namespace) -> Vec<ToHost> {
-        let here = self.by_type.iter().filter(|(key, _)| key.namespace == *namespace);
-        here.map(|(key, line)| line.whole(key)).collect()
+    pub(crate) fn wholes(&mut self, namespace: &Namespace) -> &[Arc<News>] {
+        let by_type = &self.by_type;
+        self.wholes.entry(namespace.clone()).or_insert_with(|| {
+            let here = by_type.iter().filter(|(key, _)| key.namespace == *namespace);
+            news(namespace, here.map(|(key, line)| line.whole(key)))
+        })
     }
 
     /// Takes over a chain that hosts reported, and marks all in it gone but those who `live`.
@@ -188,7 +189,7 @@ impl Lines {
         &mut self,
         key: TypeKey,
         tables: Vec<TableData>,
-        marks: BTreeMap<Incarnation, Mark>,
+        marks: Marks,
         live: impl Fn(Incarnation) -> bool,
         now: Duration,
     ) {
@@ -208,22 +209,23 @@ impl Lines {
             .collect();
         let mut line = Line { chain: Arc::new(chain), sent, is_waiting: false };
         line.settle(&silent);
+        self.wholes.remove(&key.namespace);
         self.by_type.insert(key, line);
     }
 }
 
 impl Line {
     /// Takes in marks and moves the base as far as they allow.
-    fn settle(&mut self, marks: &BTreeMap<Incarnation, Mark>) {
+    fn settle(&mut self, marks: &Marks) {
         let chain = Arc::make_mut(&mut self.chain);
         let base = chain.base().epoch();
         chain.commit(marks, base);
         let base = released_by_all(chain);
-        chain.commit(&BTreeMap::new(), base);
+        chain.commit(&Marks::new(), base);
         self.sent.retain(|epoch, _| *epoch >= base);
     }
 
-    fn commit(&self, key: &TypeKey, marks: BTreeMap<Incarnation, Mark>) -> ToHost {
+    fn commit(&self, key: &TypeKey, marks: Marks) -> ToHost {
         ToHost::Commit { key: key.clone(), marks, base: self.chain.base().epoch() }
     }
 
@@ -235,6 +237,47 @@ impl Line {
             update: self.chain.to_update(),
             hash: newest.hash(),
         }
+    }
+}
+
+/// Messages in pieces that fit into the wire's.
+pub(crate) fn news(
+    namespace: &Namespace,
+    messages: impl IntoIterator<Item = ToHost>,
+) -> Vec<Arc<News>> {
+    let (mut pieces, mut piece, mut size) = (Vec::new(), Vec::new(), 0);
+    let mut cut = |piece: &mut Vec<ToHost>| {
+        if !piece.is_empty() {
+            pieces.push(Arc::new(News::new(namespace.clone(), std::mem::take(piece))));
+        }
+    };
+    for message in messages {
+        let weight = weight(&message);
+        if size + weight > NEWS_MAX {
+            cut(&mut piece);
+            size = 0;
+        }
+        size += weight;
+        piece.push(message);
+    }
+    cut(&mut piece);
+    pieces
+}
+
+fn weight(message: &ToHost) -> usize {
+    match message {
+        ToHost::Prepare { update: Update::Delta { joined, left, .. }, .. } => {
+            1 + joined.len() + left.len()
+        }
+        ToHost::Prepare { update: Update::Chain { tables, marks }, .. } => {
+            tables.iter().map(|table| 1 + table.members.len()).sum::<usize>() + marks.len()
+        }
+        ToHost::Commit { marks, .. } => 1 + marks.len(),
+        ToHost::News(_)
+        | ToHost::Lease { .. }
+        | ToHost::Expired { .. }
+        | ToHost::Refused { .. }
+        | ToHost::NotLeader { .. } => 1,
     }
 }
 

@@ -68,7 +68,7 @@ impl Tables {
             let epoch = Epoch { term, n: self.n + 1 };
             let newest = self.lines.get(&key).map(|line| line.chain.newest().clone());
             let differs = |table: &Table| match &newest {
-                Some(newest) => newest.members() != table.members(),
+                Some(newest) => !newest.says_as(table),
                 None => !table.members().is_empty(),
             };
             let length = self.lines.get(&key).map_or(0, |line| line.chain.tables().len());

@@ -252,7 +252,7 @@ fn offer_changes_the_tables_of_its_types() {
     check(
         after(two(), [offer('a', "U")]),
         pass(50),
-        &["a delta T 1.2-a", "b delta T 1.2-a", "a chain U 1.3[a]", "b chain U 1.3[a]"],
+        &["a delta T 1.2-a", "a chain U 1.3[a]", "b delta T 1.2-a", "b chain U 1.3[a]"],
     );
     check(after(two(), [offer('a', "T")]), pass(50), &[]);
 }
@@ -290,10 +290,10 @@ fn a_broken_stream_is_only_a_hint() {
         after(three(), [lost('a'), released('b', "1.2")]),
         In::On('z', Box::new(report('a', &["1.1[ab]", "1.2[abc]", "a=1.2"]))),
         &[
+            "z chain T 1.1[ab] 1.2[abc] b=1.2",
             "b commit T base 1.2 a=1.2",
             "c commit T base 1.2 a=1.2",
             "z commit T base 1.2 a=1.2",
-            "z chain T 1.2[abc]",
         ],
     );
     // The old stream speaks for it no more.
@@ -378,6 +378,33 @@ fn changes_are_taken_together() {
     let view = snapshot.types.values().next().unwrap();
     assert_eq!(view.chain.newest().members().len(), 200);
     assert!(view.chain.newest().epoch() <= epoch("1.12"), "{}", view.chain.newest().epoch());
+}
+
+#[test]
+fn marks_that_come_together_go_together() {
+    let mut bench = Bench::gathering_marks();
+    bench.run(three());
+    bench.run(vec![pass(5)]);
+    // The first goes at once; what follows within the window waits for its end, and no longer.
+    assert_eq!(bench.step(released('a', "1.2"))[0], "a commit T base 1.1 a=1.2");
+    assert_eq!(bench.step(released('a', "1.2")), [""; 0], "an old one is no news");
+    assert_eq!(bench.step(pass(2)), [""; 0]);
+    assert_eq!(bench.step(released('c', "1.2")), [""; 0]);
+    assert_eq!(bench.step(farewell('b')), ["persist 1 ac"]);
+    assert_eq!(bench.step(pass(2)), [""; 0]);
+    let told = "commit T base 1.2 b=gone c=1.2";
+    assert_eq!(bench.step(pass(1)), [format!("a {told}"), format!("c {told}")]);
+    assert_eq!(bench.step(pass(47))[0], "a delta T 1.3-b");
+    // A table takes along what waits; the marks of it are the first again.
+    let mut bench = Bench::gathering_marks();
+    bench.run(three());
+    bench.run(vec![released('c', "1.2"), join('d', "T"), pass(48), released('a', "1.2")]);
+    bench.run(vec![released('b', "1.2")]);
+    assert_eq!(bench.last(), [""; 0]);
+    let told = ["a delta T 1.3+d", "a commit T base 1.2 b=1.2"];
+    assert_eq!(bench.step(pass(2))[..2], told);
+    assert_eq!(bench.step(released('a', "1.3")), [""; 0]);
+    assert_eq!(bench.step(pass(5))[0], "a commit T base 1.2 a=1.3");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub enum HostPhase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostView {
     /// Who it is and what it offers.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Where it stands.
     pub phase: HostPhase,
     /// Whether a stream of its is up; without one it lives on until its lease ends.

@@ -182,6 +182,11 @@ impl Host {
                     chain.commit(marks, *base);
                 }
             }
+            ToHost::News(news) => {
+                for message in news.messages() {
+                    self.hear(message, now)?;
+                }
+            }
             ToHost::Lease { .. }
             | ToHost::Expired { .. }
             | ToHost::Refused { .. }
@@ -215,9 +220,9 @@ impl Host {
 
     /// Says of every type behind whose shut gates nothing runs that it has released it.
     pub(crate) fn release(&mut self) -> Vec<ToPlacement> {
-        let mut messages = Vec::new();
+        let mut up_to = BTreeMap::new();
         if !matches!(self.phase, Phase::Live | Phase::Leaving) {
-            return messages;
+            return Vec::new();
         }
         for (key, chain) in &self.chains {
             let epoch = chain.newest().epoch();
@@ -226,10 +231,12 @@ impl Host {
             let is_idle = self.running.keys().filter(|a| a.0 == *key).all(|a| is_open(a.1));
             if is_idle && self.released.get(key) < Some(&epoch) {
                 self.released.insert(key.clone(), epoch);
-                let (incarnation, key) = (self.incarnation, key.clone());
-                messages.push(ToPlacement::Released { incarnation, key, epoch });
+                up_to.insert(key.clone(), epoch);
             }
         }
-        messages
+        if up_to.is_empty() {
+            return Vec::new();
+        }
+        vec![ToPlacement::Released { incarnation: self.incarnation, up_to }]
     }
 }

@@ -197,10 +197,12 @@ impl World {
         let Some(state) = &mut self.hosts[host] else { return true };
         let heard = state.hear(&message, now);
         assert_eq!(heard, Ok(()), "every table arrives in order, none is skipped");
-        if let ToHost::Prepare { key, epoch, .. } = message {
-            let seen = self.seen.entry((state.incarnation, key)).or_default();
-            assert!(*seen <= epoch, "epochs only grow: {seen} then {epoch}");
-            *seen = epoch;
+        for message in message.each() {
+            if let ToHost::Prepare { key, epoch, .. } = message {
+                let seen = self.seen.entry((state.incarnation, key)).or_default();
+                assert!(*seen <= epoch, "epochs only grow: {seen} then {epoch}");
+                *seen = epoch;
+            }
         }
         true
     }

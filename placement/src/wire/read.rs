@@ -4,13 +4,16 @@
 //! for `core` and for the host to say. Writing is in `write`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use prost::Message as _;
 
 use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
     TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
@@ -19,7 +22,7 @@ use proto::to_placement::Message as PlacementMessage;
 use super::write::hash_of;
 use super::wrong::{
     ADDRESS_BYTES_MAX, Error, MARKS_MAX, MEMBERS_MAX, RESOURCE_BYTES_MAX, RESOURCES_MAX, ROOM_MAX,
-    STEPS_MAX, TIME_MAX, TYPES_MAX, Wrong, check_protocol,
+    STEPS_MAX, TABLES_MAX, TIME_MAX, TYPES_MAX, Wrong, check_protocol,
 };
 use crate::probe::{NETWORK_BYTES_MAX, Network};
 
@@ -117,13 +120,21 @@ impl AtHost {
             },
             HostMessage::Prepare(told) => {
                 let key = key(&told.actor_type, &self.namespace)?;
-                prepare(key, told)?
+                prepare(key, told, &mut { ROOM_MAX })?
             }
             HostMessage::Commit(commit) => ToHost::Commit {
                 key: key(&commit.actor_type, &self.namespace)?,
                 marks: marks(commit.marks)?,
                 base: epoch(commit.base, "base")?,
             },
+            HostMessage::News(told) => {
+                let told = proto::News::decode(told)
+                    .map_err(|error| Wrong::new("bytes", error, "a message News"))?;
+                ToHost::News(Arc::new(News::new(
+                    self.namespace.clone(),
+                    news(told, &self.namespace)?,
+                )))
+            }
             HostMessage::Expired(expired) => {
                 ToHost::Expired { incarnation: incarnation(expired.incarnation, "incarnation")? }
             }
@@ -200,6 +211,7 @@ fn host_name(message: &HostMessage) -> &'static str {
         HostMessage::Expired(_) => "expired",
         HostMessage::NotLeader(_) => "not_leader",
         HostMessage::Refused(_) => "refused",
+        HostMessage::News(_) => "news",
     }
 }
 
@@ -246,11 +258,13 @@ fn later(message: PlacementMessage, namespace: &Namespace) -> Result<ToPlacement
         PlacementMessage::Renew(renew) => {
             ToPlacement::Renew { incarnation: who(renew.incarnation)?, seq: renew.seq }
         }
-        PlacementMessage::Released(released) => ToPlacement::Released {
-            incarnation: who(released.incarnation)?,
-            key: key(&released.actor_type, namespace)?,
-            epoch: epoch(released.epoch, "epoch")?,
-        },
+        PlacementMessage::Released(released) => {
+            let types = list(released.types, "types", TYPES_MAX, |released| {
+                Ok((key(&released.actor_type, namespace)?, epoch(released.epoch, "epoch")?))
+            })?;
+            let incarnation = who(released.incarnation)?;
+            ToPlacement::Released { incarnation, up_to: types.into_iter().collect() }
+        }
         PlacementMessage::Offer(told) => ToPlacement::Offer {
             incarnation: who(told.incarnation)?,
             types: list(told.types, "types", TYPES_MAX, |told| offer(&told))?,
@@ -333,8 +347,63 @@ fn policy(number: i32) -> Result<Policy, Wrong> {
     }
 }
 
+/// Tables, then a commit for each type that marks or a base are told of.
+fn news(told: proto::News, namespace: &Namespace) -> Result<Vec<ToHost>, Wrong> {
+    let mut room = ROOM_MAX;
+    let mut messages = list(told.tables, "tables", TABLES_MAX, |told| {
+        prepare(key(&told.actor_type, namespace)?, told, &mut room)
+    })?;
+    let mut commits = list(told.commits, "commits", TYPES_MAX, |told| {
+        if !told.marks.is_empty() {
+            let found = format_args!("{} long", told.marks.len());
+            return Err(Wrong::new("marks", found, "none in news, which tells them as reached"));
+        }
+        Ok((key(&told.actor_type, namespace)?, Marks::new(), epoch(told.base, "base")?))
+    })?;
+    for (i, told) in told.reached.into_iter().enumerate() {
+        let within = |wrong: Wrong| wrong.inside(format_args!("reached[{i}]"));
+        reached(told, &mut commits, &mut room).map_err(within)?;
+    }
+    let commit = |(key, marks, base)| ToHost::Commit { key, marks, base };
+    messages.extend(commits.into_iter().map(commit));
+    Ok(messages)
+}
+
+/// Adds marks to the commits that they belong to.
+fn reached(
+    told: proto::Reached,
+    commits: &mut [(TypeKey, Marks, Epoch)],
+    room: &mut usize,
+) -> Result<(), Wrong> {
+    let who = list(told.incarnations, "incarnations", MARKS_MAX, |number| {
+        incarnation(number, "incarnation")
+    })?;
+    take_room(who.len().saturating_mul(told.marks.len()), room)?;
+    list(told.marks, "marks", TYPES_MAX, |told| {
+        let count = commits.len();
+        let commit = usize::try_from(told.commit).ok().and_then(|place| commits.get_mut(place));
+        let Some((_, marks, _)) = commit else {
+            let expected = format_args!("the place of one of {count} commits");
+            return Err(Wrong::new("commit", told.commit, expected));
+        };
+        let reached = told.reached.ok_or_else(|| Wrong::missing("reached", "an epoch or gone"))?;
+        let mark = match reached {
+            proto::type_mark::Reached::Released(released) => Mark::Released(epoch_of(released)),
+            proto::type_mark::Reached::Gone(()) => Mark::Gone,
+        };
+        for incarnation in &who {
+            if marks.insert(*incarnation, mark).is_some() {
+                let expected = "one mark for each incarnation";
+                return Err(Wrong::new("incarnations", incarnation, expected));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// The next table of a chain, or all of it with its marks.
-fn prepare(key: TypeKey, told: proto::Prepare) -> Result<ToHost, Wrong> {
+fn prepare(key: TypeKey, told: proto::Prepare, room: &mut usize) -> Result<ToHost, Wrong> {
     match told.news.ok_or_else(|| Wrong::missing("news", "a step or a chain"))? {
         proto::prepare::News::Step(_) if !told.marks.is_empty() => {
             let found = format_args!("{} long", told.marks.len());
@@ -342,7 +411,7 @@ fn prepare(key: TypeKey, told: proto::Prepare) -> Result<ToHost, Wrong> {
         }
         proto::prepare::News::Step(news) => step(key, news).map_err(|wrong| wrong.inside("step")),
         proto::prepare::News::Chain(news) => {
-            let news = chain(news, &mut { ROOM_MAX });
+            let news = chain(news, room);
             let (tables, hash) = news.map_err(|wrong| wrong.inside("chain"))?;
             let last = tables.last().ok_or_else(|| Wrong::missing("chain.base", "a table"))?;
             let (epoch, marks) = (last.epoch, marks(told.marks)?);
@@ -422,8 +491,8 @@ fn next_table(
 
 fn take_room(members: usize, room: &mut usize) -> Result<(), Wrong> {
     *room = room.checked_sub(members).ok_or_else(|| {
-        let expected = format_args!("at most {ROOM_MAX} in all tables of the message");
-        Wrong::new("members", format_args!("{members} more members"), expected)
+        let expected = format_args!("at most {ROOM_MAX} in all of the message");
+        Wrong::new("members", format_args!("{members} more members or marks"), expected)
     })?;
     Ok(())
 }

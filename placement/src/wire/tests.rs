@@ -1,12 +1,13 @@
 //! All messages go over the wire and come back; bad ones are named.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
     TypeReport, Update,
 };
 use proptest::prelude::*;
@@ -126,9 +127,8 @@ fn to_placement() -> impl Strategy<Value = ToPlacement> {
         join().prop_map(ToPlacement::Join),
         (incarnation(), any::<u64>())
             .prop_map(|(incarnation, seq)| ToPlacement::Renew { incarnation, seq }),
-        (incarnation(), key(), epoch()).prop_map(|(incarnation, key, epoch)| {
-            ToPlacement::Released { incarnation, key, epoch }
-        }),
+        (incarnation(), prop::collection::btree_map(key(), epoch(), 0..3))
+            .prop_map(|(incarnation, up_to)| ToPlacement::Released { incarnation, up_to }),
         (incarnation(), offers(), resources()).prop_map(|(incarnation, types, resources)| {
             ToPlacement::Offer { incarnation, types, resources }
         }),
@@ -155,8 +155,18 @@ fn prepare() -> impl Strategy<Value = ToHost> {
     prop_oneof![delta, chain]
 }
 
+fn commit() -> impl Strategy<Value = ToHost> {
+    (key(), marks(), epoch()).prop_map(|(key, marks, base)| ToHost::Commit { key, marks, base })
+}
+
+fn news() -> impl Strategy<Value = ToHost> {
+    let messages = prop::collection::vec(prop_oneof![prepare(), commit()], 0..6);
+    messages.prop_map(|messages| ToHost::News(Arc::new(News::new(namespace(), messages))))
+}
+
 fn to_host() -> impl Strategy<Value = ToHost> {
     prop_oneof![
+        news(),
         (any::<u64>(), incarnation(), any::<u64>(), millis(), millis()).prop_map(
             |(term, incarnation, seq, duration, drain_limit)| ToHost::Lease {
                 term,
@@ -167,11 +177,7 @@ fn to_host() -> impl Strategy<Value = ToHost> {
             }
         ),
         prepare(),
-        (key(), marks(), epoch()).prop_map(|(key, marks, base)| ToHost::Commit {
-            key,
-            marks,
-            base
-        }),
+        commit(),
         incarnation().prop_map(|incarnation| ToHost::Expired { incarnation }),
         (incarnation(), resource_name(), ".{0,30}").prop_map(|(incarnation, resource, reason)| {
             ToHost::Refused { incarnation, resource, reason }
@@ -428,8 +434,9 @@ fn bad_messages_to_placement_are_named() {
     check(first(renew(7)), "message", &["is renew", "a report"]);
     check(second(renew(0)), "renew.incarnation", &["is 0"]);
     check(second(PlacementMessage::Report(wire_report())), "report.message", &["second"]);
-    let released = proto::Released { incarnation: 7, actor_type: "T".into(), epoch: None };
-    check(second(PlacementMessage::Released(released)), "released.epoch", &["missing"]);
+    let types = vec![proto::ReleasedType { actor_type: "T".into(), epoch: None }];
+    let released = proto::Released { incarnation: 7, types };
+    check(second(PlacementMessage::Released(released)), "released.types[0].epoch", &["missing"]);
     let resync = |actor_type: &str| {
         PlacementMessage::Resync(proto::Resync { actor_type: actor_type.to_owned() })
     };

@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use prost::Message as _;
+
 use odeon_base::{AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::rings::content_hash;
 use odeon_ring::{
-    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
     TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
@@ -88,12 +91,13 @@ impl FromHost {
             ToPlacement::Renew { incarnation, seq } => {
                 PlacementMessage::Renew(proto::Renew { incarnation: incarnation.0, seq })
             }
-            ToPlacement::Released { incarnation, key, epoch } => {
-                PlacementMessage::Released(proto::Released {
-                    incarnation: incarnation.0,
-                    actor_type: type_in(&key, namespace)?,
-                    epoch: Some(epoch_of(epoch)),
-                })
+            ToPlacement::Released { incarnation, up_to } => {
+                let released = up_to.into_iter().map(|(key, epoch)| {
+                    let actor_type = type_in(&key, namespace)?;
+                    Ok(proto::ReleasedType { actor_type, epoch: Some(epoch_of(epoch)) })
+                });
+                let types = released.collect::<Result<_, Wrong>>()?;
+                PlacementMessage::Released(proto::Released { incarnation: incarnation.0, types })
             }
             ToPlacement::Offer { incarnation, types, resources } => {
                 PlacementMessage::Offer(proto::Offer {
@@ -162,7 +166,7 @@ impl FromHost {
         let known = types.into_iter().map(|TypeReport { key, chain, marks }| {
             Ok(proto::TypeReport {
                 actor_type: type_in(&key, &self.identity.namespace)?,
-                chain: Some(chain_of(chain)?),
+                chain: Some(chain_of(&chain)?),
                 marks: marks_of(&marks),
             })
         });
@@ -220,10 +224,14 @@ impl FromPlacement {
             {
                 Vec::new()
             }
+            ToHost::News(news) if Some(news.namespace()) != namespace => Vec::new(),
             ToHost::Prepare { key, epoch, update, hash } => {
-                vec![prepare(&key, epoch, update, hash)?]
+                vec![HostMessage::Prepare(prepare(&key, epoch, &update, hash)?)]
             }
-            ToHost::Commit { key, marks, base } => vec![commit(&key, &marks, base)],
+            ToHost::Commit { key, marks, base } => {
+                vec![HostMessage::Commit(commit(&key, marks_of(&marks), base))]
+            }
+            ToHost::News(news) => vec![HostMessage::News(bytes_of(&news)?)],
             ToHost::Expired { incarnation } => {
                 vec![HostMessage::Expired(proto::Expired { incarnation: incarnation.0 })]
             }
@@ -246,11 +254,68 @@ impl FromPlacement {
     }
 }
 
-fn prepare(key: &TypeKey, epoch: Epoch, update: Update, hash: u64) -> Result<HostMessage, Wrong> {
+/// The news as bytes: whoever says them first makes them for all who say them later.
+fn bytes_of(news: &News) -> Result<Bytes, Wrong> {
+    let bytes = match news.bytes() {
+        Some(bytes) => bytes,
+        None => news.keep_bytes(news_of(news.messages())?.encode_to_vec().into()),
+    };
+    Ok(Bytes::from_owner(Arc::clone(bytes)))
+}
+
+fn news_of(messages: &[ToHost]) -> Result<proto::News, Wrong> {
+    let (mut tables, mut commits) = (Vec::new(), Vec::new());
+    let mut reached: BTreeMap<Incarnation, Vec<(u32, Mark)>> = BTreeMap::new();
+    for message in messages {
+        match message {
+            ToHost::Prepare { key, epoch, update, hash } => {
+                tables.push(prepare(key, *epoch, update, *hash)?);
+            }
+            ToHost::Commit { key, marks, base } => {
+                // Types are bounded far below this.
+                let place = u32::try_from(commits.len()).unwrap_or(u32::MAX);
+                for (incarnation, mark) in marks {
+                    reached.entry(*incarnation).or_default().push((place, *mark));
+                }
+                commits.push(commit(key, Vec::new(), *base));
+            }
+            ToHost::News(_)
+            | ToHost::Lease { .. }
+            | ToHost::Expired { .. }
+            | ToHost::Refused { .. }
+            | ToHost::NotLeader { .. } => {
+                return Err(Wrong::new("news", "another message", "tables and marks alone"));
+            }
+        }
+    }
+    let mut together: BTreeMap<Vec<(u32, Mark)>, Vec<u64>> = BTreeMap::new();
+    for (incarnation, marks) in reached {
+        together.entry(marks).or_default().push(incarnation.0);
+    }
+    let mark = |(commit, mark)| {
+        let reached = match mark {
+            Mark::Released(epoch) => proto::type_mark::Reached::Released(epoch_of(epoch)),
+            Mark::Gone => proto::type_mark::Reached::Gone(()),
+        };
+        proto::TypeMark { commit, reached: Some(reached) }
+    };
+    let reached = together.into_iter().map(|(marks, incarnations)| proto::Reached {
+        incarnations,
+        marks: marks.into_iter().map(mark).collect(),
+    });
+    Ok(proto::News { tables, commits, reached: reached.collect() })
+}
+
+fn prepare(
+    key: &TypeKey,
+    epoch: Epoch,
+    update: &Update,
+    hash: u64,
+) -> Result<proto::Prepare, Wrong> {
     let (news, marks) = match update {
         Update::Delta { previous, joined, left } => {
-            let delta = delta_of(&joined, &left);
-            let step = step_of(epoch, previous, delta, hash);
+            let delta = delta_of(joined, left);
+            let step = step_of(epoch, *previous, delta, hash);
             (proto::prepare::News::Step(step), Vec::new())
         }
         Update::Chain { tables, marks } => {
@@ -261,19 +326,16 @@ fn prepare(key: &TypeKey, epoch: Epoch, update: Update, hash: u64) -> Result<Hos
                 (None, Some(base)) => base.hash = hash,
                 (None, None) => {}
             }
-            (proto::prepare::News::Chain(chain), marks_of(&marks))
+            (proto::prepare::News::Chain(chain), marks_of(marks))
         }
     };
     let (actor_type, news) = (key.actor_type.to_string(), Some(news));
-    Ok(HostMessage::Prepare(proto::Prepare { actor_type, news, marks }))
+    Ok(proto::Prepare { actor_type, news, marks })
 }
 
-fn commit(key: &TypeKey, marks: &BTreeMap<Incarnation, Mark>, base: Epoch) -> HostMessage {
-    HostMessage::Commit(proto::Commit {
-        actor_type: key.actor_type.to_string(),
-        marks: marks_of(marks),
-        base: Some(epoch_of(base)),
-    })
+fn commit(key: &TypeKey, marks: Vec<proto::Mark>, base: Epoch) -> proto::Commit {
+    let (actor_type, base) = (key.actor_type.to_string(), Some(epoch_of(base)));
+    proto::Commit { actor_type, marks, base }
 }
 
 /// Who sends the message, if it says so.
@@ -302,8 +364,8 @@ fn elsewhere(field: &str, found: &Namespace, expected: &Namespace) -> Wrong {
 }
 
 /// The chain, its base as a table and each later one as a step.
-fn chain_of(tables: Vec<TableData>) -> Result<proto::Chain, Wrong> {
-    let mut tables = tables.into_iter();
+fn chain_of(tables: &[TableData]) -> Result<proto::Chain, Wrong> {
+    let mut tables = tables.iter();
     let base = tables.next().ok_or_else(|| Wrong::missing("chain.base", "a table"))?;
     let told = proto::Table {
         epoch: Some(epoch_of(base.epoch)),
@@ -350,8 +412,7 @@ fn delta_of(joined: &[Member], left: &[Incarnation]) -> proto::Delta {
 
 /// The hash that the ring's tables have.
 pub(super) fn hash_of(members: &[Member]) -> u64 {
-    let shared: Vec<_> = members.iter().cloned().map(Arc::new).collect();
-    content_hash(&shared)
+    content_hash(members)
 }
 
 pub(crate) fn epoch_of(epoch: Epoch) -> proto::Epoch {

@@ -16,10 +16,13 @@ pub const PROTOCOL: u32 = 1;
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
 /// Most members of one table.
 pub const MEMBERS_MAX: usize = 10_000;
-/// Most members of all the tables of one message together, once each table stands in full.
+/// Most members of all the tables of one message together, once each table stands in full, and
+/// as many marks.
 pub const ROOM_MAX: usize = 2 << 20;
 /// Most tables after the base of a chain; expiries never wait for a chain to get shorter.
 pub const STEPS_MAX: usize = 1_000;
+/// Most tables that are told at once: each type may have had several.
+pub const TABLES_MAX: usize = 100_000;
 /// Most types in one message.
 pub const TYPES_MAX: usize = 10_000;
 /// Most marks of one type.

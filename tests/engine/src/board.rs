@@ -118,7 +118,7 @@ impl Board {
         inner.silent.remove(host);
         inner.cut_off.remove(host);
         for message in inner.unanswered.remove(host).unwrap_or_default() {
-            inner.handle(host, message, Vec::new());
+            inner.handle(host, message, &[]);
         }
     }
 
@@ -195,7 +195,7 @@ impl Board {
             inner.unanswered.entry(host.to_owned()).or_default().push(message);
             return;
         }
-        inner.handle(host, message, running);
+        inner.handle(host, message, &running);
     }
 }
 
@@ -244,7 +244,7 @@ impl Inner {
         self.tell(host, ToHost::Lease { term, incarnation, seq, duration, drain_limit });
     }
 
-    fn handle(&mut self, host: &str, message: ToPlacement, running: Vec<String>) {
+    fn handle(&mut self, host: &str, message: ToPlacement, running: &[String]) {
         match message {
             ToPlacement::Join(join) => self.join(host, join),
             ToPlacement::Renew { incarnation, seq } => {
@@ -267,9 +267,11 @@ impl Inner {
                     self.tables();
                 }
             }
-            ToPlacement::Released { incarnation, key, epoch } => {
-                self.released.push((host.to_owned(), epoch, running));
-                self.mark(&key.actor_type, incarnation, Mark::Released(epoch));
+            ToPlacement::Released { incarnation, up_to } => {
+                for (key, epoch) in up_to {
+                    self.released.push((host.to_owned(), epoch, running.to_vec()));
+                    self.mark(&key.actor_type, incarnation, Mark::Released(epoch));
+                }
             }
             ToPlacement::Farewell { incarnation } => self.end(incarnation),
             ToPlacement::FenceAhead { term } => {

@@ -246,18 +246,24 @@ impl Link {
 fn down(plant: Option<Plant>) -> impl FnMut(Vec<ToHost>) -> Vec<ToHost> {
     let mut newest: BTreeMap<TypeKey, Epoch> = BTreeMap::new();
     let mut held: Vec<ToHost> = Vec::new();
-    move |mut messages| match plant {
-        Some(Plant::TableSkipped) => skip_tables(messages),
+    move |messages| match plant {
+        Some(Plant::TableSkipped) => skip_tables(each(messages)),
         Some(Plant::MarkPassesOver) => {
+            let mut messages = each(messages);
             messages.iter_mut().for_each(|message| pass_over(message, &mut newest));
             messages
         }
         Some(Plant::OpensWhenAllReleased) => {
             let pass = |message| open_together(message, &mut newest, &mut held);
-            messages.into_iter().flat_map(pass).collect()
+            each(messages).into_iter().flat_map(pass).collect()
         }
         _ => messages,
     }
+}
+
+/// One by one, as faults of single messages want them.
+fn each(messages: Vec<ToHost>) -> Vec<ToHost> {
+    messages.into_iter().flat_map(ToHost::each).collect()
 }
 
 /// Of tables of a type that come together only the last is taken.
@@ -299,7 +305,8 @@ fn pass_over(message: &mut ToHost, newest: &mut BTreeMap<TypeKey, Epoch>) {
                 }
             }
         }
-        ToHost::Lease { .. }
+        ToHost::News(_)
+        | ToHost::Lease { .. }
         | ToHost::Expired { .. }
         | ToHost::NotLeader { .. }
         | ToHost::Refused { .. } => {}
@@ -322,7 +329,8 @@ fn open_together(
             held.push(message);
             if is_complete { std::mem::take(held) } else { Vec::new() }
         }
-        ToHost::Lease { .. }
+        ToHost::News(_)
+        | ToHost::Lease { .. }
         | ToHost::Expired { .. }
         | ToHost::NotLeader { .. }
         | ToHost::Refused { .. } => vec![message],

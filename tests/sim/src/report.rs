@@ -17,6 +17,7 @@ use odeon_placement::wire::{FromHost, FromPlacement, Identity};
 use odeon_placement::{Config, Core};
 use odeon_ring::{Join, Member, Policy, ToHost, ToPlacement, TypeKey, TypeOffer};
 use prost::Message as _;
+use tokio::time::Instant;
 
 /// One way.
 const WAY: Duration = Duration::from_millis(1);
@@ -45,6 +46,25 @@ struct Host {
     joins_at: Option<Duration>,
 }
 
+/// What one join costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Until the last host heard of the last commit.
+    pub took: Duration,
+    /// To all hosts.
+    pub bytes_down: u64,
+    /// Of these to the one that joined.
+    pub bytes_to_joiner: u64,
+    /// From all hosts.
+    pub bytes_up: u64,
+    /// Both ways.
+    pub messages: u64,
+    /// What placement's core took of the processor.
+    pub busy: Duration,
+    /// And of that at most for one event.
+    pub busiest: Duration,
+}
+
 /// Placement and hosts by the number.
 #[derive(Debug)]
 pub struct Membership {
@@ -57,9 +77,14 @@ pub struct Membership {
     hosts: BTreeMap<usize, Host>,
     types: Vec<ActorType>,
     epochs: BTreeMap<TypeKey, BTreeSet<Epoch>>,
+    newest: BTreeMap<TypeKey, Epoch>,
     last_commit: Duration,
+    /// What deciding took of the processor, in all and at most for one event.
+    busy: Duration,
+    busiest: Duration,
     bytes_up: u64,
     bytes_down: u64,
+    down_to: BTreeMap<usize, u64>,
     messages: u64,
 }
 
@@ -81,9 +106,13 @@ impl Membership {
             hosts: BTreeMap::new(),
             types: types.collect(),
             epochs: BTreeMap::new(),
+            newest: BTreeMap::new(),
             last_commit: Duration::ZERO,
+            busy: Duration::ZERO,
+            busiest: Duration::ZERO,
             bytes_up: 0,
             bytes_down: 0,
+            down_to: BTreeMap::new(),
             messages: 0,
         };
         membership.tell(Event::Elected { term: 1, roster: Some(BTreeMap::new()) });
@@ -115,13 +144,38 @@ impl Membership {
         self.epochs.values().map(BTreeSet::len).max().unwrap_or_default()
     }
 
+    /// One more host joins now; what that costs until all is quiet again. Renewals meanwhile and
+    /// their grants are left out.
+    pub fn join_one(&mut self, host: usize, quiet: Duration) -> Cost {
+        (self.bytes_up, self.bytes_down, self.messages) = (0, 0, 0);
+        (self.busy, self.busiest) = (Duration::ZERO, Duration::ZERO);
+        self.down_to.clear();
+        let joins_at = self.now;
+        self.join(host, joins_at);
+        self.run(joins_at + quiet);
+        Cost {
+            took: self.last_commit.saturating_sub(joins_at),
+            bytes_down: self.bytes_down,
+            bytes_to_joiner: self.down_to.get(&host).copied().unwrap_or_default(),
+            bytes_up: self.bytes_up,
+            messages: self.messages,
+            busy: self.busy,
+            busiest: self.busiest,
+        }
+    }
+
     fn at(&mut self, at: Duration, due: Due) {
         self.order += 1;
         self.due.push(Reverse((at, self.order, due)));
     }
 
     fn tell(&mut self, event: Event) {
-        for action in self.core.step(event, self.now) {
+        let begun = Instant::now();
+        let actions = self.core.step(event, self.now);
+        let took = begun.elapsed();
+        self.busy += took;
+        self.busiest = self.busiest.max(took);
+        for action in actions {
             match action {
                 Action::Persist(_) => self.at(self.now + DISK, Due::Persisted),
                 // Nobody of this machine is lost here.
@@ -137,10 +191,11 @@ impl Membership {
     }
 
     fn say(&mut self, host: usize, message: ToPlacement) {
-        if let Some(stub) = self.hosts.get_mut(&host) {
+        let is_renewal = matches!(message, ToPlacement::Renew { .. });
+        if let Some(stub) = self.hosts.get_mut(&host).filter(|_| !is_renewal) {
             let said = stub.said.say(message.clone()).unwrap_or_default();
             self.bytes_up += said.iter().map(|said| said.encoded_len() as u64).sum::<u64>();
-            self.messages += 1;
+            self.messages += said.len() as u64;
         }
         self.up.push(Some(message));
         self.at(self.now + WAY, Due::ToPlacement(host, self.up.len() - 1));
@@ -216,22 +271,38 @@ impl Membership {
     }
 
     fn hear(&mut self, host: usize, message: ToHost) {
-        if let Some(stub) = self.hosts.get_mut(&host) {
+        let is_renewal = matches!(message, ToHost::Lease { seq: 1.., .. });
+        if let Some(stub) = self.hosts.get_mut(&host).filter(|_| !is_renewal) {
             let namespace = Namespace::default();
             let said = stub.heard.say(message.clone(), Some(&namespace)).unwrap_or_default();
-            self.bytes_down += said.iter().map(|said| said.encoded_len() as u64).sum::<u64>();
-            self.messages += 1;
+            let bytes = said.iter().map(|said| said.encoded_len() as u64).sum::<u64>();
+            self.bytes_down += bytes;
+            *self.down_to.entry(host).or_default() += bytes;
+            self.messages += said.len() as u64;
         }
         match message {
-            ToHost::Prepare { key, epoch, .. } => {
-                self.epochs.entry(key.clone()).or_default().insert(epoch);
-                // Who stands in no table before this has nothing to release, and says so.
-                self.say(
-                    host,
-                    ToPlacement::Released { incarnation: incarnation(host), key, epoch },
-                );
+            ToHost::News(news) => {
+                let mut up_to = BTreeMap::new();
+                for message in news.messages() {
+                    match message {
+                        ToHost::Prepare { key, epoch, .. } => {
+                            if self.newest.get(key) != Some(epoch) {
+                                self.newest.insert(key.clone(), *epoch);
+                                self.epochs.entry(key.clone()).or_default().insert(*epoch);
+                            }
+                            up_to.insert(key.clone(), *epoch);
+                        }
+                        ToHost::Commit { .. } => self.last_commit = self.now,
+                        _ => {}
+                    }
+                }
+                // Who stands in no table before these has nothing to release, and says so.
+                if !up_to.is_empty() {
+                    let incarnation = incarnation(host);
+                    self.say(host, ToPlacement::Released { incarnation, up_to });
+                }
             }
-            ToHost::Commit { .. } => self.last_commit = self.now,
+            ToHost::Prepare { .. } | ToHost::Commit { .. } => {}
             ToHost::Lease { .. } => {
                 if let Some(stub) = self.hosts.get_mut(&host) {
                     stub.joins_at = None;
@@ -257,31 +328,31 @@ fn memory() -> u64 {
 #[must_use]
 pub fn membership() -> String {
     let mut out = String::from(
-        "| hosts | types | tables per type | join to the last host's commit | bytes to all hosts | bytes from all hosts | messages | memory of placement |\n|---|---|---|---|---|---|---|---|\n",
+        "| hosts | types | tables per type | join to the last host's commit | bytes to all hosts | \
+         of them to the one that joins | bytes from all hosts | messages | processor time of \
+         placement | of it for the longest step | memory of placement | of it per host |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for (hosts, types) in [(10, 10), (50, 10), (100, 10), (200, 10)] {
+    for (hosts, types) in [(10, 10), (50, 10), (100, 10), (200, 10), (1_000, 10), (1_000, 100)] {
         let before = memory();
         let mut membership = Membership::new(types);
         for host in 0..hosts {
             membership.join(host, Duration::from_micros(1_000_000 * host as u64 / hosts as u64));
         }
-        membership.run(Duration::from_secs(8));
+        membership.run(Duration::from_millis(8_050));
         membership.up = Vec::new();
         membership.down = Vec::new();
         let (kept, versions) = (memory().saturating_sub(before), membership.versions());
-        (membership.bytes_up, membership.bytes_down, membership.messages) = (0, 0, 0);
-        let renewals = membership.hosts.len() as u64;
-        let joins_at = Duration::from_millis(8_050);
-        membership.join(hosts, joins_at);
-        membership.run(Duration::from_secs(10));
+        let cost = membership.join_one(hosts, Duration::from_millis(500));
+        let Cost { took, bytes_down, bytes_to_joiner, bytes_up, messages, busy, busiest } = cost;
         let _ = writeln!(
             out,
-            "| {hosts} | {types} | {versions} | {} ms | {} | {} | {} | {:.1} MB |",
-            membership.last_commit.saturating_sub(joins_at).as_millis(),
-            membership.bytes_down,
-            membership.bytes_up,
-            membership.messages.saturating_sub(4 * renewals),
+            "| {hosts} | {types} | {versions} | {} ms | {bytes_down} | {bytes_to_joiner} | {bytes_up} | {messages} | {:.1} ms | {:.1} ms | {:.1} MB | {:.1} KB |",
+            took.as_millis(),
+            busy.as_secs_f64() * 1e3,
+            busiest.as_secs_f64() * 1e3,
             kept as f64 / 1e6,
+            kept as f64 / 1e3 / hosts as f64,
         );
     }
     out

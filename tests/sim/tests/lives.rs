@@ -50,6 +50,21 @@ fn a_frozen_host_delays_nobody_else() {
 }
 
 #[test]
+fn what_a_join_costs_grows_with_the_hosts_and_not_with_their_square() {
+    for hosts in [20, 200_usize] {
+        let mut membership = Membership::new(10);
+        for host in 0..hosts {
+            membership.join(host, Duration::from_millis(1));
+        }
+        membership.run(Duration::from_millis(2_900));
+        let cost = membership.join_one(hosts, Duration::from_millis(100));
+        let most = 4 * (hosts as u64 + 1) + 5;
+        assert!(cost.messages <= most, "{hosts} hosts: {cost:?}");
+        assert!(cost.took < Duration::from_millis(70), "{hosts} hosts: {cost:?}");
+    }
+}
+
+#[test]
 fn two_hundred_hosts_that_join_in_a_second_make_twelve_tables_at_most() {
     let mut membership = Membership::new(3);
     for host in 0..200_u64 {

@@ -57,6 +57,8 @@ impl Leader {
             window: Duration::ZERO,
             window_max: Duration::ZERO,
             expiry_window: Duration::ZERO,
+            // That marks wait for others is a delay like any other of a message.
+            marks_window: Duration::ZERO,
             drain_limit: Duration::from_secs(1_000_000),
             ..Config::default()
         };
@@ -91,7 +93,8 @@ impl Leader {
                     | Action::Wake(_)
                     | Action::Doubt { .. } => {}
                     Action::Send { to, message } => {
-                        said.push(((to.0 % HOSTS as u64) as usize, message));
+                        let name = (to.0 % HOSTS as u64) as usize;
+                        said.extend(message.each().into_iter().map(|message| (name, message)));
                     }
                 }
             }

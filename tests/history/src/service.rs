@@ -151,14 +151,15 @@ impl Service {
     }
 
     /// Nothing hangs past its deadline, unless the very process that should have answered
-    /// stood still.
+    /// stood still. A turn that calls when its own time is up is answered at once.
     fn in_time(&mut self, call: Call, asked: &Asked, last: Duration, terms: &Terms) {
         let stood_still = self.excuses.iter().filter(|excuse| {
             excuse.trouble == Trouble::Frozen(asked.via)
                 && excuse.from <= asked.deadline + terms.late_max
                 && excuse.calm >= asked.start
         });
-        let until = stood_still.map(|excuse| excuse.calm).fold(asked.deadline, Duration::max);
+        let begin = asked.deadline.max(asked.start);
+        let until = stood_still.map(|excuse| excuse.calm).fold(begin, Duration::max);
         let until = until.saturating_add(terms.late_max);
         let at = asked.end.as_ref().map_or(last, |(at, _)| *at);
         if at > until {

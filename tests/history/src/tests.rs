@@ -177,6 +177,10 @@ fn what_callers_are_told_of_their_turns_is_true() {
         promises([(0, invoked(1, 9, READ)), (30_051, What::HungUp { call: 2 })]),
         [Promise::InTime]
     );
+    // Its time was up before it was made.
+    let failed = What::Failed { call: 1, effect: Effect::None, why: String::new() };
+    assert_eq!(promises([(40_000, invoked(1, 9, READ)), (40_001, failed.clone())]), []);
+    assert_eq!(promises([(40_000, invoked(1, 9, READ)), (40_051, failed)]), [Promise::InTime]);
 }
 
 #[test]

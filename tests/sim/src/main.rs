@@ -1,6 +1,7 @@
 //! Runs lives from a range of seeds: progress, a summary line, and for each that broke a
 //! promise the command that lives it again.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +10,7 @@ use clap::Parser;
 use odeon_sim::life::{Birth, live};
 use odeon_sim::plant::Plant;
 use odeon_sim::scenario::Scenario;
+use odeon_test_history::Violation;
 use tokio::time::Instant;
 
 /// Lives clusters from seeds and holds what happened against what is promised.
@@ -49,6 +51,9 @@ fn plant(name: &str) -> Result<Plant, String> {
     let all = || Plant::ALL.map(Plant::name).join(", ");
     Plant::named(name).ok_or_else(|| format!("expected one of {}", all()))
 }
+
+/// Lives that once broke a promise, in the checkout that this program was built from.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions.txt");
 
 /// Counts over all threads.
 #[derive(Debug, Default)]
@@ -116,11 +121,27 @@ fn work(arguments: &Arguments, tally: &Tally, start: Instant) {
             );
             story.violations.iter().take(8).for_each(|violation| println!("    {violation}"));
             println!("    again: {}", command(seed, scenario, arguments.plant));
+            if arguments.plant.is_none()
+                && let Err(error) = keep(seed, scenario, &story.violations[0])
+            {
+                println!("    it is not kept: {REGRESSIONS}: {error}");
+            }
         }
         if lived.is_multiple_of(1_000) {
             println!("{lived} lives, {:.0} a second", lived as f64 / start.elapsed().as_secs_f64());
         }
     }
+}
+
+/// Adds a life to those that the tests live again, if it is not one of them.
+fn keep(seed: u64, scenario: Scenario, violation: &Violation) -> std::io::Result<()> {
+    let known = std::fs::read_to_string(REGRESSIONS)?;
+    let life = format!("{} {seed} ", scenario.name());
+    if known.lines().any(|line| line.starts_with(&life)) {
+        return Ok(());
+    }
+    let mut file = std::fs::OpenOptions::new().append(true).open(REGRESSIONS)?;
+    writeln!(file, "{life} {violation}")
 }
 
 /// The line that lives a life again.

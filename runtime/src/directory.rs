@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use odeon_base::ActorId;
+use papaya::Guard as _;
 
 /// What has an id.
 pub(crate) trait Keyed {
@@ -128,8 +129,42 @@ impl<T: Keyed + Send + Sync + 'static> Directory<T> {
         self.slots.pin().keys().for_each(|slot| visit(&slot.0));
     }
 
-    /// Forgets all.
+    /// Forgets all, and frees at once what this thread took out before: until then it would
+    /// wait in the map for more to be freed with, and keep what holds the map alive.
     pub(crate) fn clear(&self) {
-        self.slots.pin().clear();
+        let guard = self.slots.guard();
+        self.slots.clear(&guard);
+        guard.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Holds {
+        id: ActorId,
+        _map: Arc<Directory<Self>>,
+    }
+
+    impl Keyed for Holds {
+        fn id(&self) -> &ActorId {
+            &self.id
+        }
+    }
+
+    #[test]
+    fn what_holds_its_map_is_freed_when_the_map_is_cleared_whether_or_not_it_was_taken_out() {
+        let map = Arc::new(Directory::new(7));
+        for id in ["taken-out", "still-in"] {
+            let id = ActorId::parse(id).unwrap();
+            map.insert(Arc::new(Holds { id, _map: Arc::clone(&map) }));
+        }
+        let first = map.get(&ActorId::parse("taken-out").unwrap()).unwrap();
+        map.remove(&first);
+        drop(first);
+        map.clear();
+        assert_eq!(Arc::strong_count(&map), 1);
     }
 }

@@ -86,9 +86,9 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Activations and their hosting hold each other.
         for entry in self.types.all() {
-            if let Some(hosting) = entry.withdraw(0) {
-                hosting.directory.clear();
-            }
+            let hostings = entry.hostings();
+            entry.withdraw(0);
+            hostings.iter().for_each(|hosting| hosting.directory.clear());
         }
     }
 }

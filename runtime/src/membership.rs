@@ -25,7 +25,7 @@ use crate::types::Types;
 
 /// How long to wait before the next try to reach placement.
 const RECONNECT: Backoff =
-    Backoff { first: Duration::from_millis(100), max: Duration::from_secs(2) };
+    Backoff { first: Duration::from_millis(100), max: Duration::from_millis(500) };
 
 /// Messages that may wait for a stream; with more it is given up, and a new one begins
 /// with a report of everything.

@@ -1,16 +1,24 @@
 //! Placement, hosts and their workers, as processes of this machine.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use odeon_test_support::process::within;
 use odeon_test_support::{Client, Node, NodeBuilder, Placement, Process, binaries, ports};
+
+use crate::faults::Fault;
+use crate::spaces::Spaces;
 
 /// The application of all hosts.
 const APP: &str = "chaos";
 /// The component that keeps the actors' state.
 pub const STORE: &str = "store";
+/// The program beside each host.
+const WORKER: &str = "counter-worker";
+/// What the hosts show each other where they listen beyond loopback.
+const TOKEN: (&str, &str) = ("ODEON_CLUSTER_TOKEN", "of-this-test-only");
 /// The type of all actors.
 pub const TYPE: &str = "Counter";
 
@@ -32,6 +40,7 @@ pub struct Cluster {
     folder: PathBuf,
     lease: Duration,
     logs: Option<PathBuf>,
+    spaces: Option<Spaces>,
     placement: Option<Placement>,
     placement_port: u16,
     members: Vec<Member>,
@@ -45,6 +54,7 @@ impl Cluster {
         hosts: usize,
         lease: Duration,
         logs: Option<PathBuf>,
+        spaces: Option<Spaces>,
     ) -> Self {
         let resources = folder.join("resources");
         std::fs::create_dir_all(&resources).expect("the folder is ours");
@@ -53,6 +63,7 @@ impl Cluster {
             folder: folder.to_owned(),
             lease,
             logs,
+            spaces,
             placement: None,
             placement_port: ports::free(),
             members: Vec::new(),
@@ -72,16 +83,21 @@ impl Cluster {
         self.members.len()
     }
 
+    /// Where a host is.
+    fn ip(&self, host: usize) -> Ipv4Addr {
+        self.spaces.as_ref().map_or(Ipv4Addr::LOCALHOST, |_| Spaces::of(host))
+    }
+
     /// A client of a host's HTTP API.
     #[must_use]
     pub fn client(&self, host: usize) -> Client {
-        Client::new(self.members[host].http)
+        Client::at((self.ip(host), self.members[host].http).into())
     }
 
     /// A host's name on the ring.
     #[must_use]
     pub fn name(&self, host: usize) -> String {
-        format!("127.0.0.1:{}", self.members[host].peers)
+        format!("{}:{}", self.ip(host), self.members[host].peers)
     }
 
     /// Starts placement on the port and folder that it had before.
@@ -91,7 +107,11 @@ impl Cluster {
         if is_new {
             words.push("--new-cluster");
         }
-        let builder = Placement::builder(self.folder.join("placement")).port(self.placement_port);
+        let mut builder =
+            Placement::builder(self.folder.join("placement")).port(self.placement_port);
+        if self.spaces.is_some() {
+            builder = builder.at(Spaces::own()).env(TOKEN.0, TOKEN.1);
+        }
         self.placement = Some(builder.words(&words).start().await);
     }
 
@@ -102,29 +122,77 @@ impl Cluster {
         }
     }
 
-    fn builder(&self, member: &Member) -> NodeBuilder {
+    fn builder(&self, host: usize) -> NodeBuilder {
+        let member = &self.members[host];
         let (resources, peers) = (self.folder.join("resources"), member.peers.to_string());
         let level = if self.logs.is_some() { "debug" } else { "info" };
-        Node::builder(self.folder.join("data"))
+        let placement = match self.spaces {
+            Some(_) => Spaces::own(),
+            None => Ipv4Addr::LOCALHOST,
+        };
+        let builder = Node::builder(self.folder.join("data"))
             .words(&["--log-level", level])
-            .joining(&format!("127.0.0.1:{}", self.placement_port), APP)
+            .joining(&format!("{placement}:{}", self.placement_port), APP)
             .words(&["--resources-path", &resources.display().to_string()])
             .words(&["--dapr-internal-grpc-port", &peers])
             .words(&["--dapr-graceful-shutdown-seconds", "60"])
             .http_port(member.http)
-            .grpc_port(member.grpc)
+            .grpc_port(member.grpc);
+        if self.spaces.is_none() {
+            return builder;
+        }
+        let around = Spaces::around(host);
+        builder.within(&around).at(self.ip(host)).env(TOKEN.0, TOKEN.1)
     }
 
     /// Starts a host on the ports that it had before, and a worker if none is there.
     pub async fn start_host(&mut self, host: usize) {
-        let node = self.builder(&self.members[host]).start().await;
+        let node = self.builder(host).start().await;
+        let around = self.spaces.as_ref().map(|_| Spaces::around(host)).unwrap_or_default();
         let member = &mut self.members[host];
         member.host = Some(node);
         if member.worker.is_none() {
-            let program = binaries::program("odeon-test-e2e", "counter-worker");
-            let mut command = Command::new(program);
+            let mut command = within(&around, &binaries::program("odeon-test-e2e", WORKER));
             command.env("DAPR_GRPC_PORT", member.grpc.to_string());
             member.worker = Some(Process::start(&mut command));
+        }
+    }
+
+    /// Takes the network apart as this fault says.
+    pub fn part(&self, fault: Fault) {
+        let Some(spaces) = &self.spaces else { return };
+        match fault {
+            Fault::Isolate(host, _) => spaces.isolate(host),
+            Fault::Cut { from, to, both, .. } => {
+                spaces.cut(from, to);
+                if both {
+                    spaces.cut(to, from);
+                }
+            }
+            Fault::Kill(_)
+            | Fault::Stop(_)
+            | Fault::Pause(..)
+            | Fault::RollingRestart
+            | Fault::KillPlacement => {}
+        }
+    }
+
+    /// Puts it together again.
+    pub fn mend(&self, fault: Fault) {
+        let Some(spaces) = &self.spaces else { return };
+        match fault {
+            Fault::Isolate(host, _) => spaces.rejoin(host),
+            Fault::Cut { from, to, both, .. } => {
+                spaces.mend(from, to);
+                if both {
+                    spaces.mend(to, from);
+                }
+            }
+            Fault::Kill(_)
+            | Fault::Stop(_)
+            | Fault::Pause(..)
+            | Fault::RollingRestart
+            | Fault::KillPlacement => {}
         }
     }
 

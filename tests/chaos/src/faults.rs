@@ -17,6 +17,19 @@ pub enum Fault {
     RollingRestart,
     /// Placement is killed, and started again a little later.
     KillPlacement,
+    /// No packet of a host gets anywhere, nor to it, for this long.
+    Isolate(usize, Duration),
+    /// No packet of the one host gets to the other for this long, and none back if both.
+    Cut {
+        /// Whose packets are lost.
+        from: usize,
+        /// On the way to whom.
+        to: usize,
+        /// Whether the other's are lost as well.
+        both: bool,
+        /// How long.
+        length: Duration,
+    },
 }
 
 impl Fault {
@@ -29,13 +42,30 @@ impl Fault {
             Self::Pause(host, length) => format!("SIGSTOP of host {host} for {length:?}"),
             Self::RollingRestart => "rolling restart".to_owned(),
             Self::KillPlacement => "kill -9 of placement".to_owned(),
+            Self::Isolate(host, length) => format!("host {host} alone for {length:?}"),
+            Self::Cut { from, to, both, length } => {
+                let way = if both { "and" } else { "to" };
+                format!("no packets from host {from} {way} {to} for {length:?}")
+            }
+        }
+    }
+
+    /// The hosts that it happens to, when it does not happen to all.
+    #[must_use]
+    pub fn victims(self) -> Vec<usize> {
+        match self {
+            Self::Kill(host) | Self::Stop(host) | Self::Pause(host, _) | Self::Isolate(host, _) => {
+                vec![host]
+            }
+            Self::Cut { from, to, .. } => vec![from, to],
+            Self::RollingRestart | Self::KillPlacement => Vec::new(),
         }
     }
 
     /// Whether calls may fail because of it: promises are made for orderly changes.
     #[must_use]
     pub fn is_hard(self) -> bool {
-        matches!(self, Self::Kill(_) | Self::Pause(..))
+        !matches!(self, Self::Stop(_) | Self::RollingRestart | Self::KillPlacement)
     }
 }
 
@@ -54,12 +84,22 @@ pub enum Kind {
     Placement,
     /// A host is held still for two leases.
     Freeze,
+    /// A host is cut off from everybody for two leases.
+    Isolate,
+    /// Two hosts are cut off from each other for two leases, in one direction or in both.
+    Cut,
 }
 
 impl Kind {
-    /// All that differ, in the order in which they come.
+    /// All that differ and any machine allows, in the order in which they come.
     pub const ALL: [Self; 5] =
         [Self::Kill, Self::Restart, Self::Pause, Self::Placement, Self::Freeze];
+
+    /// Whether it takes a network that is the test's own.
+    #[must_use]
+    pub fn parts_the_network(self) -> bool {
+        matches!(self, Self::Isolate | Self::Cut)
+    }
 }
 
 /// Faults without end, each kind in its turn, which host and for how long by chance.
@@ -82,7 +122,7 @@ impl Plan {
 
     /// What happens next.
     pub fn next_fault(&mut self) -> Fault {
-        let host = usize::try_from(self.entropy.u64() % self.hosts as u64).unwrap_or_default();
+        let host = self.below(self.hosts);
         let kind = self.kinds[self.next % self.kinds.len()];
         self.next += 1;
         match kind {
@@ -92,6 +132,16 @@ impl Plan {
             Kind::Pause => Fault::Pause(host, self.lease / 2),
             Kind::Placement => Fault::KillPlacement,
             Kind::Freeze => Fault::Pause(host, self.lease * 2),
+            Kind::Isolate => Fault::Isolate(host, self.lease * 2),
+            Kind::Cut => {
+                let to = (host + 1 + self.below(self.hosts - 1)) % self.hosts;
+                let both = self.below(2) == 0;
+                Fault::Cut { from: host, to, both, length: self.lease * 2 }
+            }
         }
+    }
+
+    fn below(&self, limit: usize) -> usize {
+        usize::try_from(self.entropy.u64() % limit.max(1) as u64).unwrap_or_default()
     }
 }

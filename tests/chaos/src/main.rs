@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use odeon_chaos::{Kind, Options, report, run};
+use odeon_chaos::{Kind, Options, report, run, spaces};
 
 /// Kills, pauses and restarts the processes of a cluster while clients call, and says which
 /// promises were broken.
@@ -36,12 +36,20 @@ struct Arguments {
     /// Folder for all that the hosts say, which is much.
     #[arg(long)]
     logs: Option<PathBuf>,
+    /// Set by the program itself when it runs in a network of its own.
+    #[arg(long, hide = true)]
+    apart: bool,
 }
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "what this program is for")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if !arguments.apart && arguments.faults.iter().any(|kind| kind.parts_the_network()) {
+        let words: Vec<String> = std::env::args().skip(1).chain(["--apart".to_owned()]).collect();
+        println!("no network of our own: {}", spaces::enter(&words));
+        return ExitCode::FAILURE;
+    }
     let options = Options {
         length: Duration::from_secs(arguments.seconds),
         seed: arguments.seed,

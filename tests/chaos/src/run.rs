@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::cluster::{Cluster, STORE, TYPE};
 use crate::faults::{Fault, Kind, Plan};
 use crate::load::{Call, Counters, Load, id};
+use crate::spaces::Spaces;
 use crate::verdict::{self, Trouble, Violation, longest_gap, silence};
 
 /// What a run is to be like.
@@ -78,8 +79,10 @@ const HOLDER: &str = ", which holds the store";
 /// Why no cluster could be started.
 pub async fn run(options: &Options) -> Result<Outcome, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut cluster =
-        Cluster::start(folder.path(), options.hosts, options.lease, options.logs.clone()).await;
+    let spaces = options.faults.iter().any(|kind| kind.parts_the_network());
+    let spaces = if spaces { Some(Spaces::make(options.hosts)?) } else { None };
+    let (hosts, lease, logs) = (options.hosts, options.lease, options.logs.clone());
+    let mut cluster = Cluster::start(folder.path(), hosts, lease, logs, spaces).await;
     let clients: Vec<Client> = (0..options.hosts).map(|host| cluster.client(host)).collect();
     until_all_serve(&clients, options.actors).await;
     let tasks = Tasks::new("callers");
@@ -106,9 +109,15 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
         trouble.silence = match fault {
             Fault::Kill(_) => silence(trouble, &calls),
             // Held still for longer than its lease, a host is one whose machine has failed.
-            Fault::Pause(_, length) if length > options.lease => silence(trouble, &calls),
+            Fault::Pause(_, length) | Fault::Isolate(_, length) if length > options.lease => {
+                silence(trouble, &calls)
+            }
             Fault::Stop(_) => longest_gap(trouble, until, &calls),
-            Fault::Pause(..) | Fault::RollingRestart | Fault::KillPlacement => None,
+            Fault::Pause(..)
+            | Fault::Isolate(..)
+            | Fault::Cut { .. }
+            | Fault::RollingRestart
+            | Fault::KillPlacement => None,
         };
     }
     let settling = options.lease.mul_f64(1.1) + Duration::from_millis(1_500);
@@ -128,17 +137,15 @@ async fn suffer(
     clients: &[Client],
     (fault, actors): (Fault, usize),
 ) -> (Trouble, Duration) {
-    let victim = match fault {
-        Fault::Kill(host) | Fault::Stop(host) | Fault::Pause(host, _) => Some(host),
-        Fault::RollingRestart | Fault::KillPlacement => None,
-    };
-    if let Some(host) = victim {
-        load.avoid(host).await;
+    let victims = fault.victims();
+    let mut concerned = BTreeSet::new();
+    for host in &victims {
+        // A cut concerns two hosts, and clients still reach both.
+        if victims.len() == 1 {
+            load.avoid(*host).await;
+        }
+        concerned.extend(lives_on(cluster, clients, *host, actors).await);
     }
-    let concerned = match victim {
-        Some(host) => lives_on(cluster, clients, host, actors).await,
-        None => BTreeSet::new(),
-    };
     let began = load.elapsed();
     let mut back = None;
     match fault {
@@ -174,6 +181,11 @@ async fn suffer(
                 load.use_again(host);
             }
         }
+        Fault::Isolate(_, length) | Fault::Cut { length, .. } => {
+            cluster.part(fault);
+            tokio::time::sleep(length).await;
+            cluster.mend(fault);
+        }
         Fault::KillPlacement => {
             cluster.kill_placement();
             rest().await;
@@ -181,16 +193,16 @@ async fn suffer(
         }
     }
     let ended = load.elapsed();
-    if let Some(host) = victim {
-        load.use_again(host);
+    for host in &victims {
+        load.use_again(*host);
     }
-    let holds = victim.is_some() && concerned.len() == actors;
+    let holds = !victims.is_empty() && concerned.len() == actors;
     let trouble = Trouble {
         name: format!("{}{}", fault.name(), if holds { HOLDER } else { "" }),
         began,
         ended,
         is_hard: fault.is_hard(),
-        victim,
+        victim: victims.first().copied(),
         concerned,
         silence: None,
     };

@@ -22,9 +22,9 @@ pub struct Trouble {
     pub ended: Duration,
     /// Whether calls may fail because of it.
     pub is_hard: bool,
-    /// The host that it was done to.
+    /// The host that it was done to; the first, if it was done to two.
     pub victim: Option<usize>,
-    /// The counters that lived on the victim when it began; all, if it held the store.
+    /// The counters that lived on its victims when it began; all, if one held the store.
     pub concerned: BTreeSet<usize>,
     /// Where the host's share moved without it: how long one of these was not answered, at most.
     pub silence: Option<Duration>,

@@ -96,6 +96,8 @@ pub struct Terms {
     pub recovery: Duration,
     /// For how long after placement went away every lease still lets turns start.
     pub alone: Duration,
+    /// For how long placement has to be there until every host has renewed its lease.
+    pub renewal: Duration,
     /// After how long a draining turn may be cut.
     pub drain: Duration,
     /// A call whose caller waits less than this may run out of its time without anybody's

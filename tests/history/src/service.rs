@@ -47,6 +47,8 @@ struct Service {
     calls: BTreeMap<Call, Asked>,
     excuses: Vec<Excuse>,
     owners: BTreeMap<Actor, Vec<(Duration, Option<Host>)>>,
+    /// Placement's last absence.
+    away: Option<(Duration, Duration)>,
     violations: Vec<Violation>,
 }
 
@@ -131,11 +133,23 @@ impl Service {
             Trouble::Frozen(_) | Trouble::Host(_) | Trouble::All => {
                 (from, calm.saturating_add(terms.recovery))
             }
-            Trouble::Placement => (from + terms.alone, calm.saturating_add(terms.recovery)),
+            Trouble::Placement => {
+                let began = self.away_since(from, calm, terms);
+                (began + terms.alone, calm.saturating_add(terms.recovery))
+            }
         };
         if from <= calm || matches!(trouble, Trouble::Crash(_)) {
             self.excuses.push(Excuse { trouble, from, calm, to });
         }
+    }
+
+    /// Since when no lease may have been renewed: placement that was back for a moment only
+    /// was away all the time.
+    fn away_since(&mut self, from: Duration, calm: Duration, terms: &Terms) -> Duration {
+        let is_same = |end: &Duration| from < end.saturating_add(terms.renewal);
+        let began = self.away.filter(|(_, end)| is_same(end)).map_or(from, |(began, _)| began);
+        self.away = Some((began, calm));
+        began
     }
 
     fn ended(&mut self, call: Call, at: Duration, end: End) {

@@ -9,6 +9,7 @@ fn terms() -> Terms {
         takeover: ms(6_000),
         recovery: ms(9_000),
         alone: ms(2_500),
+        renewal: ms(1_000),
         drain: ms(60_000),
         patience: ms(5_000),
         late_max: ms(50),
@@ -216,6 +217,12 @@ fn service_is_owed_to_whom_no_trouble_concerns() {
     assert_eq!(served(&trouble(19_970, Trouble::Crash(1)), failed(Effect::Maybe)), []);
     let away = [(19_000, What::Troubled { id: 1, trouble: Trouble::Placement })];
     assert_eq!(served(&away, failed(Effect::None)), [Promise::O8]);
+    let twice = |back: u64| {
+        let away = |at, id| (at, What::Troubled { id, trouble: Trouble::Placement });
+        [away(16_000, 1), (18_000, What::Calmed { id: 1 }), away(18_000 + back, 2)]
+    };
+    assert_eq!(served(&twice(50), failed(Effect::None)), [], "back for a moment only");
+    assert_eq!(served(&twice(1_000), failed(Effect::None)), [Promise::O8]);
 }
 
 #[test]

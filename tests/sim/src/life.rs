@@ -99,6 +99,8 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
         takeover,
         recovery: RECOVERY,
         alone: Duration::from_millis(2_500),
+        // Half a second between two attempts, and the way there and back.
+        renewal: Duration::from_secs(1),
         drain: Duration::from_secs(60),
         patience: PATIENT - Duration::from_secs(1),
         late_max: odeon_runtime::peers::LAST_WORD + Duration::from_millis(20),

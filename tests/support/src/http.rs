@@ -39,7 +39,7 @@ impl Answer {
     }
 }
 
-/// Speaks to one port of this machine.
+/// Speaks to one port, of this machine unless told otherwise.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: SocketAddr,
@@ -50,7 +50,13 @@ impl Client {
     /// A client of a port.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self { address: (Ipv4Addr::LOCALHOST, port).into(), headers: Vec::new() }
+        Self::at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// A client of a port of another address.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, headers: Vec::new() }
     }
 
     /// Sends this header with every request.

@@ -1,10 +1,10 @@
 //! A host under test: the `odeon` program on free ports, standalone or with others.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::http::Client;
-use crate::process::Process;
+use crate::process::{Process, within};
 use crate::wait::until;
 use crate::{binaries, ports};
 
@@ -12,6 +12,8 @@ use crate::{binaries, ports};
 #[derive(Debug, Clone)]
 pub struct NodeBuilder {
     data: PathBuf,
+    around: Vec<String>,
+    ip: Ipv4Addr,
     http: u16,
     grpc: u16,
     metrics: u16,
@@ -33,6 +35,22 @@ impl NodeBuilder {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Starts it by way of this program and its words, which must become it in the end.
+    #[must_use]
+    pub fn within(mut self, around: &[String]) -> Self {
+        self.around = around.to_vec();
+        self
+    }
+
+    /// Listens on this address, too, and calls other hosts and is called by them there.
+    #[must_use]
+    pub fn at(mut self, ip: Ipv4Addr) -> Self {
+        self.ip = ip;
+        let (own, with_loopback) = (ip.to_string(), format!("127.0.0.1,{ip}"));
+        self.words(&["--dapr-listen-addresses", &with_loopback])
+            .words(&["--dapr-internal-grpc-listen-address", &own])
     }
 
     /// Its HTTP port, to use the same again.
@@ -72,7 +90,7 @@ impl NodeBuilder {
     /// When the program cannot be built or started.
     #[must_use]
     pub fn spawn(self) -> Node {
-        let mut command = Command::new(binaries::odeon());
+        let mut command = within(&self.around, &binaries::odeon());
         command
             .arg(self.role)
             .args(["--data-dir", &self.data.display().to_string()])
@@ -83,7 +101,7 @@ impl NodeBuilder {
             .envs(self.env)
             .current_dir(std::env::temp_dir());
         let process = Process::start(&mut command);
-        Node { process, http: self.http, grpc: self.grpc, metrics: self.metrics }
+        Node { process, ip: self.ip, http: self.http, grpc: self.grpc, metrics: self.metrics }
     }
 }
 
@@ -92,6 +110,8 @@ impl NodeBuilder {
 pub struct Node {
     /// Its process.
     pub process: Process,
+    /// Where it listens.
+    pub ip: Ipv4Addr,
     /// Port of its HTTP API.
     pub http: u16,
     /// Port of its gRPC API.
@@ -106,6 +126,8 @@ impl Node {
     pub fn builder(data: impl AsRef<Path>) -> NodeBuilder {
         NodeBuilder {
             data: data.as_ref().to_path_buf(),
+            around: Vec::new(),
+            ip: Ipv4Addr::LOCALHOST,
             http: ports::free(),
             grpc: ports::free(),
             metrics: ports::free(),
@@ -118,7 +140,7 @@ impl Node {
     /// A client of its HTTP API.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(self.http)
+        Client::at((self.ip, self.http).into())
     }
 
     /// Waits until it says that it is healthy.

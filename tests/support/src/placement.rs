@@ -1,5 +1,6 @@
 //! A placement service under test: the `odeon` program on free ports.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +13,7 @@ use crate::{binaries, ports};
 #[derive(Debug, Clone)]
 pub struct PlacementBuilder {
     data: PathBuf,
+    ip: Ipv4Addr,
     port: u16,
     health: u16,
     words: Vec<String>,
@@ -24,6 +26,14 @@ impl PlacementBuilder {
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
+    }
+
+    /// Listens on this address only.
+    #[must_use]
+    pub fn at(mut self, ip: Ipv4Addr) -> Self {
+        self.ip = ip;
+        let own = ip.to_string();
+        self.words(&["--listen-address", &own, "--healthz-listen-address", &own])
     }
 
     /// Further words of its command line.
@@ -70,7 +80,7 @@ impl PlacementBuilder {
             .envs(self.env)
             .current_dir(std::env::temp_dir());
         let process = Process::start(&mut command);
-        Placement { process, port: self.port, health: self.health }
+        Placement { process, ip: self.ip, port: self.port, health: self.health }
     }
 }
 
@@ -79,6 +89,8 @@ impl PlacementBuilder {
 pub struct Placement {
     /// Its process.
     pub process: Process,
+    /// Where it listens.
+    pub ip: Ipv4Addr,
     /// Where hosts join.
     pub port: u16,
     /// Health, state and metrics.
@@ -91,6 +103,7 @@ impl Placement {
     pub fn builder(data: impl AsRef<Path>) -> PlacementBuilder {
         PlacementBuilder {
             data: data.as_ref().to_path_buf(),
+            ip: Ipv4Addr::LOCALHOST,
             port: ports::free(),
             health: ports::free(),
             words: Vec::new(),
@@ -101,12 +114,12 @@ impl Placement {
     /// What hosts are given as `--placement-host-address`.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.ip, self.port)
     }
 
     /// A client of its health port.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(self.health)
+        Client::at((self.ip, self.health).into())
     }
 }

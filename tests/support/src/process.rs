@@ -3,9 +3,11 @@
 //! What it says is kept, line by line, and shown when the test fails. It is killed
 //! when the test ends, however that is, with all that it started in its group.
 
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -39,6 +41,15 @@ impl Lines {
             }
         })
     }
+}
+
+/// A command that runs a program by way of another: `around` and its words, if there are any.
+#[must_use]
+pub fn within(around: &[String], program: &Path) -> Command {
+    let mut words = around.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
 }
 
 impl Process {

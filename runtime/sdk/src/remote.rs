@@ -18,7 +18,7 @@ use proto::dapr_client::DaprClient;
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status, Streaming};
+use tonic::{Code, ConnectError, Request, Status, Streaming};
 
 use crate::error::{Cause, Error, Result};
 use crate::wire;
@@ -44,9 +44,11 @@ pub(crate) fn activation(headers: &Headers) -> Option<Activation> {
     headers.get(names::ACTIVATION)?.parse().ok()
 }
 
-/// A host, reached over gRPC. Cheap to clone; connects when first used.
+/// A host, reached over gRPC. Cheap to clone; connects when first used, and again when the
+/// connection was lost.
 #[derive(Debug, Clone)]
 pub(crate) struct Remote {
+    endpoint: Arc<Endpoint>,
     channel: Channel,
     token: Option<MetadataValue<Ascii>>,
 }
@@ -59,15 +61,20 @@ impl Remote {
             value: address.to_owned(),
             reason: format!("{error}; write for example http://127.0.0.1:50001"),
         })?;
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES)
-            .connect_lazy();
-        Ok(Self { channel, token: None })
+            .initial_connection_window_size(WINDOW_BYTES);
+        Ok(Self { channel: endpoint.connect_lazy(), endpoint: Arc::new(endpoint), token: None })
+    }
+
+    /// The same host over a connection of its own, which knows nothing of failures before.
+    pub(crate) fn anew(&self) -> Self {
+        let channel = self.endpoint.connect_lazy();
+        Self { endpoint: Arc::clone(&self.endpoint), channel, token: self.token.clone() }
     }
 
     /// The same host, shown this token with every request.
@@ -109,13 +116,20 @@ impl Remote {
     /// # Cancel safety
     /// Dropped, the host is told that nobody waits; the turn may run.
     pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Bytes, Cause> {
-        let deadline = invocation.deadline;
-        let mut request = self.request(invoke_request(invocation));
-        if let Some(deadline) = deadline {
-            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        let mut is_again = false;
+        loop {
+            let mut request = self.request(invoke_request(&invocation));
+            if let Some(deadline) = invocation.deadline {
+                request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            }
+            match self.client().invoke_actor(request).await {
+                Ok(answer) => return Ok(answer.into_inner().data),
+                // A caller that gives up while it connects leaves how that ended to the next
+                // one, however much later: only a second failure is of this moment.
+                Err(status) if !is_again && is_unconnected(&status) => is_again = true,
+                Err(status) => return Err(cause(&status)),
+            }
         }
-        let answer = self.client().invoke_actor(request).await;
-        answer.map(|answer| answer.into_inner().data).map_err(|status| cause(&status))
     }
 
     /// Reads a key of an actor's state, for a turn of this activation; what is empty is
@@ -180,7 +194,7 @@ impl Remote {
     }
 }
 
-fn invoke_request(invocation: Invocation) -> proto::InvokeActorRequest {
+fn invoke_request(invocation: &Invocation) -> proto::InvokeActorRequest {
     let Invocation { actor, method, body, headers, chain, .. } = invocation;
     let mut metadata: std::collections::HashMap<String, String> =
         headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -194,7 +208,7 @@ fn invoke_request(invocation: Invocation) -> proto::InvokeActorRequest {
         actor_type: actor.actor_type.as_str().to_owned(),
         actor_id: actor.id.as_str().to_owned(),
         method: method.as_ref().to_owned(),
-        data: body,
+        data: body.clone(),
         metadata,
     }
 }
@@ -234,9 +248,17 @@ pub(crate) fn cause(status: &Status) -> Cause {
         Some("none") => Execution::None,
         Some("maybe") => Execution::Maybe,
         Some("done") => Execution::Done,
+        _ if is_unconnected(status) => Execution::None,
         _ => likely_execution(status.code()),
     };
     Cause::Host { code: status.code(), message: status.message().to_owned(), execution }
+}
+
+/// Whether a request was never sent, because there was no connection to send it on.
+fn is_unconnected(status: &Status) -> bool {
+    let first = std::error::Error::source(status);
+    let mut causes = std::iter::successors(first, |cause| cause.source());
+    causes.any(|cause| cause.is::<ConnectError>())
 }
 
 /// What a host that does not say so has probably done: these codes are given before a turn.

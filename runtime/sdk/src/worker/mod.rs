@@ -155,13 +155,12 @@ impl Worker {
                 reason: error.to_string(),
             })?,
         };
-        let remote = |address: &str| match &self.token {
-            Some(token) => Remote::new(address)?.with_token(token),
-            None => Remote::new(address),
-        };
+        let host = Remote::new(&self.address)?;
         let setup = Setup {
-            host: remote(&self.address)?,
-            calls: remote(&self.address)?,
+            host: match &self.token {
+                Some(token) => host.with_token(token)?,
+                None => host,
+            },
             types: self.types,
             wall: self.wall,
             tasks: Tasks::new("worker"),

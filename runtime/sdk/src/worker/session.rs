@@ -32,10 +32,8 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// What every stream of a worker is opened with.
 pub(crate) struct Setup {
-    /// For the stream.
+    /// The host; each stream has connections of its own.
     pub(crate) host: Remote,
-    /// For state and calls, on a connection of their own.
-    pub(crate) calls: Remote,
     pub(crate) types: Vec<Offered>,
     pub(crate) wall: Arc<dyn WallClock>,
     pub(crate) tasks: Tasks,
@@ -61,9 +59,12 @@ pub(crate) async fn serve<F: Future>(setup: &Setup, mut stop: Pin<&mut F>) -> En
         answer::introduction(setup.types.iter().map(|offered| (offered.name, &offered.settings)));
     // The queue is empty, so this never waits.
     let _ = answers.send(introduction).await;
+    // One connection for the stream, another for state and calls; both end with it. A turn of
+    // an earlier stream was perhaps cut while it connected to a host that was dying, and how
+    // that ended is told to whoever uses that connection next.
+    let (host, calls) = (setup.host.anew(), setup.host.anew());
     let opened = async {
-        let mut turns =
-            setup.host.turns(answer::REFUSAL_CODES, ReceiverStream::new(outgoing)).await?;
+        let mut turns = host.turns(answer::REFUSAL_CODES, ReceiverStream::new(outgoing)).await?;
         welcome(&mut turns).await?;
         Ok(turns)
     };
@@ -78,7 +79,7 @@ pub(crate) async fn serve<F: Future>(setup: &Setup, mut stop: Pin<&mut F>) -> En
     tracing::info!(types = ?setup.types.iter().map(|offered| offered.name).collect::<Vec<_>>(), "hosting actors");
     let tasks = setup.tasks.child("worker turns");
     let wall = Arc::clone(&setup.wall);
-    let desk = Desk::new(setup.calls.clone(), wall, answers, tasks.clone(), setup.running_max);
+    let desk = Desk::new(calls, wall, answers, tasks.clone(), setup.running_max);
     let types = setup.types.iter().map(|offered| (offered.name, offered.open())).collect();
     let mut session = Session { desk: Arc::new(desk), types, turns, is_stopping: false };
     tokio::select! {

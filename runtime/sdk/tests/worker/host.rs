@@ -7,17 +7,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::Stream;
 use futures::future::BoxFuture;
 use odeon_base::{TaskKind, Tasks};
 use odeon_proto::dapr::runtime::v1 as proto;
 use proto::subscribe_actor_events_request_alpha1::RequestType;
 use proto::subscribe_actor_events_response_alpha1::ResponseType;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::body::Body;
@@ -68,7 +71,16 @@ impl Drop for Host {
 impl Host {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        Self::start_with(address, TcpListenerStream::new(listener))
+    }
+
+    /// A host of this address, which serves these connections.
+    pub(crate) fn start_with(
+        address: SocketAddr,
+        incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
+    ) -> Self {
+        let address = format!("http://{address}");
         let memory = Arc::<Mutex<Memory>>::default();
         let (opened, lines) = mpsc::channel(8);
         let tasks = Tasks::new("scripted host");
@@ -76,7 +88,6 @@ impl Host {
         let script = Script { memory: Arc::clone(&memory), opened };
         tasks.spawn(TaskKind::Listener, async move {
             let server = tonic::transport::Server::builder().add_service(script);
-            let incoming = TcpListenerStream::new(listener);
             tokio::select! {
                 served = server.serve_with_incoming(incoming) => served.unwrap(),
                 () = stop.cancelled() => {}

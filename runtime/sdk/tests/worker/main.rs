@@ -3,6 +3,7 @@
 //! The host's side is in `host.rs`. Time is real here, since sockets are; every wait
 //! is for something that happens, within a limit.
 
+mod connecting;
 mod host;
 
 use std::collections::HashMap;
@@ -96,7 +97,10 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    let host = Host::start().await;
+    scene_of(Host::start().await)
+}
+
+fn scene_of(host: Host) -> Scene {
     let signs = Arc::<Signs>::default();
     let shared = Arc::clone(&signs);
     let stop = CancellationToken::new();

@@ -16,7 +16,7 @@ use odeon_base::Tasks;
 use odeon_chaos::load::{Call, Fate, Load, Work, call};
 use odeon_chaos::run::holds_the_store;
 use odeon_chaos::verdict::{self, Trouble, silence};
-use odeon_test_support::process::{is_alive, kill};
+use odeon_test_support::process::kill;
 use odeon_test_support::{Client, until};
 use serde_json::{Value, json};
 
@@ -26,9 +26,10 @@ use super::{Demo, HOSTS, Running};
 const LEASE: Duration = Duration::from_secs(5);
 /// What the lease is not to blame for, on a machine with much to do.
 const SLACK: Duration = Duration::from_secs(1);
-/// For how long after its end a process may still take what it does not answer: until the
-/// kernel has told those who are connected to it.
-const UNHEARD: Duration = Duration::from_millis(250);
+/// For how long after its end a process may still be sent what it does not answer: whoever
+/// is connected to it has to be told first. `odeon up` lets no less pass before the next life
+/// begins, so nothing that this one does is excused.
+const UNHEARD: Duration = Duration::from_millis(100);
 /// Longest a call may take that has nothing to do with what was killed.
 const UNMOVED: Duration = Duration::from_secs(2);
 /// How often each process is killed: the second time the other host holds the store.
@@ -241,7 +242,7 @@ impl Scene {
         let said = self.demo.up.lines();
         let began = load.elapsed();
         kill(process);
-        until("the process to end", || async { (!is_alive(process)).then_some(()) }).await;
+        self.demo.up.line_after(said, &format!("{says} was ended by signal 9")).await;
         let ended = load.elapsed();
         self.demo.up.line_after(said, &format!("{says} is ready")).await;
         let (client, home) = (self.demo.client(enters), &self.home);
@@ -362,11 +363,16 @@ fn judge(scene: &Scene, calls: &[Call], finals: &BTreeMap<usize, i64>) -> (Strin
         });
         let _ = writeln!(
             report,
-            "{}: {} of {REGULARS} concerned, back after {back:?}, longest of others {longest:?}, {} failed",
+            "{} from {:?} to {:?}, over at {over:?}: {} of {REGULARS} concerned, back after {back:?}, longest of others {longest:?}, {} failed",
             trouble.name,
+            trouble.began,
+            trouble.ended,
             regulars.concerned.len(),
             failed.count(),
         );
+    }
+    for call in calls.iter().filter(|call| !call.fate.is_answer()) {
+        let _ = writeln!(report, "{call:?}");
     }
     (wrong, report)
 }

@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's own door: what breaks here fails the test")]
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -108,13 +108,16 @@ async fn a_turn_is_not_told_how_connecting_ended_for_one_of_a_stream_before() {
     let (taken, streams) = mpsc::channel(1);
     let incoming = ReceiverStream::new(streams);
     let mut scene = scene_of(Host::start_with(address, incoming.chain(stream::pending())));
-    taken.send(Ok(in_time(door.accept()).await.unwrap().0)).await.unwrap();
+    let connection = in_time(door.accept()).await.unwrap().0.into_std().unwrap();
+    let end = connection.try_clone().unwrap();
+    taken.send(TcpStream::from_std(connection)).await.unwrap();
     let mut line = scene.host.welcome().await;
 
     // From here on nobody takes connections, and a turn wants one for its state.
     let queued = TcpStream::connect(address).await.unwrap();
     line.ask("c1", "value", "").await;
     until_connecting(address, 1).await;
+    end.shutdown(Shutdown::Both).unwrap();
     drop(line);
     // The worker tries for its next stream: that turn has been cut.
     until_connecting(address, 2).await;

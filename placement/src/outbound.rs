@@ -103,8 +103,8 @@ impl Stream {
     fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.waiting.is_empty() {
             let is_open = ready!(self.queue.poll_reserve(cx)).is_ok();
-            let sent = self.waiting.pop_front().map(|message| self.queue.send_item(message));
-            if !is_open || sent.is_some_and(|sent| sent.is_err()) {
+            let next = self.waiting.pop_front();
+            if !is_open || next.is_some_and(|message| self.queue.send_item(message).is_err()) {
                 self.is_deaf = true;
                 self.waiting.clear();
             }

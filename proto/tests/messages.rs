@@ -186,10 +186,15 @@ fn a_change_of_membership_comes_back() {
         address: "127.0.0.1:50002".to_owned(),
     };
     let epoch = |n| Some(placement::Epoch { term: 1, n });
+    let pin = placement::Pin { actor: 9, incarnation: 5 };
     let step = placement::Step {
         epoch: epoch(2),
         previous: epoch(1),
-        delta: Some(placement::Delta { joined: vec![member(u64::MAX)], left: vec![5] }),
+        delta: Some(placement::Delta {
+            joined: vec![member(u64::MAX)],
+            left: vec![5],
+            pins: vec![pin],
+        }),
         hash: 77,
     };
     let marks = vec![
@@ -197,7 +202,12 @@ fn a_change_of_membership_comes_back() {
         placement::Mark { incarnation: 6, reached: epoch(2).map(Reached::Released) },
     ];
     let chain = placement::Chain {
-        base: Some(placement::Table { epoch: epoch(1), members: vec![member(5)], hash: 1 }),
+        base: Some(placement::Table {
+            epoch: epoch(1),
+            members: vec![member(5)],
+            hash: 1,
+            pins: vec![pin],
+        }),
         steps: vec![step.clone()],
     };
     for news in [News::Step(step), News::Chain(chain.clone())] {

@@ -40,6 +40,7 @@ mod catch_up;
 mod forward;
 mod holding;
 mod inspect;
+mod moving;
 mod offering;
 
 /// What an engine is given from outside.

@@ -39,6 +39,8 @@ const LOOK_AT_ONCE_MAX: usize = 1_000;
 pub(crate) enum Command {
     /// The types offered from now on, and the resources held.
     Offer(BTreeMap<ActorType, TypeOffer>, Vec<Resource>),
+    /// An actor, by the hash of its id, is to be owned by this incarnation, or by the ring's.
+    Move(ActorType, u64, Option<Incarnation>),
     /// A drain is over.
     Drained(ActorType, Epoch),
     /// Tables without this host, please; told when everything is released.
@@ -171,6 +173,7 @@ impl Membership {
     fn command(&mut self, command: Command) {
         let actions = match command {
             Command::Offer(offers, resources) => self.ownership.offer(offers, resources),
+            Command::Move(actor_type, actor, to) => self.ownership.relocate(&actor_type, actor, to),
             Command::Drained(actor_type, epoch) => {
                 if !self.is_empty_behind(&actor_type, epoch) {
                     return self.drain(actor_type, epoch);

@@ -347,6 +347,18 @@ impl Ownership {
         actions
     }
 
+    /// An actor is to be owned by a certain incarnation, or by the ring's again.
+    pub(crate) fn relocate(
+        &self,
+        actor_type: &ActorType,
+        actor: u64,
+        to: Option<Incarnation>,
+    ) -> Vec<Action> {
+        let (key, incarnation) = (self.key(actor_type), self.incarnation());
+        let said = incarnation.map(|incarnation| ToPlacement::Move { incarnation, key, actor, to });
+        said.map(Action::Send).into_iter().collect()
+    }
+
     /// A store's record shows a higher term than the leader's.
     pub(crate) fn fence_ahead(&self, term: u64) -> Vec<Action> {
         vec![Action::Send(ToPlacement::FenceAhead { term })]

@@ -58,6 +58,7 @@ fn chain(actor_type: &str, tables: &[(&str, &[u64])]) -> ToHost {
     let data = tables.iter().map(|(name, incarnations)| TableData {
         epoch: epoch(name),
         members: members(incarnations),
+        pins: BTreeMap::new(),
     });
     let (last, newest) = tables.last().unwrap();
     ToHost::Prepare {
@@ -80,6 +81,7 @@ fn delta(
         key: key(actor_type),
         epoch: epoch(to),
         update: Update::Delta {
+            pins: BTreeMap::new(),
             previous: epoch(from),
             joined: members(joined),
             left: left.iter().copied().map(Incarnation).collect(),
@@ -152,6 +154,10 @@ fn short(action: &Action) -> String {
             ToPlacement::Farewell { incarnation } => format!("farewell {}", number(incarnation)),
             ToPlacement::FenceAhead { term } => format!("fence ahead {term}"),
             ToPlacement::Resync { key } => format!("resync {}", key.actor_type),
+            ToPlacement::Move { key, actor, to, .. } => {
+                let to = to.as_ref().map_or("-".to_owned(), |to| number(to).to_string());
+                format!("move {} {actor} {to}", key.actor_type)
+            }
         },
     }
 }

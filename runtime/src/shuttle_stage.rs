@@ -356,8 +356,12 @@ impl Stage {
         let host = HostName::parse(&format!("h{}:1", owner.0)).expect("a good name");
         let member = Member { incarnation: owner, address: host.as_str().into(), host };
         let left = chain.newest().members().iter().map(|member| member.incarnation).collect();
-        let update =
-            Update::Delta { previous: chain.newest().epoch(), joined: vec![member.clone()], left };
+        let update = Update::Delta {
+            previous: chain.newest().epoch(),
+            joined: vec![member.clone()],
+            left,
+            pins: BTreeMap::new(),
+        };
         let hash = odeon_ring::rings::content_hash(&[member.into()]);
         let epoch = Epoch { term: 1, n: number };
         chain.prepare(epoch, &update, hash).expect("tables follow each other");

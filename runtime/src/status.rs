@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_base::{ActorId, ActorType, Epoch, Fence, Incarnation};
+use odeon_base::{ActorId, ActorType, Epoch, Fence, HostName, Incarnation};
 use odeon_ring::{Member, Policy};
 
 /// One actor type as this host sees it.
@@ -96,12 +96,38 @@ pub struct Explanation {
     pub tables: Vec<TableShown>,
     /// Whether this host may serve it, and if not, what it waits for.
     pub gate: &'static str,
+    /// The host to which it was moved, whatever the ring says.
+    pub pinned_to: Option<Arc<Member>>,
     /// Whether the owner is this host.
     pub is_here: bool,
     /// How much longer turns may start here without another renewal.
     pub lease_left: Duration,
     /// The actor, if it is in memory here.
     pub activation: Option<ActorStatus>,
+}
+
+/// How far the move of an actor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relocation {
+    /// It was there already.
+    Unchanged,
+    /// It may run there, and does with its next call.
+    Moved,
+    /// It will run there once its turn has ended where it was.
+    Moving,
+}
+
+/// Where an actor went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relocated {
+    /// Its owner now.
+    pub host: HostName,
+    /// Its owner before.
+    pub from: HostName,
+    /// Whether it stays there whatever the ring says.
+    pub is_pinned: bool,
+    /// How far it is.
+    pub state: Relocation,
 }
 
 /// Another host, or this one, as tables name it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use odeon_base::{Epoch, Incarnation};
 
-use crate::change::{Mark, Member, TableData, Update};
+use crate::change::{Mark, Member, Pins, TableData, Update};
 use crate::rings::Rings;
 use crate::table::Table;
 
@@ -86,7 +86,7 @@ impl Chain {
     /// A chain of one empty table named `0.0`: nobody offers the type.
     #[must_use]
     pub fn new(rings: &Rings) -> Self {
-        let nobody = Table::new(Epoch::default(), &[], rings, None);
+        let nobody = Table::new(Epoch::default(), &[], Pins::new(), rings, None);
         Self { tables: vec![Arc::new(nobody)], marks: BTreeMap::new(), rings: rings.clone() }
     }
 
@@ -97,7 +97,7 @@ impl Chain {
     /// are not those that were meant. The chain is then as it was.
     pub fn prepare(&mut self, epoch: Epoch, update: &Update, hash: u64) -> Result<(), Gap> {
         match update {
-            Update::Delta { previous, joined, left } => {
+            Update::Delta { previous, joined, left, pins } => {
                 let newest = self.newest();
                 if *previous != newest.epoch() {
                     let newest = newest.epoch();
@@ -106,7 +106,7 @@ impl Chain {
                 if epoch <= newest.epoch() {
                     return Err(Gap::Order { epoch, newest: newest.epoch() });
                 }
-                let table = newest.next(epoch, joined, left, &self.rings);
+                let table = newest.next(epoch, joined, left, pins, &self.rings);
                 check_hash(&table, hash)?;
                 self.tables.push(Arc::new(table));
             }

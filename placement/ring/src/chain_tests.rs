@@ -35,6 +35,7 @@ fn chain(owners: &str) -> Chain {
         .map(|(n, names)| TableData {
             epoch: epoch(n),
             members: names.chars().filter(|c| *c != '-').map(member).collect(),
+            pins: Pins::new(),
         })
         .collect();
     let last = tables.last().unwrap().clone();
@@ -179,8 +180,8 @@ fn traps_calls_of_running_turns_are_let_in_behind_a_shut_gate() {
 fn a_new_incarnation_waits_for_the_one_before_it() {
     let again = |incarnation| Member { incarnation, ..member('A') };
     let rings = Rings::default();
-    let one = Table::new(epoch(1), &[Arc::new(again(A))], &rings, None);
-    let two = Table::new(epoch(2), &[Arc::new(again(D))], &rings, None);
+    let one = Table::new(epoch(1), &[Arc::new(again(A))], Pins::new(), &rings, None);
+    let two = Table::new(epoch(2), &[Arc::new(again(D))], Pins::new(), &rings, None);
     let mut chain = Chain::new(&rings);
     chain.prepare(epoch(1), &chain.newest().delta_to(&one), one.hash()).unwrap();
     chain.prepare(epoch(2), &one.delta_to(&two), two.hash()).unwrap();
@@ -207,7 +208,8 @@ fn marks_only_grow_and_a_base_only_advances() {
 #[test]
 fn trap_no_table_is_skipped() {
     let rings = Rings::default();
-    let table = |n, name| Table::new(epoch(n), &[Arc::new(member(name))], &rings, None);
+    let table =
+        |n, name| Table::new(epoch(n), &[Arc::new(member(name))], Pins::new(), &rings, None);
     let (one, two, three) = (table(1, 'A'), table(2, 'B'), table(3, 'C'));
     let mut chain = chain("A");
     let before = chain.to_update();

@@ -71,6 +71,12 @@ pub enum Mark {
     Gone,
 }
 
+/// Actors whose owner somebody named, by the hash of their ids; the ring has no say in them.
+pub type Pins = BTreeMap<u64, Incarnation>;
+
+/// Most pins of one type: they are in every table of it, on every host.
+pub const PINS_MAX: usize = 1_000;
+
 /// The plain content of a table: its epoch and members in order of incarnation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableData {
@@ -78,6 +84,8 @@ pub struct TableData {
     pub epoch: Epoch,
     /// Who offers the type.
     pub members: Vec<Member>,
+    /// Actors that are not where the ring would have them.
+    pub pins: Pins,
 }
 
 /// A host's request to be taken in.
@@ -163,6 +171,17 @@ pub enum ToPlacement {
         /// That term.
         term: u64,
     },
+    /// Wants an actor to be owned by a certain host, or by the ring's again.
+    Move {
+        /// Who asks.
+        incarnation: Incarnation,
+        /// The actor's type.
+        key: TypeKey,
+        /// The hash of its id.
+        actor: u64,
+        /// Whose it shall be; the ring's choice if nobody is named.
+        to: Option<Incarnation>,
+    },
     /// Wants the whole chain of a type.
     Resync {
         /// The type.
@@ -179,8 +198,10 @@ pub enum Update {
         previous: Epoch,
         /// Who came.
         joined: Vec<Member>,
-        /// Who went.
+        /// Who went; pins on them end.
         left: Vec<Incarnation>,
+        /// Actors that were pinned, and those whose pin ended though its host stays.
+        pins: BTreeMap<u64, Option<Incarnation>>,
     },
     /// The whole chain, oldest first, this table last; with all marks.
     Chain {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_ring::{
-    Join, Mark, Member, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
+    Join, Mark, Member, Pins, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
     TypeReport, Update,
 };
 
@@ -127,8 +127,14 @@ pub(crate) fn report(name: char, words: &[&str]) -> In {
             types.marks.insert(who, Mark::Released(epoch(mark)));
         } else {
             let (name, members) = word.trim_end_matches(']').split_once('[').unwrap();
-            let members = members.chars().map(member).collect();
-            types.chain.push(TableData { epoch: epoch(name), members });
+            let mut words = members.split('|');
+            let members = words.next().unwrap().chars().map(member).collect();
+            let pin = |word: &str| {
+                let (actor, owner) = word.split_once('>').unwrap();
+                (actor.parse().unwrap(), incarnation(owner.chars().next().unwrap()))
+            };
+            let pins: Pins = words.map(pin).collect();
+            types.chain.push(TableData { epoch: epoch(name), members, pins });
         }
     }
     let (incarnation, types) = (incarnation(name), vec![types]);
@@ -167,6 +173,12 @@ pub(crate) fn farewell(name: char) -> In {
 
 pub(crate) fn fence_ahead(name: char, term: u64) -> In {
     In::From(name, ToPlacement::FenceAhead { term })
+}
+
+/// An actor of T, by the hash of its id, to a host, or with `-` back to the ring's.
+pub(crate) fn relocate(name: char, actor: u64, to: char) -> In {
+    let (incarnation, to) = (incarnation(name), Some(incarnation(to)).filter(|_| to != '-'));
+    In::From(name, ToPlacement::Move { incarnation, key: key("T"), actor, to })
 }
 
 pub(crate) fn resync(name: char, of: &str) -> In {
@@ -322,15 +334,23 @@ fn texts(action: &Action) -> Vec<String> {
 fn message_text(message: &ToHost) -> String {
     match message {
         ToHost::Lease { term, seq, .. } => format!("lease {term} {seq}"),
-        ToHost::Prepare { key, epoch, update: Update::Delta { joined, left, .. }, .. } => {
+        ToHost::Prepare {
+            key, epoch, update: Update::Delta { joined, left, pins, .. }, ..
+        } => {
             let joined = joined.iter().map(|member| format!("+{}", name(member.incarnation)));
             let left = left.iter().map(|incarnation| format!("-{}", name(*incarnation)));
-            format!("delta {} {epoch}{}", key_text(key), joined.chain(left).collect::<String>())
+            let pins =
+                pins.iter().map(|(actor, owner)| format!(" {actor}>{}", owner.map_or('-', name)));
+            let changes = joined.chain(left).chain(pins);
+            format!("delta {} {epoch}{}", key_text(key), changes.collect::<String>())
         }
         ToHost::Prepare { key, update: Update::Chain { tables, marks }, .. } => {
             let tables = tables.iter().map(|table| {
                 let names = table.members.iter().map(|member| name(member.incarnation));
-                format!(" {}[{}]", table.epoch, names.collect::<String>())
+                let pins = table.pins.iter();
+                let pins = pins.map(|(actor, owner)| format!("|{actor}>{}", name(*owner)));
+                let told = names.map(String::from).chain(pins);
+                format!(" {}[{}]", table.epoch, told.collect::<String>())
             });
             let tables: String = tables.collect();
             format!("chain {}{tables}{}", key_text(key), marks_text(marks))

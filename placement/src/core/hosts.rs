@@ -125,6 +125,11 @@ impl Hosts {
         self.by_incarnation.contains_key(&incarnation)
     }
 
+    /// Whether it has a lease and does not want to go.
+    pub(crate) fn stays(&self, incarnation: Incarnation) -> bool {
+        self.get(incarnation).is_some_and(Host::is_live)
+    }
+
     /// The host, if this stream speaks for it.
     pub(crate) fn speaker(
         &mut self,

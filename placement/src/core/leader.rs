@@ -316,6 +316,18 @@ impl Core {
                     self.raise_above(term);
                 }
             }
+            ToPlacement::Move { incarnation, key, actor, to } => {
+                let asks = self.hosts.speaker(incarnation, from);
+                let is_theirs = asks.is_some_and(|host| host.profile.namespace == key.namespace);
+                // A resource is where its lock is; a new leader has no tables yet.
+                let may = is_theirs
+                    && !key.actor_type.is_resource()
+                    && matches!(self.state, State::Leading)
+                    && to.is_none_or(|to| self.hosts.stays(to));
+                if may && self.tables.pin(&key, actor, to) {
+                    self.tables.changed(&key.namespace, now);
+                }
+            }
             ToPlacement::Resync { key } => {
                 let is_theirs = |host: &Host| host.profile.namespace == key.namespace;
                 if self.hosts.on(from).any(is_theirs)

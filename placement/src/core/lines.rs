@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation, Namespace};
 use odeon_ring::{
-    Chain, Mark, Member, News, Policy, Rings, Table, TableData, ToHost, TypeKey, Update,
+    Chain, Mark, Member, News, Pins, Policy, Rings, Table, TableData, ToHost, TypeKey, Update,
 };
 
 use super::marks::Marks;
@@ -68,9 +68,15 @@ impl Lines {
     }
 
     /// The table that `members`, in order of joining, would make.
-    pub(crate) fn draft(&self, key: &TypeKey, epoch: Epoch, members: &[Arc<Member>]) -> Table {
+    pub(crate) fn draft(
+        &self,
+        key: &TypeKey,
+        epoch: Epoch,
+        members: &[Arc<Member>],
+        pins: Pins,
+    ) -> Table {
         let newest = self.by_type.get(key).map(|line| line.chain.newest().as_ref());
-        Table::new(epoch, members, &self.rings, newest)
+        Table::new(epoch, members, pins, &self.rings, newest)
     }
 
     /// Appends a table and says what to send: the table, and a commit if nobody has to be
@@ -266,11 +272,12 @@ pub(crate) fn news(
 
 fn weight(message: &ToHost) -> usize {
     match message {
-        ToHost::Prepare { update: Update::Delta { joined, left, .. }, .. } => {
-            1 + joined.len() + left.len()
+        ToHost::Prepare { update: Update::Delta { joined, left, pins, .. }, .. } => {
+            1 + joined.len() + left.len() + pins.len()
         }
         ToHost::Prepare { update: Update::Chain { tables, marks }, .. } => {
-            tables.iter().map(|table| 1 + table.members.len()).sum::<usize>() + marks.len()
+            let size = |table: &TableData| 1 + table.members.len() + table.pins.len();
+            tables.iter().map(size).sum::<usize>() + marks.len()
         }
         ToHost::Commit { marks, .. } => 1 + marks.len(),
         ToHost::News(_)

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_base::{Epoch, Namespace};
-use odeon_ring::{Member, Table, ToHost, TypeKey};
+use odeon_base::{Epoch, Incarnation, Namespace};
+use odeon_ring::{Member, PINS_MAX, Pins, Table, ToHost, TypeKey};
 
 use super::hosts::Hosts;
 use super::lines::Lines;
@@ -21,6 +21,9 @@ use crate::config::Config;
 pub(crate) struct Tables {
     pub(crate) lines: Lines,
     windows: BTreeMap<Namespace, Window>,
+    /// Moves of actors that wait to become tables. What came of earlier ones stands in the
+    /// tables, and so it lives on in the hosts as those do.
+    moves: BTreeMap<TypeKey, BTreeMap<u64, Option<Incarnation>>>,
     /// The count of tables of this term.
     n: u64,
 }
@@ -41,6 +44,39 @@ impl Tables {
     pub(crate) fn expired(&mut self, namespace: &Namespace, now: Duration) {
         let window = self.windows.entry(namespace.clone());
         window.or_insert_with(|| Window::open(now)).expire(now);
+    }
+
+    /// An actor is to be owned by a host that stands in the newest table, or by the ring's again;
+    /// whether that changes anything. With too many pins no more are taken.
+    pub(crate) fn pin(&mut self, key: &TypeKey, actor: u64, to: Option<Incarnation>) -> bool {
+        let Some(line) = self.lines.get(key) else { return false };
+        let newest = line.chain.newest();
+        let mut pins = self.pins(key);
+        let is_possible = to.is_none_or(|to| newest.has(to));
+        if !is_possible || pins.get(&actor).copied() == to {
+            return false;
+        }
+        if let Some(to) = to {
+            pins.insert(actor, to);
+        }
+        if pins.len() > PINS_MAX {
+            return false;
+        }
+        self.moves.entry(key.clone()).or_default().insert(actor, to);
+        true
+    }
+
+    /// The pins of the newest table, and what became of them since.
+    fn pins(&self, key: &TypeKey) -> Pins {
+        let newest = self.lines.get(key).map(|line| line.chain.newest());
+        let mut pins = newest.map(|table| table.pins().clone()).unwrap_or_default();
+        for (actor, to) in self.moves.get(key).into_iter().flatten() {
+            match to {
+                Some(to) => pins.insert(*actor, *to),
+                None => pins.remove(actor),
+            };
+        }
+        pins
     }
 
     /// When the next tables are due.
@@ -71,17 +107,21 @@ impl Tables {
                 Some(newest) => !newest.says_as(table),
                 None => !table.members().is_empty(),
             };
+            let mut pins = self.pins(&key);
             let length = self.lines.get(&key).map_or(0, |line| line.chain.tables().len());
             if length >= config.chain_max {
-                let is_waiting = differs(&self.lines.draft(&key, epoch, &members));
+                let wanted = self.lines.draft(&key, epoch, &members, pins);
+                let is_waiting = differs(&wanted);
                 self.lines.set_waiting(&key, is_waiting);
                 // With a chain this long only the gone are taken out; the rest waits.
                 let stand = newest.iter().flat_map(|table| table.members());
                 members = stand.filter(|m| hosts.has(m.incarnation)).cloned().collect();
+                pins = newest.as_ref().map(|table| table.pins().clone()).unwrap_or_default();
             } else {
+                self.moves.remove(&key);
                 self.lines.set_waiting(&key, false);
             }
-            let table = self.lines.draft(&key, epoch, &members);
+            let table = self.lines.draft(&key, epoch, &members, pins);
             if differs(&table) {
                 self.n = epoch.n;
                 messages.extend(self.lines.append(&key, &table, now));
@@ -103,7 +143,9 @@ impl Tables {
         let mut messages = Vec::new();
         for (key, members) in self.wanted(namespace, hosts) {
             self.n += 1;
-            let table = self.lines.draft(&key, Epoch { term, n: self.n }, &members);
+            let pins = self.pins(&key);
+            self.moves.remove(&key);
+            let table = self.lines.draft(&key, Epoch { term, n: self.n }, &members, pins);
             messages.extend(self.lines.append(&key, &table, now));
         }
         messages

@@ -6,7 +6,7 @@ use super::bench::{Bench, In, check, epoch, incarnation};
 use super::bench::{
     dead, deposed, elected, farewell, fence_ahead, former, join, leave, lost, offer,
 };
-use super::bench::{pass, released, renew, replace, report, report_lapsed, resync, slow};
+use super::bench::{pass, released, relocate, renew, replace, report, report_lapsed, resync, slow};
 use super::event::Action;
 use super::view::Role;
 
@@ -378,6 +378,59 @@ fn changes_are_taken_together() {
     let view = snapshot.types.values().next().unwrap();
     assert_eq!(view.chain.newest().members().len(), 200);
     assert!(view.chain.newest().epoch() <= epoch("1.12"), "{}", view.chain.newest().epoch());
+}
+
+#[test]
+fn an_actor_is_moved_by_a_table_of_its_own() {
+    // From nobody but a host, to nobody but one that stands in the tables and stays.
+    check(two(), relocate('a', 7, 'z'), &[]);
+    check(two(), In::As('b', Box::new(relocate('a', 7, 'b'))), &[]);
+    check(after(two(), [relocate('a', 7, 'z')]), pass(50), &[]);
+    check(
+        after(two(), [leave('b'), relocate('a', 7, 'b')]),
+        pass(50),
+        &["a delta T 1.2-b", "b delta T 1.2-b"],
+    );
+    // There, and nothing more for the same; on, and back.
+    let mut bench = Bench::new();
+    bench.run(after(two(), [relocate('a', 7, 'b')]));
+    assert_eq!(bench.step(pass(50)), ["a delta T 1.2 7>b", "b delta T 1.2 7>b"]);
+    bench.run(vec![released('a', "1.2"), released('b', "1.2"), relocate('b', 7, 'b')]);
+    assert_eq!(bench.step(pass(50)), [""; 0]);
+    bench.run(vec![relocate('b', 7, 'a'), relocate('b', 8, 'a'), pass(50)]);
+    assert_eq!(bench.last(), ["a delta T 1.3 7>a 8>a", "b delta T 1.3 7>a 8>a"]);
+    bench.run(vec![released('a', "1.3"), released('b', "1.3"), relocate('b', 7, '-'), pass(50)]);
+    assert_eq!(bench.last(), ["a delta T 1.4 7>-", "b delta T 1.4 7>-"]);
+    // Without its host a pin ends; who joins hears of what stands.
+    bench.run(vec![released('a', "1.4"), released('b', "1.4"), join('c', "T")]);
+    assert_eq!(bench.last()[1], "c chain T 1.4[ab|8>a]");
+    bench.run(vec![pass(50), farewell('a'), pass(50)]);
+    assert_eq!(bench.last()[0], "b delta T 1.6-a");
+    let snapshot = bench.core.snapshot();
+    assert!(snapshot.types.values().all(|view| view.chain.newest().pins().is_empty()));
+}
+
+#[test]
+fn pins_are_bounded_and_outlive_the_leader() {
+    let mut bench = Bench::new();
+    bench.run(two());
+    for actor in 0..=odeon_ring::PINS_MAX as u64 {
+        bench.step(relocate('a', actor, 'b'));
+    }
+    bench.step(pass(50));
+    let pins = |bench: &Bench| {
+        let snapshot = bench.core.snapshot();
+        let view = snapshot.types.values().next().unwrap();
+        view.chain.newest().pins().len()
+    };
+    assert_eq!(pins(&bench), odeon_ring::PINS_MAX);
+    // A new leader has them from the hosts, as all else that stands in tables.
+    let mut given = vec![elected(2, Some(vec![former('a', "T"), former('b', "T")]))];
+    given.extend([report('a', &["1.4[ab|7>b]"])]);
+    let chain = "chain T 1.4[ab|7>b] 2.1[ab|7>b]";
+    let told = [format!("a {chain}"), format!("b {chain}"), "persist 2 ab".to_owned()];
+    let told: Vec<_> = told.iter().map(String::as_str).collect();
+    check(given, report('b', &["1.4[ab|7>b]"]), &told);
 }
 
 #[test]

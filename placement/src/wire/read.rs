@@ -13,8 +13,8 @@ use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
-    TypeReport, Update,
+    Join, Mark, Member, News, PINS_MAX, Pins, Policy, Resource, TableData, ToHost, ToPlacement,
+    TypeKey, TypeOffer, TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
@@ -200,6 +200,7 @@ fn placement_name(message: &PlacementMessage) -> &'static str {
         PlacementMessage::Farewell(_) => "farewell",
         PlacementMessage::FenceAhead(_) => "fence_ahead",
         PlacementMessage::Resync(_) => "resync",
+        PlacementMessage::Move(_) => "move",
     }
 }
 
@@ -265,6 +266,12 @@ fn later(message: PlacementMessage, namespace: &Namespace) -> Result<ToPlacement
             let incarnation = who(released.incarnation)?;
             ToPlacement::Released { incarnation, up_to: types.into_iter().collect() }
         }
+        PlacementMessage::Move(told) => ToPlacement::Move {
+            incarnation: who(told.incarnation)?,
+            key: key(&told.actor_type, namespace)?,
+            actor: told.actor,
+            to: told.to.map(|number| incarnation(number, "to")).transpose()?,
+        },
         PlacementMessage::Offer(told) => ToPlacement::Offer {
             incarnation: who(told.incarnation)?,
             types: list(told.types, "types", TYPES_MAX, |told| offer(&told))?,
@@ -426,15 +433,22 @@ fn step(key: TypeKey, step: proto::Step) -> Result<ToHost, Wrong> {
         return Err(Wrong::new("epoch", named, format_args!("above {previous}, the one before")));
     }
     let told = step.delta.ok_or_else(|| Wrong::missing("delta", "a delta"))?;
-    let (joined, left) = delta(told).map_err(|wrong| wrong.inside("delta"))?;
-    let update = Update::Delta { previous, joined, left };
+    let (joined, left, pins) = delta(told).map_err(|wrong| wrong.inside("delta"))?;
+    let update = Update::Delta { previous, joined, left, pins };
     Ok(ToHost::Prepare { key, epoch: named, update, hash: step.hash })
 }
 
-fn delta(delta: proto::Delta) -> Result<(Vec<Member>, Vec<Incarnation>), Wrong> {
+/// Who came, who went, and the pins that changed.
+type Told = (Vec<Member>, Vec<Incarnation>, BTreeMap<u64, Option<Incarnation>>);
+
+fn delta(delta: proto::Delta) -> Result<Told, Wrong> {
     let joined = list(delta.joined, "joined", MEMBERS_MAX, |told| member(&told))?;
     let left = list(delta.left, "left", MEMBERS_MAX, |number| incarnation(number, "incarnation"))?;
-    Ok((joined, left))
+    // All of those there may be, ended, and as many new ones.
+    let pins = list(delta.pins, "pins", 2 * PINS_MAX, |proto::Pin { actor, incarnation }| {
+        Ok((actor, Some(Incarnation(incarnation)).filter(|owner| owner.0 != 0)))
+    })?;
+    Ok((joined, left, pins.into_iter().collect()))
 }
 
 /// Each table of a chain in full, and the hash that the newest one should have; the hashes
@@ -460,7 +474,12 @@ fn table(table: proto::Table, room: &mut usize) -> Result<TableData, Wrong> {
     let members = list(table.members, "members", MEMBERS_MAX, |told| member(&told))?;
     take_room(members.len(), room)?;
     check_ascending(&members)?;
-    Ok(TableData { epoch: epoch(table.epoch, "epoch")?, members })
+    let pins = list(table.pins, "pins", PINS_MAX, |pin| {
+        Ok((pin.actor, incarnation(pin.incarnation, "incarnation")?))
+    })?;
+    let pins = pins.into_iter().collect();
+    check_pins(&pins, &members)?;
+    Ok(TableData { epoch: epoch(table.epoch, "epoch")?, members, pins })
 }
 
 fn next_table(
@@ -477,7 +496,7 @@ fn next_table(
         return Err(Wrong::new("epoch", named, format_args!("above {previous}, the one before")));
     }
     let told = step.delta.ok_or_else(|| Wrong::missing("delta", "a delta"))?;
-    let (joined, mut left) = delta(told).map_err(|wrong| wrong.inside("delta"))?;
+    let (joined, mut left, changes) = delta(told).map_err(|wrong| wrong.inside("delta"))?;
     left.sort();
     let stays = |member: &&Member| left.binary_search(&member.incarnation).is_err();
     let staying = earlier.members.iter().filter(stays);
@@ -486,7 +505,24 @@ fn next_table(
     members.sort_by_key(|member| member.incarnation);
     check_count(members.len(), "members", MEMBERS_MAX)?;
     check_ascending(&members)?;
-    Ok(TableData { epoch: named, members })
+    let mut pins = earlier.pins.clone();
+    pins.extend(changes.iter().filter_map(|(actor, owner)| Some((*actor, (*owner)?))));
+    let is_over = |actor: &u64| changes.get(actor) == Some(&None);
+    // A pin on somebody who left ends by that.
+    pins.retain(|actor, owner| !is_over(actor) && stands(&members, *owner));
+    check_count(pins.len(), "pins", PINS_MAX)?;
+    Ok(TableData { epoch: named, members, pins })
+}
+
+fn stands(members: &[Member], incarnation: Incarnation) -> bool {
+    members.binary_search_by_key(&incarnation, |member| member.incarnation).is_ok()
+}
+
+fn check_pins(pins: &Pins, members: &[Member]) -> Result<(), Wrong> {
+    match pins.values().find(|owner| !stands(members, **owner)) {
+        Some(owner) => Err(Wrong::new("pins.incarnation", owner, "a member of the table")),
+        None => Ok(()),
+    }
 }
 
 fn take_room(members: usize, room: &mut usize) -> Result<(), Wrong> {
@@ -508,7 +544,7 @@ fn check_ascending(members: &[Member]) -> Result<(), Wrong> {
 }
 
 fn check_hash(table: &TableData, told: u64) -> Result<(), Wrong> {
-    let hash = hash_of(&table.members);
+    let hash = hash_of(table);
     if hash != told {
         let expected = format_args!("{hash:016x} for the members of {}", table.epoch);
         return Err(Wrong::new("hash", format_args!("{told:016x}"), expected));

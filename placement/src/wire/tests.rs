@@ -65,9 +65,18 @@ fn members() -> impl Strategy<Value = Vec<Member>> {
 }
 
 fn tables() -> impl Strategy<Value = Vec<TableData>> {
-    prop::collection::vec((epoch(), members()), 1..5).prop_map(|tables| {
-        let by_epoch: BTreeMap<_, _> = tables.into_iter().collect();
-        by_epoch.into_iter().map(|(epoch, members)| TableData { epoch, members }).collect()
+    let pins = prop::collection::btree_map(0..9_u64, any::<prop::sample::Index>(), 0..4);
+    prop::collection::vec((epoch(), members(), pins), 1..5).prop_map(|tables| {
+        let of =
+            |(epoch, members, pins): (Epoch, Vec<Member>, BTreeMap<u64, prop::sample::Index>)| {
+                // A pin names a member; without any there is none.
+                let pins = pins.into_iter().filter(|_| !members.is_empty());
+                let owner = |index: prop::sample::Index| index.get(&members).incarnation;
+                let pins = pins.map(|(actor, index)| (actor, owner(index))).collect();
+                (epoch, TableData { epoch, members, pins })
+            };
+        let by_epoch: BTreeMap<_, _> = tables.into_iter().map(of).collect();
+        by_epoch.into_values().collect()
     })
 }
 
@@ -136,15 +145,19 @@ fn to_placement() -> impl Strategy<Value = ToPlacement> {
         incarnation().prop_map(|incarnation| ToPlacement::Farewell { incarnation }),
         any::<u64>().prop_map(|term| ToPlacement::FenceAhead { term }),
         key().prop_map(|key| ToPlacement::Resync { key }),
+        (incarnation(), key(), any::<u64>(), prop::option::of(incarnation())).prop_map(
+            |(incarnation, key, actor, to)| ToPlacement::Move { incarnation, key, actor, to }
+        ),
     ]
 }
 
 fn prepare() -> impl Strategy<Value = ToHost> {
     let joined = prop::collection::vec(member(), 0..4);
     let left = prop::collection::vec(incarnation(), 0..4);
-    let delta = (key(), epoch(), epoch(), joined, left, any::<u64>());
-    let delta = delta.prop_filter_map("one table", |(key, a, b, joined, left, hash)| {
-        let update = Update::Delta { previous: a.min(b), joined, left };
+    let pins = prop::collection::btree_map(any::<u64>(), prop::option::of(incarnation()), 0..3);
+    let delta = (key(), epoch(), epoch(), joined, left, pins, any::<u64>());
+    let delta = delta.prop_filter_map("one table", |(key, a, b, joined, left, pins, hash)| {
+        let update = Update::Delta { previous: a.min(b), joined, left, pins };
         (a != b).then(|| ToHost::Prepare { key, epoch: a.max(b), update, hash })
     });
     let chain = (key(), tables(), marks(), any::<u64>());
@@ -265,6 +278,7 @@ fn wire_chain() -> proto::Chain {
                 address: "a:1".into(),
             })
             .collect(),
+        pins: BTreeMap::new(),
     };
     let mut writer = FromHost::new(identity());
     let report = ToPlacement::Report {
@@ -412,7 +426,8 @@ fn few_bytes_cannot_ask_for_much_memory() {
             address: told.address.as_str().into(),
         })
         .collect();
-    let hash = write::hash_of(&data);
+    let (epoch, pins) = (Epoch { term: 1, n: 1 }, BTreeMap::new());
+    let hash = write::hash_of(&TableData { epoch, members: data, pins });
     let step = |n: u64| proto::Step {
         epoch: wire_epoch(n + 1),
         previous: wire_epoch(n),
@@ -420,7 +435,7 @@ fn few_bytes_cannot_ask_for_much_memory() {
         hash,
     };
     let chain = proto::Chain {
-        base: Some(proto::Table { epoch: wire_epoch(1), members, hash }),
+        base: Some(proto::Table { epoch: wire_epoch(1), members, hash, pins: Vec::new() }),
         steps: (1..STEPS_MAX as u64).map(step).collect(),
     };
     let steps = ROOM_MAX / MEMBERS_MAX - 1;

@@ -13,6 +13,7 @@ use prost::Message as _;
 use odeon_base::{AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::rings::content_hash;
+use odeon_ring::table::content_hash_with;
 use odeon_ring::{
     Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
     TypeReport, Update,
@@ -114,6 +115,14 @@ impl FromHost {
             }
             ToPlacement::FenceAhead { term } => {
                 PlacementMessage::FenceAhead(proto::FenceAhead { term })
+            }
+            ToPlacement::Move { incarnation, key, actor, to } => {
+                PlacementMessage::Move(proto::Move {
+                    incarnation: incarnation.0,
+                    actor_type: type_in(&key, namespace)?,
+                    actor,
+                    to: to.map(|to| to.0),
+                })
             }
             ToPlacement::Resync { key } => {
                 PlacementMessage::Resync(proto::Resync { actor_type: type_in(&key, namespace)? })
@@ -313,8 +322,8 @@ fn prepare(
     hash: u64,
 ) -> Result<proto::Prepare, Wrong> {
     let (news, marks) = match update {
-        Update::Delta { previous, joined, left } => {
-            let delta = delta_of(joined, left);
+        Update::Delta { previous, joined, left, pins } => {
+            let delta = delta_of(joined, left, pins);
             let step = step_of(epoch, *previous, delta, hash);
             (proto::prepare::News::Step(step), Vec::new())
         }
@@ -345,6 +354,7 @@ fn speaker(message: &ToPlacement) -> Option<Incarnation> {
         ToPlacement::Report { incarnation, .. }
         | ToPlacement::Renew { incarnation, .. }
         | ToPlacement::Released { incarnation, .. }
+        | ToPlacement::Move { incarnation, .. }
         | ToPlacement::Offer { incarnation, .. }
         | ToPlacement::Leave { incarnation }
         | ToPlacement::Farewell { incarnation } => Some(*incarnation),
@@ -370,14 +380,16 @@ fn chain_of(tables: &[TableData]) -> Result<proto::Chain, Wrong> {
     let told = proto::Table {
         epoch: Some(epoch_of(base.epoch)),
         members: base.members.iter().map(member_of).collect(),
-        hash: hash_of(&base.members),
+        hash: hash_of(base),
+        pins: base.pins.iter().map(|(actor, owner)| pin(*actor, Some(*owner))).collect(),
     };
     let mut earlier = base;
     let mut steps = Vec::with_capacity(tables.len());
     for later in tables {
         let (joined, left) = difference(&earlier.members, &later.members);
-        let hash = hash_of(&later.members);
-        steps.push(step_of(later.epoch, earlier.epoch, delta_of(&joined, &left), hash));
+        let pins = pin_changes(earlier, later);
+        let delta = delta_of(&joined, &left, &pins);
+        steps.push(step_of(later.epoch, earlier.epoch, delta, hash_of(later)));
         earlier = later;
     }
     Ok(proto::Chain { base: Some(told), steps })
@@ -403,16 +415,35 @@ fn step_of(epoch: Epoch, previous: Epoch, delta: proto::Delta, hash: u64) -> pro
     }
 }
 
-fn delta_of(joined: &[Member], left: &[Incarnation]) -> proto::Delta {
+/// Pins that another table has, and those that it has no more.
+fn pin_changes(earlier: &TableData, later: &TableData) -> BTreeMap<u64, Option<Incarnation>> {
+    let ended = earlier.pins.keys().map(|actor| (*actor, None));
+    let mut changes: BTreeMap<_, _> = ended.collect();
+    changes.extend(later.pins.iter().map(|(actor, owner)| (*actor, Some(*owner))));
+    changes.retain(|actor, owner| earlier.pins.get(actor) != owner.as_ref());
+    changes
+}
+
+fn delta_of(
+    joined: &[Member],
+    left: &[Incarnation],
+    pins: &BTreeMap<u64, Option<Incarnation>>,
+) -> proto::Delta {
     proto::Delta {
         joined: joined.iter().map(member_of).collect(),
         left: left.iter().map(|incarnation| incarnation.0).collect(),
+        pins: pins.iter().map(|(actor, owner)| pin(*actor, *owner)).collect(),
     }
 }
 
+fn pin(actor: u64, owner: Option<Incarnation>) -> proto::Pin {
+    // No incarnation has the number 0.
+    proto::Pin { actor, incarnation: owner.map_or(0, |owner| owner.0) }
+}
+
 /// The hash that the ring's tables have.
-pub(super) fn hash_of(members: &[Member]) -> u64 {
-    content_hash(members)
+pub(super) fn hash_of(table: &TableData) -> u64 {
+    content_hash_with(content_hash(&table.members), &table.pins)
 }
 
 pub(crate) fn epoch_of(epoch: Epoch) -> proto::Epoch {

@@ -56,7 +56,7 @@ impl Engine {
     /// One actor, if it is in memory here.
     #[must_use]
     pub fn actor(&self, actor: &ActorRef) -> Option<ActorStatus> {
-        let hosting = self.inner.types.get(actor.actor_type.as_str())?.hosting()?;
+        let hosting = self.known_entry(actor)?.hosting()?;
         let activation = hosting.directory.get(&actor.id)?;
         shown(&activation, self.inner.core.lease.now())
     }
@@ -64,7 +64,7 @@ impl Engine {
     /// Why an actor is served where it is (MG-2); `None` for a type nobody offers.
     #[must_use]
     pub fn explain(&self, actor: &ActorRef) -> Option<Explanation> {
-        let entry = self.inner.types.get(actor.actor_type.as_str())?;
+        let entry = self.known_entry(actor)?;
         let hash = actor.id.hash();
         let (standing, _) = entry.standing();
         let view = &standing.view;
@@ -80,11 +80,15 @@ impl Engine {
             pairs.collect::<Vec<_>>()
         });
         let tables = tables.unwrap_or_default();
+        let newest = view.chain.as_ref().map(|chain| chain.newest());
+        let pinned = newest.filter(|table| table.pins().contains_key(&hash));
+        let pinned_to = pinned.and_then(|table| table.owner(hash)).cloned();
         let owner = tables.last().and_then(|table| table.owner.as_ref());
         Some(Explanation {
             position: hash,
             gate: self.gate_word(&entry, hash),
             is_here: owner.is_some_and(|owner| Some(owner.incarnation) == view.me),
+            pinned_to,
             tables,
             lease_left: self.inner.core.lease.left(),
             activation: self.actor(actor),
@@ -179,8 +183,7 @@ impl Engine {
     /// # Cancel safety
     /// A deletion that was sent to the store is seen to its end there.
     pub async fn delete(&self, actor: &ActorRef) -> Result<usize, Error> {
-        let sought = self.inner.types.get(actor.actor_type.as_str());
-        let Some(entry) = sought else {
+        let Some(entry) = self.known_entry(actor) else {
             let ActorRef { actor_type, id } = actor.clone();
             return Err(Error::NoHost { actor_type, id });
         };

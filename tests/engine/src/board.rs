@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use odeon_base::{ActorType, Epoch, Incarnation, Namespace, TaskKind, Tasks};
 use odeon_ring::change::{Join, Update};
 use odeon_ring::rings::content_hash;
-use odeon_ring::{Mark, Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer};
+use odeon_ring::{Mark, Member, Pins, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer};
 use odeon_runtime::seams::{PlacementLink, PlacementStream};
 use tokio::sync::{Notify, mpsc};
 
@@ -210,6 +210,7 @@ fn kind(message: &ToPlacement) -> &'static str {
         ToPlacement::Farewell { .. } => "farewell",
         ToPlacement::FenceAhead { .. } => "fence ahead",
         ToPlacement::Resync { .. } => "resync",
+        ToPlacement::Move { .. } => "move",
     }
 }
 
@@ -287,6 +288,8 @@ impl Inner {
                 }
             }
             ToPlacement::Resync { key } => self.tell(host, self.whole(&key.actor_type)),
+            // The real placement is there for those who move actors.
+            ToPlacement::Move { .. } => {}
         }
     }
 
@@ -358,7 +361,7 @@ impl Inner {
         let epoch = Epoch { term: self.term, n: self.n };
         let members = self.offering(actor_type);
         let line = self.lines.entry(actor_type.clone()).or_default();
-        line.chain.push(TableData { epoch, members });
+        line.chain.push(TableData { epoch, members, pins: Pins::new() });
         self.tell_all(&self.whole(actor_type));
     }
 

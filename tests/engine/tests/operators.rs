@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use odeon_blocks::host::forms::{
-    ActorsForm, EndedForm, ExplainForm, HostForm, HostsForm, InspectForm,
+    ActorsForm, EndedForm, ExplainForm, HostForm, HostsForm, InspectForm, MovedForm,
 };
 use odeon_blocks::host::{HostActor, TYPE as HOST};
 use odeon_runtime::config::TypeConfig;
@@ -150,6 +150,102 @@ async fn an_actor_is_explained_ended_and_deleted_where_it_lives() {
     let unknown = json!({"type": "Nobodys", "id": "1"});
     let refused = ask::<ExplainForm>(&hosts[0], "a:1", "explain", &unknown).await.unwrap_err();
     assert!(refused.to_string().contains("no host offers the type 'Nobodys'"), "{refused}");
+}
+
+// PL-5.
+#[tokio::test(start_paused = true)]
+async fn an_actor_moves_with_its_state_and_no_call_has_to_know() {
+    let (world, hosts) = cluster(&["a:1", "b:1", "c:1"]).await;
+    for host in &hosts {
+        host.call("7", "set", "k=v").await.unwrap();
+    }
+    let told: ExplainForm = about(&hosts[0], "explain", "7").await;
+    let home = told.owner.unwrap();
+    let away = hosts.iter().map(|host| host.name.clone()).find(|name| *name != home).unwrap();
+    let go = |id: &str, to: &str| json!({"type": TYPE, "id": id, "to": to});
+    let back = |id: &str| json!({"type": TYPE, "id": id, "back": true});
+    let ask_to_move = async |question| {
+        let told: Result<MovedForm, Error> = ask(&hosts[1], "b:1", "move", &question).await;
+        told.map(|told| (told.from, told.host, told.is_pinned, told.state))
+    };
+    let of = |from: &String, host: &String, pinned: bool, state: &str| {
+        (from.clone(), host.clone(), pinned, state.to_owned())
+    };
+    // While a turn runs and others wait for it, the move waits too; then they run there.
+    let stuck = hosts[0].start("7", "hold", "");
+    eventually("it runs", || world.probe.running() == ["7"]).await;
+    let waiting: Vec<_> = hosts.iter().map(|host| host.start("7", "get", "k")).collect();
+    settle().await;
+    let actor = ActorRef::parse(TYPE, "7").unwrap();
+    let moving = hosts[2].engine.relocate(&actor, Some(&away), Duration::from_secs(50));
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let told: ExplainForm = about(&hosts[0], "explain", "7").await;
+        assert_eq!((told.pinned_to.as_ref(), told.tables.len()), (Some(&away), 2));
+        assert_eq!(told.gate, "shut: an earlier owner has not let go yet");
+        world.probe.let_go(1);
+        tokio::time::Instant::now()
+    };
+    let moved = async { (moving.await.unwrap(), tokio::time::Instant::now()) };
+    let ((moved, done), let_go) = tokio::join!(moved, meanwhile);
+    assert!(done >= let_go, "it waits for the turn that runs");
+    stuck.await.unwrap().unwrap();
+    assert_eq!((moved.host.as_str(), moved.is_pinned), (away.as_str(), true));
+    for call in waiting {
+        assert_eq!(call.await.unwrap().unwrap(), "v");
+    }
+    let shown: InspectForm = about(&hosts[0], "inspect", "7").await;
+    assert!(shown.host == away && shown.activation.is_some());
+    // Only that one: nobody else's owner is another now.
+    assert_eq!(ask_to_move(go("7", &away)).await.unwrap(), of(&away, &away, true, "unchanged"));
+    assert_eq!(ask_to_move(back("8")).await.unwrap().3, "unchanged");
+    // Back, and there is nothing to take back then.
+    assert_eq!(ask_to_move(back("7")).await.unwrap(), of(&away, &home, false, "moved"));
+    assert_eq!(ask_to_move(back("7")).await.unwrap(), of(&home, &home, false, "unchanged"));
+    assert_eq!(hosts[0].call("7", "get", "k").await.unwrap(), "v");
+    // Its host goes, and so does the pin.
+    assert_eq!(ask_to_move(go("7", &away)).await.unwrap(), of(&home, &away, true, "moved"));
+    let leaver = hosts.iter().find(|host| host.name == away).unwrap();
+    leaver.engine.leave(Duration::from_secs(5)).await.unwrap();
+    settle().await;
+    let rest = hosts.iter().find(|host| host.name != away).unwrap();
+    let told: ExplainForm = about(rest, "explain", "7").await;
+    assert!(told.pinned_to.is_none() && told.owner.unwrap() != away);
+    assert_eq!(rest.call("7", "get", "k").await.unwrap(), "v");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_move_is_refused_in_words() {
+    let (_world, hosts) = cluster(&["a:1", "b:1"]).await;
+    hosts[0].call("7", "set", "k=v").await.unwrap();
+    let refused = async |question: serde_json::Value| {
+        let told: Result<MovedForm, Error> = ask(&hosts[0], "a:1", "move", &question).await;
+        told.unwrap_err().to_string()
+    };
+    for (question, words) in [
+        (json!({"type": TYPE, "id": "7", "to": "z:1"}), "to is 'z:1': expected a host that serves"),
+        (json!({"type": TYPE, "id": "7", "to": "z:1"}), ": a:1, b:1"),
+        (json!({"type": TYPE, "id": "7"}), "to is missing and back is false: expected the name"),
+        (
+            json!({"type": TYPE, "id": "7", "to": "a:1", "back": true}),
+            "to is 'a:1' and back is true",
+        ),
+        (
+            json!({"type": HOST, "id": "a:1", "to": "b:1"}),
+            "type is 'sys.host', whose actors cannot be moved",
+        ),
+        (json!({"type": "Nobodys", "id": "7", "to": "b:1"}), "Nobodys"),
+    ] {
+        let told = refused(question.clone()).await;
+        assert!(told.contains(words), "{question}: {told}");
+    }
+    hosts[1].engine.leave(Duration::from_secs(5)).await.unwrap();
+    settle().await;
+    let told = refused(json!({"type": TYPE, "id": "7", "to": "b:1"})).await;
+    assert!(
+        told.contains("only 'a:1' serves the type") && told.contains("no other host"),
+        "{told}"
+    );
 }
 
 // HO-8.

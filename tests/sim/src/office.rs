@@ -270,14 +270,15 @@ fn each(messages: Vec<ToHost>) -> Vec<ToHost> {
 fn skip_tables(messages: Vec<ToHost>) -> Vec<ToHost> {
     let mut kept: Vec<ToHost> = Vec::new();
     for mut message in messages {
-        if let ToHost::Prepare { key, update: Update::Delta { previous, joined, left }, .. } =
-            &mut message
+        if let ToHost::Prepare {
+            key, update: Update::Delta { previous, joined, left, pins }, ..
+        } = &mut message
         {
             let earlier = kept.iter().position(|kept| {
                 matches!(kept, ToHost::Prepare { key: of, epoch, update: Update::Delta { .. }, .. } if of == key && epoch == previous)
             });
             if let Some(ToHost::Prepare {
-                update: Update::Delta { previous: start, joined: came, left: went },
+                update: Update::Delta { previous: start, joined: came, left: went, pins: pinned },
                 ..
             }) = earlier.map(|earlier| kept.remove(earlier))
             {
@@ -285,6 +286,9 @@ fn skip_tables(messages: Vec<ToHost>) -> Vec<ToHost> {
                 joined
                     .extend(came.into_iter().filter(|member| !left.contains(&member.incarnation)));
                 left.extend(went);
+                for (actor, owner) in pinned {
+                    pins.entry(actor).or_insert(owner);
+                }
             }
         }
         kept.push(message);

@@ -15,7 +15,7 @@ use crate::chance::Chance;
 use crate::host::{Clock, Process};
 use crate::net::{Net, Node, Weather};
 use crate::office::Office;
-use crate::world::World;
+use crate::world::{ACTORS, World, actor};
 
 /// Places for hosts.
 const SLOTS: usize = 6;
@@ -43,13 +43,17 @@ pub enum Scenario {
     Amnesia,
     /// All of it, and a network that loses what is sent.
     Storm,
+    /// Operators move actors about while hosts come, go and die.
+    Moves,
+    /// The same while placement dies, and hears from hosts who was moved.
+    MovesRecalled,
     /// Clocks do not keep to anything: only the store can be trusted.
     WildClocks,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Calm,
         Self::Rolling,
         Self::Crash,
@@ -60,6 +64,8 @@ impl Scenario {
         Self::Amnesia,
         Self::Storm,
         Self::WildClocks,
+        Self::Moves,
+        Self::MovesRecalled,
     ];
 
     /// The scenario of a seed that is run without one.
@@ -83,6 +89,8 @@ impl Scenario {
             Self::Amnesia => "amnesia",
             Self::Storm => "storm",
             Self::WildClocks => "wild-clocks",
+            Self::Moves => "moves",
+            Self::MovesRecalled => "moves-recalled",
         }
     }
 
@@ -110,6 +118,23 @@ impl Scenario {
                 Deed::Join,
                 Deed::Restart,
                 Deed::Leave,
+            ],
+            Self::Moves => &[
+                Deed::Move,
+                Deed::Move,
+                Deed::Move,
+                Deed::Move,
+                Deed::Join,
+                Deed::Restart,
+                Deed::Crash,
+            ],
+            Self::MovesRecalled => &[
+                Deed::Move,
+                Deed::Move,
+                Deed::Move,
+                Deed::Join,
+                Deed::Restart,
+                Deed::PlacementCrash,
             ],
             Self::Freeze | Self::WildClocks => {
                 &[Deed::Freeze, Deed::Freeze, Deed::Join, Deed::Restart, Deed::Leave]
@@ -153,6 +178,7 @@ enum Deed {
     Join,
     Leave,
     Restart,
+    Move,
     Crash,
     CrashLeaver,
     Freeze,
@@ -254,6 +280,7 @@ impl Director {
                     self.start_if_free(process.slot);
                 }
             }
+            Deed::Move => self.relocate().await,
             Deed::Crash => self.crash().await,
             Deed::CrashLeaver => self.crash_leaver().await,
             Deed::Freeze => self.freeze().await,
@@ -285,6 +312,19 @@ impl Director {
                     .await;
                 }
             }
+        }
+    }
+
+    /// Some actors, one after the other, to some hosts, or back.
+    async fn relocate(&self) {
+        for _ in 0..1 + self.chance.below(8) {
+            let (Some(asked), Some(to)) = (self.any(), self.any()) else { return };
+            let number = u32::try_from(self.chance.below(ACTORS as usize)).unwrap_or_default();
+            let actor = actor(number);
+            let name = to.engine.config().host.clone();
+            let to = (!self.chance.one_in(3)).then(|| name.as_str());
+            // Who is refused, or hears nothing, has asked in vain: no call has to know.
+            let _ = asked.engine.relocate(&actor, to, Duration::from_secs(5)).await;
         }
     }
 

@@ -42,6 +42,16 @@ fn join_leave_and_rolling_restart_fail_no_call_and_run_none_twice() {
 }
 
 #[test]
+fn actors_that_are_moved_about_lose_nothing_and_no_call_has_to_know() {
+    for scenario in [Scenario::Moves, Scenario::MovesRecalled] {
+        for seed in 0..20 {
+            let story = live(Birth { seed, scenario, plant: None });
+            assert_eq!(story.violations, [], "{scenario:?} {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_frozen_host_delays_nobody_else() {
     for seed in 0..30 {
         let story = live(Birth { seed, scenario: Scenario::Freeze, plant: None });

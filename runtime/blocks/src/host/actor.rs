@@ -10,6 +10,7 @@ use odeon_ring::{Member, Policy};
 use odeon_runtime::config::{TurnPolicy, TypeConfig, TypeSpec};
 use odeon_runtime::error::Error;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
+use odeon_runtime::status::{Relocated, Relocation};
 use odeon_runtime::{ActorRef, Engine, Invocation, Reply, Turn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +18,8 @@ use tokio::time::Instant;
 
 use super::forms::{
     ActorForm, ActorsForm, Draining, EndedForm, ExplainForm, HostForm, HostRow, HostsForm,
-    InspectForm, KeyForm, Listing, Named, PAGE_MAX, TypeForm, millis, policy_word,
+    InspectForm, KeyForm, Listing, MovedForm, Moving, Named, PAGE_MAX, TypeForm, millis,
+    policy_word,
 };
 
 /// The actor type of hosts.
@@ -29,6 +31,8 @@ const ABOUT_ONE: [&str; 4] = ["inspect", "explain", "deactivate", "delete"];
 const TURNS_MAX: u32 = 64;
 /// How long another host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a move may wait for a turn to end where the actor was.
+const MOVING: Duration = Duration::from_secs(50);
 /// How long it may take to end or delete an actor, which waits for a turn.
 const ACTING: Duration = Duration::from_secs(61);
 
@@ -105,9 +109,10 @@ impl Desk {
                 self.engine.drain(Duration::from_millis(limit_ms));
                 reply(&self.status())
             }
+            "move" => reply(&self.relocate(read(&call)?).await?),
             of_one if ABOUT_ONE.contains(&of_one) => self.of_owner(of_one, read(&call)?).await,
             other => Err(Error::Arguments(format!(
-                "{TYPE} has no method '{other}': expected status, hosts, actors, allActors, inspect, explain, deactivate, delete or drain"
+                "{TYPE} has no method '{other}': expected status, hosts, actors, allActors, inspect, explain, deactivate, delete, move or drain"
             ))),
         }
     }
@@ -229,6 +234,27 @@ impl Desk {
         all.actors.truncate(limit);
         all.next = all.actors.last().map(|actor| actor.id.clone()).filter(|_| has_more);
         all
+    }
+
+    /// Any host knows the tables, and asks placement for the next one.
+    async fn relocate(&self, asked: Moving) -> Result<MovedForm, Error> {
+        let Moving { r#type, id, to, back } = asked;
+        let actor = ActorRef::parse(&r#type, &id)?;
+        if to.is_some() == back {
+            let found = to.map_or("missing".to_owned(), |to| format!("'{}'", to.escape_debug()));
+            return Err(Error::Arguments(format!(
+                "to is {found} and back is {back}: expected the name of a host in to, or true in back"
+            )));
+        }
+        let Relocated { host, from, is_pinned, state } =
+            self.engine.relocate(&actor, to.as_deref(), MOVING).await?;
+        let state = match state {
+            Relocation::Unchanged => "unchanged",
+            Relocation::Moved => "moved",
+            Relocation::Moving => "moving",
+        };
+        let (from, host) = (from.to_string(), host.to_string());
+        Ok(MovedForm { r#type, id, from, host, is_pinned, state: state.to_owned() })
     }
 
     /// Has the owner of the actor answer: here, or there.

@@ -45,6 +45,40 @@ pub struct Named {
     pub here: bool,
 }
 
+/// Which actor is to move, and where.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Moving {
+    /// Its type.
+    pub r#type: String,
+    /// Its id.
+    pub id: String,
+    /// The host that is to have it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<String>,
+    /// Whether the one that the ring names is to have it again; in place of `to`.
+    #[serde(default)]
+    pub back: bool,
+}
+
+/// Where an actor went.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MovedForm {
+    /// Its type.
+    pub r#type: String,
+    /// Its id.
+    pub id: String,
+    /// The host that owned it.
+    pub from: String,
+    /// The host that owns it now.
+    pub host: String,
+    /// Whether it stays there whatever the ring says.
+    pub is_pinned: bool,
+    /// `moved`, `moving` while a turn still runs where it was, or `unchanged`.
+    pub state: String,
+}
+
 /// How a host is to be drained.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -231,6 +265,9 @@ pub struct ExplainForm {
     pub incarnation: Option<String>,
     /// Its place on the ring.
     pub ring_position: String,
+    /// The host to which it was moved, whatever the ring says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pinned_to: Option<String>,
     /// The chain of its type, oldest first; more than one while it is handed over.
     pub tables: Vec<TableForm>,
     /// Whether the host that says so may serve it, and if not, why.
@@ -303,6 +340,7 @@ impl ExplainForm {
             address: owner.map(|owner| owner.address.to_string()),
             incarnation: owner.map(|owner| owner.incarnation.to_string()),
             ring_position: format!("{:016x}", told.position),
+            pinned_to: told.pinned_to.as_ref().map(|member| member.host.to_string()),
             tables: told.tables.iter().map(TableForm::new).collect(),
             gate: told.gate.to_owned(),
             lease_left_ms: millis(told.lease_left),

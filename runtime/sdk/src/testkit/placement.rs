@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use odeon_base::{Epoch, Namespace, TaskKind, Tasks};
 use odeon_ring::change::Update;
 use odeon_ring::rings::content_hash;
-use odeon_ring::{Member, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer};
+use odeon_ring::{Member, Pins, Policy, TableData, ToHost, ToPlacement, TypeKey, TypeOffer};
 use odeon_runtime::seams::{PlacementLink, PlacementStream};
 use tokio::sync::mpsc;
 
@@ -97,6 +97,7 @@ impl Session {
             | ToPlacement::Released { .. }
             | ToPlacement::Farewell { .. }
             | ToPlacement::FenceAhead { .. }
+            | ToPlacement::Move { .. }
             | ToPlacement::Resync { .. } => Vec::new(),
         }
     }
@@ -129,7 +130,7 @@ impl Session {
         let epoch = Epoch { term: self.term, n };
         let shared: Vec<Arc<Member>> = members.iter().cloned().map(Arc::new).collect();
         let hash = content_hash(&shared);
-        let tables = vec![TableData { epoch, members }];
+        let tables = vec![TableData { epoch, members, pins: Pins::new() }];
         let update = Update::Chain { tables, marks: std::collections::BTreeMap::new() };
         ToHost::Prepare { key: key.clone(), epoch, update, hash }
     }

@@ -3,7 +3,7 @@
 
 use odeon_base::ActorType;
 use odeon_blocks::host;
-use odeon_blocks::host::forms::{Draining, Listing, Named, policy_word};
+use odeon_blocks::host::forms::{Draining, Listing, Moving, Named, policy_word};
 use odeon_ring::TypeKey;
 use odeon_runtime::{ActorRef, Invocation};
 use serde::Serialize;
@@ -139,6 +139,22 @@ pub(super) async fn deactivate(call: Call<'_>) -> Result<Answer, Failure> {
 /// `DELETE /odeon/v1/actors/{type}/{id}`: its state and its activation, in one step.
 pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
     about_one(&call, "delete").await
+}
+
+/// `POST /odeon/v1/actors/{type}/{id}/move?to=<host>` or `?back=true`.
+pub(super) async fn relocate(call: Call<'_>) -> Result<Answer, Failure> {
+    let actor = call.actor()?;
+    let (r#type, id) = (actor.actor_type.to_string(), actor.id.to_string());
+    let back = match call.query("back").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => {
+            let shown = other.escape_debug();
+            let text = format!("the query's back is \"{shown}\"; expected true or false");
+            return Err(Failure::bad_request(text));
+        }
+    };
+    ask(&call, None, "move", &Moving { r#type, id, to: call.query("to"), back }).await
 }
 
 async fn about_one(call: &Call<'_>, method: &str) -> Result<Answer, Failure> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::future;
-use odeon_test_support::{Client, Node, NodeBuilder, Placement, Process, tempdir, until};
+use odeon_test_support::{Client, Node, NodeBuilder, Placement, Process, binaries, tempdir, until};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -222,4 +222,65 @@ async fn a_holder_that_stood_still_goes_on() {
         }
     };
     tokio::time::timeout(LONG, served).await.expect("it serves again");
+}
+
+/// The name of the host that owns an actor.
+async fn owner(client: &Client, actor_type: &str, id: &str) -> String {
+    let path = format!("/odeon/v1/actors/{actor_type}/{id}/explain");
+    let told = client.get(&path).await.expect("an answer");
+    assert_eq!(told.status, 200, "{}", told.text());
+    told.json()["owner"].as_str().expect("an owner").to_owned()
+}
+
+// PL-5.
+#[tokio::test]
+async fn an_actor_moves_with_its_state_while_calls_go_on() {
+    let data = tempdir().unwrap();
+    let (_placement, first, second) = two(data.path()).await;
+    let (one, two) = (first.client(), second.client());
+    let home = owner(&one, "Counter", "c0").await;
+    let hosts = one.get("/odeon/v1/hosts").await.unwrap().json();
+    let names = hosts["hosts"].as_array().unwrap().iter().filter_map(|row| row["name"].as_str());
+    let away = names.map(str::to_owned).find(|name| *name != home).expect("two hosts");
+    let is_over = std::cell::Cell::new(false);
+    let writers = [(&one, "c0"), (&two, "c0"), (&one, "c1"), (&two, "c1")];
+    let writers = writers.map(|(client, id)| write(client.clone(), id.to_owned(), &is_over));
+    let moving = async {
+        for _ in 0..3 {
+            for (query, expected) in
+                [(format!("to={away}"), &away), ("back=true".to_owned(), &home)]
+            {
+                let path = format!("/odeon/v1/actors/Counter/c0/move?{query}");
+                let told = two.post(&path, "").await.unwrap();
+                assert_eq!(told.status, 200, "{}", told.text());
+                assert_eq!(told.json()["state"], "moved", "{}", told.text());
+                assert_eq!(owner(&one, "Counter", "c0").await, *expected);
+            }
+        }
+        // As an operator does it.
+        let api = format!("127.0.0.1:{}", first.host.http);
+        let words = ["actors", "move", "Counter", "c0", "--to", &away, "--api", &api];
+        let mut command = tokio::process::Command::new(binaries::odeon());
+        let output = command.args(words).output().await.expect("the program");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            said.contains(&format!("went from {home} to {away}; it stays there")),
+            "{output:?}"
+        );
+        is_over.set(true);
+    };
+    let (written, ()) = future::join(future::join_all(writers), moving).await;
+    assert!(written.iter().all(|(tried, done)| tried == done && *done > 0), "{written:?}");
+    for (id, of) in [("c0", &written[..2]), ("c1", &written[2..])] {
+        let sum: i64 = of.iter().map(|(_, done)| done).sum();
+        assert_eq!(call(&one, id, "value", "").await, Some(sum), "{id}");
+    }
+    // What holds a store is where its lock is, and says so.
+    let path = format!("/odeon/v1/actors/sys.state/store/move?to={away}");
+    let refused = one.post(&path, "").await.unwrap();
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("cannot be moved"), "{}", refused.text());
+    let told = two.get("/odeon/v1/actors/sys.state/store/explain").await.unwrap().json();
+    assert_eq!(told["toldBy"], told["owner"], "its holder was asked: {told}");
+    assert_eq!(told["activation"]["phase"], "active", "{told}");
 }

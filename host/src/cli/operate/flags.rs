@@ -1,6 +1,6 @@
 //! The flags of `odeon hosts` and `odeon actors`.
 
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, value_parser};
 
 use super::{Asking, Named, Question};
 
@@ -35,15 +35,25 @@ pub fn actors() -> clap::Command {
             .arg(word("type", "TYPE", "Its type"))
             .arg(word("id", "ID", "Its id"))
     };
+    let moving = one("move", "Give an actor to another host; it takes its state along")
+        .arg(Arg::new("to").long("to").value_name("HOST").help("The host that is to have it"))
+        .arg(
+            Arg::new("back")
+                .long("back")
+                .action(ArgAction::SetTrue)
+                .help("Give it back to the host that the ring names"),
+        )
+        .group(ArgGroup::new("where").args(["to", "back"]).required(true));
     let command = clap::Command::new("actors")
-        .about("Look at actors, and end them")
+        .about("Look at actors, move them, and end them")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(list)
         .subcommand(one("inspect", "Show an actor and what it stores"))
         .subcommand(one("explain", "Say why an actor is served where it is"))
         .subcommand(one("deactivate", "End an activation after its turn; the state stays"))
-        .subcommand(one("delete", "Delete an actor: all its state, and its activation"));
+        .subcommand(one("delete", "Delete an actor: all its state, and its activation"))
+        .subcommand(moving);
     common(command)
 }
 
@@ -98,6 +108,10 @@ pub fn read_actors(matches: &ArgMatches) -> (Asking, Question) {
         "explain" => Question::Explain(named()),
         "deactivate" => Question::Deactivate(named()),
         "delete" => Question::Delete(named()),
+        "move" => {
+            let to = inner.try_get_one::<String>("to").ok().flatten().cloned();
+            Question::Move { named: named(), to }
+        }
         _ => Question::List {
             actor_type,
             after: text(inner, "after"),

@@ -61,6 +61,13 @@ pub enum Question {
     Deactivate(Named),
     /// Delete an actor's state.
     Delete(Named),
+    /// Give an actor to a host.
+    Move {
+        /// Which.
+        named: Named,
+        /// The host; none: the one that the ring names.
+        to: Option<String>,
+    },
 }
 
 /// An actor.
@@ -99,6 +106,11 @@ impl Question {
             Self::Explain(named) => ("GET", format!("{}/explain", named.path())),
             Self::Deactivate(named) => ("POST", format!("{}/deactivate", named.path())),
             Self::Delete(named) => ("DELETE", named.path()),
+            Self::Move { named, to } => {
+                let query =
+                    to.as_ref().map_or("back=true".to_owned(), |to| format!("to={}", part(to)));
+                ("POST", format!("{}/move?{query}", named.path()))
+            }
         }
     }
 }

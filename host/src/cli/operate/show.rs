@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use odeon_blocks::host::forms::{
     ActorForm, ActorsForm, EndedForm, ExplainForm, HostForm, HostRow, HostsForm, InspectForm,
+    MovedForm,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,7 @@ pub(super) fn answer(question: &Question, body: &[u8]) -> Result<String, String>
         Question::Inspect(_) => inspect(&read(body)?),
         Question::Explain(_) => explain(&read(body)?),
         Question::Deactivate(_) | Question::Delete(_) => ended(&read(body)?),
+        Question::Move { .. } => moved(&read(body)?),
     })
 }
 
@@ -158,6 +160,9 @@ fn explain(told: &ExplainForm) -> String {
         told.gate,
         time(told.lease_left_ms)
     );
+    if let Some(pinned_to) = &told.pinned_to {
+        text.push_str(&format!("moved to {pinned_to} by an operator: the ring has no say\n"));
+    }
     text.push_str(&activation(told.activation.as_ref()));
     let mut table = vec![cells(["TABLE", "OWNER", "HAS LET GO"])];
     for one in &told.tables {
@@ -178,6 +183,18 @@ fn ended(told: &EndedForm) -> String {
         (_, Some(keys)) => format!("deleted on {}: {keys} key(s)", told.host),
         (Some(true), _) => format!("deactivated on {}", told.host),
         _ => format!("it was not in memory on {}, its owner", told.host),
+    }
+}
+
+fn moved(told: &MovedForm) -> String {
+    let MovedForm { r#type, id, from, host, is_pinned, state } = told;
+    let stays = if *is_pinned { "; it stays there until it is moved or the host goes" } else { "" };
+    match state.as_str() {
+        "unchanged" => format!("{type}||{id} is on {host} already{stays}"),
+        "moving" => {
+            format!("{type}||{id} goes from {from} to {host} once its turn has ended{stays}")
+        }
+        _ => format!("{type}||{id} went from {from} to {host}{stays}"),
     }
 }
 

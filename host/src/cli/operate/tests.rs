@@ -27,6 +27,8 @@ fn each_command_line_is_one_request() {
         ("odeon actors explain T 1", "GET", "/odeon/v1/actors/T/1/explain"),
         ("odeon actors deactivate T 1", "POST", "/odeon/v1/actors/T/1/deactivate"),
         ("odeon actors delete T 1", "DELETE", "/odeon/v1/actors/T/1"),
+        ("odeon actors move T 1 --to b:1", "POST", "/odeon/v1/actors/T/1/move?to=b%3A1"),
+        ("odeon actors move T 1 --back", "POST", "/odeon/v1/actors/T/1/move?back=true"),
     ] {
         let (asking, question) = asked(line);
         assert_eq!(question.request(), (verb, path.to_owned()), "{line}");
@@ -76,6 +78,19 @@ fn answers_read_well() {
     );
     let all = show::answer(&list(None), page.as_bytes()).expect("readable");
     assert_eq!(all.lines().count(), 4);
+    let moved = |state: &str, pinned: bool| {
+        let named = Named { actor_type: "T".to_owned(), id: "1".to_owned() };
+        let form = format!(
+            r#"{{"type":"T","id":"1","from":"a:1","host":"b:1","isPinned":{pinned},"state":"{state}"}}"#
+        );
+        show::answer(&Question::Move { named, to: None }, form.as_bytes()).expect("readable")
+    };
+    assert_eq!(
+        moved("moved", true),
+        "T||1 went from a:1 to b:1; it stays there until it is moved or the host goes"
+    );
+    assert_eq!(moved("moving", false), "T||1 goes from a:1 to b:1 once its turn has ended");
+    assert_eq!(moved("unchanged", false), "T||1 is on b:1 already");
     let refused = show::failure(400, r#"{"errorCode":"X","message":"no host 'z'"}"#);
     assert_eq!(refused, "no host 'z'");
 }

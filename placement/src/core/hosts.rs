@@ -158,6 +158,25 @@ impl Hosts {
         self.insert(Host { profile, phase, joined, connection, claims });
     }
 
+    /// Takes earlier incarnations of the same host out of the tables to come: the host speaks as
+    /// another one now, and the end of that one must not bring them back. Whether there were any.
+    pub(crate) fn supersede(&mut self, incarnation: Incarnation) -> bool {
+        let Some(later) = self.get(incarnation) else { return false };
+        let (profile, joined) = (Arc::clone(&later.profile), later.joined);
+        let mut was_any = false;
+        for host in self.by_incarnation.values_mut().filter(|host| host.joined < joined) {
+            let is_same = host.profile.namespace == profile.namespace
+                && host.profile.member.host == profile.member.host;
+            if let Phase::Live { deadline } = host.phase
+                && is_same
+            {
+                host.phase = Phase::Leaving { deadline };
+                was_any = true;
+            }
+        }
+        was_any
+    }
+
     /// Counts on from what a former leader counted.
     pub(crate) fn count_from(&mut self, joins: u64) {
         self.joins = self.joins.max(joins);

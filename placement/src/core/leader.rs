@@ -394,6 +394,7 @@ impl Core {
         let namespace = host.profile.namespace.clone();
         let Some(to) = host.connection else { return };
         self.is_changed = true;
+        self.is_dirty |= self.hosts.supersede(incarnation);
         self.send_chains(to, &namespace);
         self.grant(to, incarnation, 0, now);
         self.tables.changed(&namespace, now);

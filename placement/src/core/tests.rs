@@ -361,6 +361,19 @@ fn the_newest_incarnation_of_a_host_stands_in_tables() {
 }
 
 #[test]
+fn an_earlier_incarnation_does_not_come_back_when_the_later_one_goes() {
+    let mut bench = Bench::new();
+    bench.run(after(two(), [join('A', "T"), pass(50)]));
+    assert!(bench.persisted().roster.unwrap()[&incarnation('a')].is_leaving);
+    bench.run(vec![farewell('A'), pass(50)]);
+    let snapshot = bench.core.snapshot();
+    let table = snapshot.types[&super::bench::key("T")].chain.newest().clone();
+    let names: String = table.members().iter().map(|m| super::bench::name(m.incarnation)).collect();
+    assert_eq!(names, "b", "a may have a lease still, but it is the life before");
+    assert_eq!(bench.step(renew('a', 1)), ["a lease 1 1"], "it may be running turns");
+}
+
+#[test]
 fn changes_are_taken_together() {
     let mut bench = Bench::new();
     bench.run(vec![elected(1, Some(vec![])), join('a', "T"), pass(49), join('b', "T"), pass(49)]);

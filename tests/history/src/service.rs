@@ -147,8 +147,10 @@ impl Service {
     /// was away all the time.
     fn away_since(&mut self, from: Duration, calm: Duration, terms: &Terms) -> Duration {
         let is_same = |end: &Duration| from < end.saturating_add(terms.renewal);
-        let began = self.away.filter(|(_, end)| is_same(end)).map_or(from, |(began, _)| began);
-        self.away = Some((began, calm));
+        let before = self.away.filter(|(_, end)| is_same(end));
+        let began = before.map_or(from, |(began, _)| began.min(from));
+        let end = before.map_or(calm, |(_, end)| end.max(calm));
+        self.away = Some((began, end));
         began
     }
 

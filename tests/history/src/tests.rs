@@ -223,6 +223,12 @@ fn service_is_owed_to_whom_no_trouble_concerns() {
     };
     assert_eq!(served(&twice(50), failed(Effect::None)), [], "back for a moment only");
     assert_eq!(served(&twice(1_000), failed(Effect::None)), [Promise::O8]);
+    let within = [
+        (16_000, What::Troubled { id: 1, trouble: Trouble::Placement }),
+        (18_000, What::Troubled { id: 2, trouble: Trouble::Placement }),
+        (19_000, What::Calmed { id: 2 }),
+    ];
+    assert_eq!(served(&within, failed(Effect::None)), [], "the one absence in the other");
 }
 
 #[test]

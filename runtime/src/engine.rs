@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -89,7 +90,18 @@ impl Drop for Inner {
         for entry in self.types.all() {
             let hostings = entry.hostings();
             entry.withdraw(0);
-            hostings.iter().for_each(|hosting| hosting.directory.clear());
+            for hosting in hostings {
+                hosting.directory.each(|activation| {
+                    let memory = activation.with(|inner| std::mem::take(&mut inner.instance));
+                    // Code of users: however it goes, the others go too.
+                    if catch_unwind(AssertUnwindSafe(|| drop(memory))).is_err() {
+                        let (actor_type, actor_id) =
+                            (&activation.actor.actor_type, &activation.actor.id);
+                        tracing::warn!(%actor_type, %actor_id, "dropping its memory panicked");
+                    }
+                });
+                hosting.directory.clear();
+            }
         }
     }
 }

@@ -244,6 +244,12 @@ impl Path<'_> {
             }
             Route::Here(epoch) => Ok(Look::Here(hosting, epoch)),
             Route::Shut if self.entry.actor_type.is_resource() => self.without_holder(view),
+            // The gate may be waiting for the very turn that calls: the owner before still
+            // lets the call in.
+            Route::Shut if is_nested && !self.is_routed => match self.elsewhere(view, true) {
+                Some((_, epoch)) => Err(self.moved(epoch)),
+                None => Ok(Look::Park(Park::Gate)),
+            },
             Route::Shut => Ok(Look::Park(Park::Gate)),
             #[cfg(feature = "defects")]
             Route::Elsewhere(epoch)

@@ -65,13 +65,19 @@ impl Engine {
                 if entry.knows(epoch) {
                     return Ok(entry);
                 }
+                // Cut off from placement it may not hear of that table for long, while whoever
+                // called learns who serves instead.
+                let has_lease = || entry.standing().0.view.me.is_some();
+                if !has_lease() {
+                    return Err(Error::LeaseLost { execution: Execution::None });
+                }
                 let path = self.path(&entry, actor, bytes, true);
                 let room = path.room()?;
                 // In a host that has just started the name may yet become that of a resource,
                 // and no table ever comes for what it is until then.
                 tokio::select! {
                     biased;
-                    () = entry.until(|| entry.knows(epoch)) => {}
+                    () = entry.until(|| entry.knows(epoch) || !has_lease()) => {}
                     () = added => {}
                 }
                 drop(room);

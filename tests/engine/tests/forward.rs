@@ -264,3 +264,32 @@ async fn turns_that_drain_may_call_each_other_across_hosts() {
     assert_eq!(hosts[0].call(&of_a[1], "get", "k").await.unwrap(), "2", "O2");
     world.assert_one_at_a_time();
 }
+
+// The same trap: x on A, which leaves, calls y on B, and y calls w, which moves from A to B
+// and whose gate there waits for x.
+#[tokio::test(start_paused = true)]
+async fn a_running_turns_call_goes_back_to_the_owner_before() {
+    let (world, mut hosts) = cluster(&["a:1", "b:1"]).await;
+    let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        let id = number.to_string();
+        let before = hosts[0].metrics().turns_done;
+        hosts[1].call(&id, "get", "k").await.unwrap();
+        let is_of_a = hosts[0].metrics().turns_done > before;
+        if is_of_a { of_a.push(id) } else { of_b.push(id) }
+    }
+    let back = format!("{TYPE}/{}/nest/{TYPE}/{}/set/k=1", of_b[0], of_a[1]);
+    let turn = hosts[0].start(&of_a[0], "hold-nest", &back);
+    eventually("it stands still", || world.probe.running().len() == 1).await;
+    let leaver = hosts.remove(0);
+    let began = Instant::now();
+    let (left, ()) = tokio::join!(leaver.engine.leave(LIMIT), async {
+        settle().await;
+        world.probe.let_go(1);
+    });
+    left.unwrap();
+    assert_eq!(turn.await.unwrap().unwrap(), "set");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(hosts[0].call(&of_a[1], "get", "k").await.unwrap(), "1", "O2");
+    world.assert_one_at_a_time();
+}

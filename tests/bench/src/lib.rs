@@ -4,6 +4,9 @@
 //! short rounds in which the sides take turns, so that a drift of the machine hits
 //! both; the medians are compared.
 
+pub mod relay;
+pub mod web;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -58,8 +58,9 @@ pub fn text(outcome: &Outcome) -> String {
                 && trouble.began <= call.ended
                 && call.began <= trouble.ended
         });
-        let silence =
-            trouble.silence.map_or_else(|| "-".to_owned(), |silence| format!("{silence:.0?}"));
+        let silence = trouble
+            .silence
+            .map_or_else(|| "-".to_owned(), |time| format!("{} ms", time.as_millis()));
         let _ = writeln!(
             text,
             "{:>6.1}  {:>6.1}  {:>9}  {silence:>15}  {:>17}  {}",
@@ -74,8 +75,10 @@ pub fn text(outcome: &Outcome) -> String {
         let (p50, p99) = (quantile(&times, 0.5), quantile(&times, 0.99));
         let _ = writeln!(
             text,
-            "{} x {what}: without service p50 {p50:.0?}, p99 {p99:.0?}",
-            times.len()
+            "{} x {what}: without service p50 {} ms, p99 {} ms",
+            times.len(),
+            p50.as_millis(),
+            p99.as_millis()
         );
     }
     for violation in outcome.violations.iter().take(20) {

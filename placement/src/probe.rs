@@ -123,6 +123,10 @@ impl Probe for TcpProbe {
                 return Knock::Unknown;
             }
             match tokio::time::timeout(KNOCK_LIMIT, TcpStream::connect(address)).await {
+                // From the very port that it knocks at: then nobody listens there.
+                Ok(Ok(stream)) if stream.local_addr().is_ok_and(|own| own == address) => {
+                    Knock::Refused
+                }
                 Ok(Ok(_)) => Knock::Accepted,
                 Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => Knock::Refused,
                 Ok(Err(_)) | Err(_) => Knock::Unknown,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::future::BoxFuture;
-use odeon_base::{Entropy, Execution, Kind, Tasks};
+use odeon_base::{Entropy, Execution, Incarnation, Kind, Tasks};
 use odeon_ring::Member;
 use odeon_runtime::engine::WeakEngine;
 use odeon_runtime::peers::{Failure, LAST_WORD, PeerError, Peers};
@@ -28,8 +28,10 @@ enum Lane {
     Large,
 }
 
-/// The connections, by address and lane.
-type Links = BTreeMap<(Arc<str>, Lane), Arc<Link>>;
+/// The connections, by address, incarnation and lane. A host that stood still for so long that
+/// it lives under another incarnation closes what was open before, when it comes to that: no
+/// call of the new one may be on it.
+type Links = BTreeMap<(Arc<str>, Incarnation, Lane), Arc<Link>>;
 
 /// The way to other hosts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -52,10 +54,10 @@ impl Client {
         let _ = self.shared.engine.set(engine);
     }
 
-    fn link(&self, address: &Arc<str>, bytes: usize) -> Arc<Link> {
+    fn link(&self, to: &Member, bytes: usize) -> Arc<Link> {
         let lane = if bytes > LARGE_BYTES { Lane::Large } else { Lane::Small };
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (Arc::clone(address), lane);
+        let key = (Arc::clone(&to.address), to.incarnation, lane);
         if let Some(link) = links.get(&key) {
             return Arc::clone(link);
         }
@@ -76,7 +78,7 @@ impl Client {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             wire::say_call(wire::write_call(id, namespace, call, left))
         };
-        let link = self.link(&to.address, bytes);
+        let link = self.link(to, bytes);
         let asking = link.ask(to.host.as_str(), id, bytes, deadline, message);
         let mut asked = asking.await.map_err(|not| not_asked(to, &not))?;
         let Some(end) = in_time(&mut asked, deadline).await else {

@@ -217,7 +217,11 @@ impl Link {
         tracing::debug!(address = %self.address, host = %session.host, "{reason}");
         session.outbox.end(&reason.into());
         drop(ending);
-        self.shut(0);
+        // Another may have been opened already: this one said goodbye before it ended.
+        let mut state = self.state();
+        if matches!(&*state, State::Open(now) if Arc::ptr_eq(&now.outbox, &session.outbox)) {
+            *state = State::Shut { failures: 0, not_before: Instant::now() };
+        }
     }
 
     fn shut(&self, failures: u32) {

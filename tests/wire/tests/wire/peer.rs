@@ -127,6 +127,20 @@ async fn a_failure_comes_back_as_it_was() {
     pair.stop().await;
 }
 
+// O5: a host that goes on after it stood still closes what was open before.
+#[tokio::test]
+async fn another_incarnation_is_called_on_a_connection_of_its_own() {
+    let pair = Pair::start().await;
+    pair.call(1, "echo", "x").await.unwrap();
+    let again = Member { incarnation: Incarnation(2), ..pair.to.clone() };
+    let later = call("a", "echo", "y");
+    let answer = soon("the answer", pair.client.call(&again, 2, &later)).await.unwrap();
+    assert_eq!(answer.body, "y");
+    let streams = pair.calling.running().iter().map(|(_, count)| count).sum::<usize>();
+    assert_eq!(streams, 2, "the one before is kept for what is still on it");
+    pair.stop().await;
+}
+
 #[tokio::test]
 async fn ten_thousand_calls_share_one_connection() {
     let pair = Pair::start().await;

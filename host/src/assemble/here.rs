@@ -21,8 +21,10 @@ pub(super) fn network() -> Option<Network> {
 
 fn network_in(proc: &Path) -> Option<Network> {
     let boot = fs::read_to_string(proc.join(BOOT)).ok()?;
+    // Hidden behind an empty file, say; others could say the same.
+    let boot = Some(boot.trim()).filter(|boot| !boot.is_empty())?;
     let namespace = fs::metadata(proc.join(NAMESPACE)).ok()?.ino();
-    Network::parse(&format!("{}/{namespace}", boot.trim()))
+    Network::parse(&format!("{boot}/{namespace}"))
 }
 
 #[cfg(test)]
@@ -42,5 +44,7 @@ mod tests {
         let told = network_in(proc.path()).unwrap();
         assert_eq!(told.as_str(), format!("0b5c-17/{number}"));
         assert_eq!(network_in(proc.path()), Some(told));
+        fs::write(proc.path().join(BOOT), "\n").unwrap();
+        assert_eq!(network_in(proc.path()), None);
     }
 }

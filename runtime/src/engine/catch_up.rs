@@ -67,7 +67,10 @@ impl Engine {
                 }
                 // Cut off from placement it may not hear of that table for long, while whoever
                 // called learns who serves instead.
-                let has_lease = || entry.standing().0.view.me.is_some();
+                let lease = &self.inner.core.lease;
+                let has_lease = || lease.may_start(lease.now());
+                let mut lease_changed = pin!(lease.changed.notified());
+                lease_changed.as_mut().enable();
                 if !has_lease() {
                     return Err(Error::LeaseLost { execution: Execution::None });
                 }
@@ -79,6 +82,7 @@ impl Engine {
                     biased;
                     () = entry.until(|| entry.knows(epoch) || !has_lease()) => {}
                     () = added => {}
+                    () = lease_changed => {}
                 }
                 drop(room);
             }

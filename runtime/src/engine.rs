@@ -86,6 +86,10 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Code of users could panic a second time, which would end the process.
+            return;
+        }
         // Activations and their hosting hold each other.
         for entry in self.types.all() {
             let hostings = entry.hostings();

@@ -362,7 +362,7 @@ impl Stage {
             left,
             pins: BTreeMap::new(),
         };
-        let hash = odeon_ring::rings::content_hash(&[member.into()]);
+        let hash = odeon_ring::rings::content_hash(&[Arc::<Member>::from(member)]);
         let epoch = Epoch { term: 1, n: number };
         chain.prepare(epoch, &update, hash).expect("tables follow each other");
         if owner == ME {

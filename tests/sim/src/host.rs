@@ -21,6 +21,9 @@ use crate::world::{Kind, World};
 
 /// How long a host that leaves takes at most.
 const LEAVE_MAX: Duration = Duration::from_secs(30);
+/// How long it is there after its farewell: what is on its way to it is answered, and what it
+/// answered arrives (`odeon_host::peer` says goodbye before it ends streams).
+const PARTING: Duration = Duration::from_secs(1);
 
 /// A lease clock with a rate of its own; a wild one stands still while its process does.
 #[derive(Debug)]
@@ -194,6 +197,7 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             engine.farewell(Duration::from_secs(2)).await;
+            tokio::time::sleep(PARTING).await;
             left.is_ok()
         });
         let has_left = tokio::select! {

@@ -231,6 +231,12 @@ impl App {
             .collect()
     }
 
+    /// Where the sidecar takes calls of other hosts, if that was written as a number.
+    #[must_use]
+    pub fn peer_port(&self) -> Option<u16> {
+        self.internal_grpc_port.as_ref()?.0.parse().ok()
+    }
+
     fn handed_on(&self) -> [(&'static str, Option<&Scalar>); 20] {
         [
             ("app-channel-address", self.app_channel_address.as_ref()),

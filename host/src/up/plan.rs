@@ -17,7 +17,7 @@ use super::variables::Variables;
 
 /// Where apps are built when this program was installed, relative to the file; no host
 /// has its data there by default.
-const BUILDS: &str = ".odeon/.build";
+pub(super) const BUILDS: &str = ".odeon/.build";
 /// Where placement keeps what must survive a restart, relative to the file; as above.
 const PLACEMENT_DATA: &str = ".odeon/.placement";
 /// The name of the placement service, in messages and in variables.
@@ -135,6 +135,7 @@ impl Plan {
             mistakes: Mistakes::new(),
             free: Free::besides(written_ports(&file)),
             variables: Variables::default(),
+            names: BTreeSet::new(),
         };
         planner.plan(file, binary)
     }
@@ -146,6 +147,8 @@ struct Planner<'a> {
     mistakes: Mistakes,
     free: Free,
     variables: Variables,
+    /// Those of processes and of variables: what happens to whom is told by them.
+    names: BTreeSet<String>,
 }
 
 impl Planner<'_> {
@@ -154,7 +157,6 @@ impl Planner<'_> {
         self.set_places(binary);
         let common = file.common.unwrap_or_default();
         let placement = file.placement.as_ref().map(|placement| self.placement(placement));
-        self.refuse_twice(&file.hosts, placement.is_some());
         let mut hosts: Vec<HostPlan> = Vec::new();
         let mut groups: Vec<Range<usize>> = Vec::new();
         for host in &file.hosts {
@@ -164,14 +166,17 @@ impl Planner<'_> {
         }
         let mut apps = Vec::new();
         for app in &file.apps {
-            let Some(id) = self.app_id(app) else { continue };
+            let Some((id, place)) = self.app_id(app) else { continue };
             let served = match self.host_of(app, &file.hosts) {
                 Some(index) => groups[index].clone(),
                 None => {
-                    hosts.push(self.sidecar(app, &id, &common, placement.as_ref()));
+                    let sidecar = self.sidecar(app, &id, &common, placement.as_ref());
+                    self.take_names([sidecar.name.clone()], &place);
+                    hosts.push(sidecar);
                     hosts.len() - 1..hosts.len()
                 }
             };
+            self.take_names((0..served.len()).map(|replica| numbered(&id, replica)), &place);
             self.apps(app, &id, &common, (served, &hosts), &mut apps);
         }
         if hosts.is_empty() && placement.is_none() {
@@ -227,6 +232,7 @@ impl Planner<'_> {
             push(&mut arguments, "lease", lease);
         }
         self.set_addresses(PLACEMENT, &health, &grpc);
+        self.names.insert(PLACEMENT.to_owned());
         let (dir, env) = (self.folder.clone(), texts(&placement.env));
         PlacementPlan { arguments, env, dir, data_dir, grpc, health }
     }
@@ -234,6 +240,8 @@ impl Planner<'_> {
     /// The first replica has the ports that were written, the others have the next ones.
     fn hosts(&mut self, host: &Host, placement: Option<&PlacementPlan>, hosts: &mut Vec<HostPlan>) {
         let (replicas, kind) = (self.replicas(host), self.kind(host, placement.is_some()));
+        let place = format!("{}: name", yaml::place(self.path, &host.name));
+        self.take_names((0..replicas).map(|replica| numbered(&host.name.value, replica)), &place);
         for replica in 0..replicas {
             hosts.push(self.host(host, replica, placement.filter(|_| kind == HostKind::Host)));
         }
@@ -329,9 +337,10 @@ impl Planner<'_> {
             push(&mut arguments, "app-port", port.to_string());
         }
         let flags = app.sidecar_flags(common);
-        // Who names one of these knows better where the sidecar belongs.
-        let is_placed = flags.iter().any(|(flag, _)| [PLACEMENT_ADDRESS, PEER_PORT].contains(flag));
+        // Who names a placement knows better where the sidecar belongs.
+        let is_placed = flags.iter().any(|(flag, _)| *flag == PLACEMENT_ADDRESS);
         if let Some(placement) = placement.filter(|_| !is_placed) {
+            // A port for other hosts that was written comes after ours, and the last counts.
             self.add_cluster(&mut arguments, placement);
         }
         for (flag, value) in flags {
@@ -419,12 +428,14 @@ impl Planner<'_> {
         env
     }
 
-    fn app_id(&mut self, app: &App) -> Option<String> {
+    /// The id of an app, and where it was written.
+    fn app_id(&mut self, app: &App) -> Option<(String, String)> {
+        let place = |value, field| format!("{}: {field}", yaml::place(self.path, value));
         if let Some(id) = &app.app_id {
-            return Some(id.value.clone());
+            return Some((id.value.clone(), place(id, "appID")));
         }
         if let Some(dir) = &app.app_dir_path {
-            return Some(last_part(Path::new(&dir.value)));
+            return Some((last_part(Path::new(&dir.value)), place(dir, "appDirPath")));
         }
         let text = "an app needs an 'appID' or an 'appDirPath'";
         self.mistakes.push(Mistake::new(self.path.display().to_string(), text));
@@ -525,19 +536,13 @@ impl Planner<'_> {
         }
     }
 
-    fn refuse_twice(&mut self, hosts: &[Host], has_placement: bool) {
-        let mut seen: Vec<String> = Vec::new();
-        seen.extend(has_placement.then(|| PLACEMENT.to_owned()));
-        for host in hosts {
-            let replicas = host.replicas.as_ref().map_or(1, |replicas| replicas.value);
-            for replica in 0..replicas.min(REPLICAS_MAX) {
-                let name = numbered(&host.name.value, usize::from(replica));
-                if seen.contains(&name) {
-                    let text = format!("'{name}' would name two processes; write another name");
-                    self.mistakes.push(Mistake::new(yaml::place(self.path, &host.name), text));
-                }
-                seen.push(name);
-            }
+    /// No two processes can have one name. The first that is taken says it for all of them.
+    fn take_names(&mut self, names: impl IntoIterator<Item = String>, place: &str) {
+        let is_taken = |name: &String| !self.names.insert(name.clone());
+        let taken: Vec<String> = names.into_iter().filter(is_taken).collect();
+        if let Some(name) = taken.first() {
+            let text = format!("'{name}' is the name of another process: expected one of its own");
+            self.mistakes.push(Mistake::new(place, text));
         }
     }
 }
@@ -556,6 +561,7 @@ fn written_ports(file: &File) -> BTreeSet<u16> {
         .flat_map(|app| [&app.http_port, &app.grpc_port, &app.metrics_port].map(|port| (port, 1)));
     let written = of_one.chain(of_hosts).chain(of_apps);
     let mut all: BTreeSet<u16> = file.apps.iter().filter_map(|app| app.app_port).collect();
+    all.extend(file.apps.iter().chain(&file.common).filter_map(App::peer_port));
     for (port, replicas) in written.filter_map(|(port, replicas)| Some((port.as_ref()?, replicas)))
     {
         let of_port = (0..usize::from(replicas)).filter_map(|replica| above(port.value, replica));

@@ -175,7 +175,7 @@ fn plan_show(text: &str) -> String {
 
 #[test]
 fn placement_without_a_word_more_is_there_and_sidecars_join_it() {
-    let text = "version: 1\nplacement:\napps:\n  - appID: web\n  - appID: far\n    placementHostAddress: elsewhere:50005\n";
+    let text = "version: 1\nplacement:\napps:\n  - appID: web\n  - appID: far\n    placementHostAddress: elsewhere:50005\n  - appID: fixed\n    daprInternalGRPCPort: 7000\n";
     let plan = read(text).unwrap();
     let placement = plan.placement.as_ref().unwrap();
     let address = format!("127.0.0.1:{}", placement.grpc.number);
@@ -183,8 +183,14 @@ fn placement_without_a_word_more_is_there_and_sidecars_join_it() {
         let all = host.arguments.iter().filter(|word| *word == "--placement-host-address").count();
         (all, flag(&host.arguments, "--placement-host-address").map(str::to_owned))
     };
-    assert_eq!(joined(&plan.hosts[0]), (1, Some(address)));
+    assert_eq!(joined(&plan.hosts[0]), (1, Some(address.clone())));
     assert_eq!(joined(&plan.hosts[1]), (1, Some("elsewhere:50005".to_owned())));
+    // A port alone says nothing of the cluster; of several the last counts.
+    assert_eq!(joined(&plan.hosts[2]), (1, Some(address)));
+    let mut ports = plan.hosts[2].arguments.windows(2).filter(|pair| pair[0].ends_with(PEER_PORT));
+    assert_eq!(ports.next_back().map(|pair| pair[1].as_str()), Some("7000"));
+    let file: File = yaml::read(Path::new("run.yaml"), text).unwrap();
+    assert!(written_ports(&file).contains(&7000), "nobody else is given it");
     assert!(read(SHOP).unwrap().placement.is_none());
     let alone = SHOP
         .replace("hosts:", "placement:\nhosts:")
@@ -214,11 +220,30 @@ fn what_cannot_be_a_cluster_is_said_with_its_line() {
         error(&cluster().replace("replicas: 2", "replicas: 0")),
         "run.yaml:11: replicas: '0' is not a number from 1 to 50"
     );
+    let of_another = |line: u32, field: &str, name: &str| {
+        format!(
+            "run.yaml:{line}: {field}: '{name}' is the name of another process: expected one of its own"
+        )
+    };
     assert_eq!(
         error(&cluster().replace("apps:", "  - name: node-2\n  - name: placement\napps:")),
-        "run.yaml:13: 'node-2' would name two processes; write another name\n\
-         run.yaml:14: 'placement' would name two processes; write another name"
+        [of_another(13, "name", "node-2"), of_another(14, "name", "placement")].join("\n")
     );
+    for (app, field, name) in [
+        ("appID: node-2\n    host: node", "appID", "node-2"),
+        ("appID: node-2", "appID", "node-2"),
+        ("appID: worker-2", "appID", "worker-2"),
+        ("appID: worker\n    host: node", "appID", "worker"),
+        ("appID: placement", "appID", "placement"),
+        ("appDirPath: web\n  - appDirPath: ./web", "appDirPath", "web"),
+        ("appID: web-host\n  - appID: web", "appID", "web-host"),
+    ] {
+        let text = cluster().replace("show:", &format!("  - {app}\nshow:"));
+        let told = error(&text);
+        let last = told.lines().last().unwrap();
+        let line = 20 + u32::from(app.contains("- "));
+        assert_eq!(last, of_another(line, field, name), "{app}");
+    }
     assert_eq!(
         error(&cluster().replace("    host: node", "    appPort: 80\n    host: node")),
         "run.yaml:16: 'appPort' is one port, and host 'node' has 2 replicas with a process of app \

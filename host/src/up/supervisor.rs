@@ -6,6 +6,7 @@
 //! the supervisor what happens to it; the supervisor decides when all is ready and
 //! when it is over.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -104,9 +105,7 @@ impl Supervisor {
             return Err(Failure::Broken(taken.join("\n")));
         }
         if is_fresh {
-            for folder in self.plan.data_dirs() {
-                fresh::remove(folder).map_err(Failure::Broken)?;
-            }
+            fresh::remove(&self.plan.data_dirs()).map_err(Failure::Broken)?;
         }
         tokio::select! {
             biased;
@@ -188,7 +187,7 @@ impl Supervisor {
         news: &mpsc::Sender<News>,
         heard: &mut mpsc::Receiver<News>,
     ) -> Result<(), Failure> {
-        let mut awaited = units.len();
+        let awaited = units.iter().map(|unit| unit.name.clone()).collect();
         for unit in units {
             self.console.say(format!("starting {}", unit.name));
             let voice = self.console.voice(role, &unit.name, self.started);
@@ -196,9 +195,21 @@ impl Supervisor {
             let stopping = tasks.stopping().clone();
             tasks.spawn(TaskKind::Process, unit.run(voice, news.clone(), stopping));
         }
-        while awaited > 0 {
+        self.until_ready(awaited, heard).await
+    }
+
+    /// Waits until each of these has been ready, whatever else happens meanwhile: one that was
+    /// started again says so again, and so does one that was ready long before.
+    async fn until_ready(
+        &self,
+        mut awaited: BTreeSet<String>,
+        heard: &mut mpsc::Receiver<News>,
+    ) -> Result<(), Failure> {
+        while !awaited.is_empty() {
             let Some(News { name, event }) = heard.recv().await else { break };
-            awaited -= usize::from(matches!(event, Event::Ready { .. } | Event::Finished));
+            if matches!(event, Event::Ready { .. } | Event::Finished) {
+                awaited.remove(&name);
+            }
             self.report(&name, event)?;
         }
         Ok(())
@@ -323,5 +334,39 @@ impl Stop {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_is_awaited_however_often_others_say_that_they_are_ready() {
+        let plan = Plan {
+            name: "shop".to_owned(),
+            placement: None,
+            hosts: Vec::new(),
+            apps: Vec::new(),
+            show: Vec::new(),
+            ends_with_any: false,
+        };
+        let supervisor = Supervisor::new(plan, PathBuf::from("odeon"));
+        let (news, mut heard) = mpsc::channel(8);
+        let say = |name: &str, event| {
+            news.try_send(News { name: name.to_owned(), event }).unwrap();
+        };
+        let ready = || Event::Ready { details: String::new() };
+        let awaited = ["node", "node-2"].map(str::to_owned).into();
+        let mut waiting = std::pin::pin!(supervisor.until_ready(awaited, &mut heard));
+
+        // Placement was started again, and so was the first of the two.
+        say(PLACEMENT, ready());
+        say("node", ready());
+        say("node", Event::Died { how: "was ended by signal 9".to_owned(), wait: APP_STOP_LIMIT });
+        say("node", ready());
+        assert!(futures::poll!(waiting.as_mut()).is_pending(), "the second one is not ready yet");
+        say("node-2", ready());
+        assert!(futures::poll!(waiting.as_mut()).is_ready());
     }
 }

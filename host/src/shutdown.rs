@@ -94,8 +94,8 @@ pub(crate) struct Running {
     /// Calls to and from other hosts. They go on until the last word to placement: who was
     /// let go of is told where to call instead, and the application's last turns may call.
     pub(crate) peers: Tasks,
-    /// The sockets to which other hosts connect: open until nothing runs here any more, which
-    /// placement takes for granted (`odeon_placement::probe`).
+    /// The sockets to which other hosts connect: open until nothing runs here any more, or else
+    /// as long as the process, which placement takes for granted (`odeon_placement::probe`).
     pub(crate) kept: Vec<OwnedFd>,
     /// Engine and placement.
     pub(crate) core: Tasks,
@@ -159,7 +159,7 @@ impl Running {
         if let Err(running) = self.core.stop(rest()).await {
             left.push(format!("engine and placement: {running}"));
         }
-        drop(self.kept);
+        let_go(self.kept, &left);
         if let Some(db) = &self.db {
             match tokio::time::timeout(rest(), db.close()).await {
                 Ok(Ok(())) => {}
@@ -169,5 +169,32 @@ impl Running {
         }
         tracing::info!("Dapr runtime stopped");
         if left.is_empty() { Ok(()) } else { Err(Overrun { limit: self.limit, left }) }
+    }
+}
+
+/// Closes the sockets of a host that has ended. What did not end in time runs on in this
+/// process, which may live long; then they say so for as long as it does.
+fn let_go(kept: Vec<OwnedFd>, left: &[String]) {
+    match left {
+        [] => drop(kept),
+        [_, ..] => std::mem::forget(kept),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn the_port_of_a_host_refuses_only_when_nothing_of_it_runs_any_more() {
+        let left = "engine and placement: 1 detached turn".to_owned();
+        for (left, accepts) in [(vec![], false), (vec![left], true)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let_go(vec![listener.into()], &left);
+            assert_eq!(TcpStream::connect(address).is_ok(), accepts, "{left:?}");
+        }
     }
 }

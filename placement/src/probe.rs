@@ -5,10 +5,10 @@
 //! that refuses.
 //!
 //! Why [`Knock::Refused`] is proof:
-//! - A host listens for calls of other hosts from before its `Join` until after its farewell,
-//!   and keeps the socket even if what serves it fails. So while the process lives, whether it
-//!   runs or is frozen, the kernel accepts connections to that port; it closes the socket
-//!   when the process has ended, and then no code of the host runs any more.
+//! - A host listens for calls of other hosts from before its `Join` until nothing of it runs any
+//!   more, and keeps the socket even if what serves it fails. If it cannot end all that it
+//!   runs, it keeps it for as long as its process lives, whether that runs or is frozen, and
+//!   the kernel accepts connections to that port until then.
 //! - Host and placement are in the same boot of the same machine and in the same network
 //!   namespace ([`Network`]), the stream came from an address of this machine, and so is the
 //!   address that is knocked at: so the answer is this kernel's, about this host's socket, and

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -221,16 +221,18 @@ impl Serving {
             Ok(Err(refused)) => return refused,
             Err(_) => return Some(PeerRefused::Silent),
         }
+        let mut hearing = pin!(self.hear(&mut incoming));
         tokio::select! {
             biased;
             () = stopping.cancelled() => {}
-            refused = self.hear(&mut incoming) => return refused,
+            refused = &mut hearing => return refused,
         }
         // Whoever calls cannot tell a call that was not read from one that ran: so all that
-        // was sent is read and answered, once the other host knows that it should stop.
+        // was sent is read and answered, once the other host knows that it should stop. The
+        // hearing goes on where it was, as it may have an answer in its hands.
         let parting = async {
             self.send((wire::say_goodbye(), None)).await.ok()?;
-            let broken = self.hear(&mut incoming).await;
+            let broken = hearing.await;
             let all = u32::try_from(self.config.calls_max.max(1)).unwrap_or(u32::MAX);
             let _answered = self.room.acquire_many(all).await;
             broken

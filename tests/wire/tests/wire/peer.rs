@@ -3,19 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
+use bytes::Bytes;
 use futures::future::join_all;
+use futures::{FutureExt as _, StreamExt as _};
+use http_body_util::Full;
 use odeon_base::{AppId, Entropy, Epoch, Execution, HostName, Incarnation, Kind, Namespace};
 use odeon_base::{TaskKind, Tasks};
 use odeon_host::peer::{Client, Config, Server};
 use odeon_placement::Token;
+use odeon_placement::wire::PROTOCOL;
+use odeon_proto::odeon::host::v1 as proto;
 use odeon_ring::Member;
 use odeon_runtime::peers::{PeerError, Peers as _};
 use odeon_runtime::{ActorRef, CallChain, Invocation, Reply};
 use odeon_test_wire::{Cable, Rig};
+use prost::Message as _;
+use proto::peer_reply::Answer;
+use proto::peer_request::Request;
+use proto::peer_server::Peer as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
+use tonic::Status;
+use tonic::codec::{Codec as _, Streaming};
+use tonic_prost::ProstCodec;
 
 /// No test takes nearly as long.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -328,6 +339,50 @@ async fn a_host_that_stops_answers_first_and_comes_back_at_the_same_address() {
     assert_eq!(soon("it answers again", answered).await, "y");
     pair.calling.stop(DEADLINE).await.unwrap();
     again.stop(DEADLINE).await.unwrap();
+}
+
+/// Messages of a stream, as a connection would carry them.
+fn asking(messages: impl IntoIterator<Item = Request>) -> Streaming<proto::PeerRequest> {
+    let mut bytes = Vec::new();
+    for (number, request) in messages.into_iter().enumerate() {
+        let protocol = if number == 0 { PROTOCOL } else { 0 };
+        let message = proto::PeerRequest { protocol, request: Some(request) };
+        bytes.push(0);
+        bytes.extend(u32::try_from(message.encoded_len()).unwrap().to_be_bytes());
+        message.encode(&mut bytes).unwrap();
+    }
+    let decoder = ProstCodec::<proto::PeerReply, proto::PeerRequest>::default().decoder();
+    Streaming::new_request(decoder, Full::new(Bytes::from(bytes)), None, None)
+}
+
+// RT-3: whoever calls cannot tell a call that lost its answer from one that ran.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_stops_answers_all_it_read_though_nobody_takes_the_answers_yet() {
+    let rig = Rig::start().await;
+    let serving = Tasks::new("serving");
+    let mut own = config(HOST);
+    own.calls_max = 1;
+    let server = Server::new(own, rig.engine.clone(), serving.clone());
+    let hello = proto::Hello {
+        host: "caller:1".to_owned(),
+        namespace: "default".to_owned(),
+        app: "app".to_owned(),
+        ..Default::default()
+    };
+    let unclear = |call_id| Request::Call(proto::Call { call_id, ..Default::default() });
+    let asked = asking(std::iter::once(Request::Hello(hello)).chain((1..=100).map(unclear)));
+    let answer = server.exchange(tonic::Request::new(asked)).await.unwrap();
+    // Time passes only when nothing goes on any more: the answers have no room left.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let told = answer.into_inner().collect::<Vec<_>>();
+    let (stopped, told) = tokio::join!(serving.stop(DEADLINE), told);
+    stopped.unwrap();
+    let failed = |told: &Result<proto::PeerReply, Status>| match &told.as_ref().ok()?.answer {
+        Some(Answer::Failure(failure)) => Some(failure.call_id),
+        _ => None,
+    };
+    let answered: Vec<u64> = told.iter().filter_map(failed).collect();
+    assert_eq!(answered, (1..=100).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use odeon_test_support::process::within;
 use odeon_test_support::{Client, Node, NodeBuilder, Placement, Process, binaries, ports};
 
+use crate::clock;
 use crate::faults::Fault;
+use crate::lives::{Life, Lives};
 use crate::spaces::Spaces;
 
 /// The application of all hosts.
@@ -16,12 +18,11 @@ const APP: &str = "chaos";
 /// The component that keeps the actors' state.
 pub const STORE: &str = "store";
 /// The program beside each host.
-const WORKER: &str = "counter-worker";
+const WORKER: &str = "chaos-worker";
+/// Where workers write down what they do, in the folder of the run.
+const NOTES: &str = "notes";
 /// What the hosts show each other where they listen beyond loopback.
 const TOKEN: (&str, &str) = ("ODEON_CLUSTER_TOKEN", "of-this-test-only");
-/// The type of all actors.
-pub const TYPE: &str = "Counter";
-
 const COMPONENT: &str = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: store}\nspec:\n  type: state.sled\n  version: v1\n  metadata: [{name: actorStateStore, value: \"true\"}]\n";
 
 /// One host and the worker beside it.
@@ -43,7 +44,9 @@ pub struct Cluster {
     spaces: Option<Spaces>,
     placement: Option<Placement>,
     placement_port: u16,
+    health_port: u16,
     members: Vec<Member>,
+    lives: Lives,
 }
 
 impl Cluster {
@@ -58,6 +61,7 @@ impl Cluster {
     ) -> Self {
         let resources = folder.join("resources");
         std::fs::create_dir_all(&resources).expect("the folder is ours");
+        std::fs::create_dir_all(folder.join(NOTES)).expect("the folder is ours");
         std::fs::write(resources.join("store.yaml"), COMPONENT).expect("the folder is ours");
         let mut cluster = Self {
             folder: folder.to_owned(),
@@ -66,7 +70,9 @@ impl Cluster {
             spaces,
             placement: None,
             placement_port: ports::free(),
+            health_port: ports::free(),
             members: Vec::new(),
+            lives: Lives::default(),
         };
         cluster.start_placement(true).await;
         for _ in 0..hosts {
@@ -100,15 +106,38 @@ impl Cluster {
         format!("{}:{}", self.ip(host), self.members[host].peers)
     }
 
-    /// Starts placement on the port and folder that it had before.
+    /// A client of placement's health port.
+    #[must_use]
+    pub fn placement(&self) -> Client {
+        Client::at((self.placement_ip(), self.health_port).into())
+    }
+
+    fn placement_ip(&self) -> Ipv4Addr {
+        self.spaces.as_ref().map_or(Ipv4Addr::LOCALHOST, |_| Spaces::own())
+    }
+
+    /// Who is who.
+    #[must_use]
+    pub fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
+    /// The folder in which workers write down what they do.
+    #[must_use]
+    pub fn notes(&self) -> PathBuf {
+        self.folder.join(NOTES)
+    }
+
+    /// Starts placement on the ports and folder that it had before.
     pub async fn start_placement(&mut self, is_new: bool) {
         let lease = format!("{}ms", self.lease.as_millis());
-        let mut words = vec!["--lease", &lease];
+        // Which tables there are is shown without being asked on a loopback address only.
+        let mut words = vec!["--lease", &lease, "--metadata-enabled"];
         if is_new {
             words.push("--new-cluster");
         }
-        let mut builder =
-            Placement::builder(self.folder.join("placement")).port(self.placement_port);
+        let builder = Placement::builder(self.folder.join("placement"));
+        let mut builder = builder.port(self.placement_port).health_port(self.health_port);
         if self.spaces.is_some() {
             builder = builder.at(Spaces::own()).env(TOKEN.0, TOKEN.1);
         }
@@ -126,13 +155,9 @@ impl Cluster {
         let member = &self.members[host];
         let (resources, peers) = (self.folder.join("resources"), member.peers.to_string());
         let level = if self.logs.is_some() { "debug" } else { "info" };
-        let placement = match self.spaces {
-            Some(_) => Spaces::own(),
-            None => Ipv4Addr::LOCALHOST,
-        };
         let builder = Node::builder(self.folder.join("data"))
             .words(&["--log-level", level])
-            .joining(&format!("{placement}:{}", self.placement_port), APP)
+            .joining(&format!("{}:{}", self.placement_ip(), self.placement_port), APP)
             .words(&["--resources-path", &resources.display().to_string()])
             .words(&["--dapr-internal-grpc-port", &peers])
             .words(&["--dapr-graceful-shutdown-seconds", "60"])
@@ -147,13 +172,19 @@ impl Cluster {
 
     /// Starts a host on the ports that it had before, and a worker if none is there.
     pub async fn start_host(&mut self, host: usize) {
+        let began = clock::now();
         let node = self.builder(host).start().await;
+        let life = Life { place: host, name: self.name(host), process: node.process.id(), began };
+        self.lives.push(life);
         let around = self.spaces.as_ref().map(|_| Spaces::around(host)).unwrap_or_default();
+        let notes = self.notes().join(format!("worker-{host}.txt"));
         let member = &mut self.members[host];
         member.host = Some(node);
         if member.worker.is_none() {
-            let mut command = within(&around, &binaries::program("odeon-test-e2e", WORKER));
-            command.env("DAPR_GRPC_PORT", member.grpc.to_string());
+            let mut command = within(&around, &binaries::program("odeon-chaos", WORKER));
+            command
+                .args(["--port", &member.grpc.to_string(), "--place", &host.to_string()])
+                .args(["--notes", &notes.display().to_string()]);
             member.worker = Some(Process::start(&mut command));
         }
     }
@@ -161,39 +192,13 @@ impl Cluster {
     /// Takes the network apart as this fault says.
     pub fn part(&self, fault: Fault) {
         let Some(spaces) = &self.spaces else { return };
-        match fault {
-            Fault::Isolate(host, _) => spaces.isolate(host),
-            Fault::Cut { from, to, both, .. } => {
-                spaces.cut(from, to);
-                if both {
-                    spaces.cut(to, from);
-                }
-            }
-            Fault::Kill(_)
-            | Fault::Stop(_)
-            | Fault::Pause(..)
-            | Fault::RollingRestart
-            | Fault::KillPlacement => {}
-        }
+        fault.parts().into_iter().for_each(|link| spaces.cut(link));
     }
 
     /// Puts it together again.
     pub fn mend(&self, fault: Fault) {
         let Some(spaces) = &self.spaces else { return };
-        match fault {
-            Fault::Isolate(host, _) => spaces.rejoin(host),
-            Fault::Cut { from, to, both, .. } => {
-                spaces.mend(from, to);
-                if both {
-                    spaces.mend(to, from);
-                }
-            }
-            Fault::Kill(_)
-            | Fault::Stop(_)
-            | Fault::Pause(..)
-            | Fault::RollingRestart
-            | Fault::KillPlacement => {}
-        }
+        fault.parts().into_iter().for_each(|link| spaces.mend(link));
     }
 
     /// Ends a host at once; its worker lives on and finds the next one.

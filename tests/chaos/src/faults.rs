@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use odeon_base::Entropy;
 
+use crate::spaces::Link;
+
 /// Something that is done to the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -59,6 +61,23 @@ impl Fault {
             }
             Self::Cut { from, to, .. } => vec![from, to],
             Self::RollingRestart | Self::KillPlacement => Vec::new(),
+        }
+    }
+
+    /// What it takes out of the network.
+    #[must_use]
+    pub fn parts(self) -> Vec<Link> {
+        match self {
+            Self::Isolate(host, _) => vec![Link::Cable(host)],
+            Self::Cut { from, to, both: false, .. } => vec![Link::Way(from, to)],
+            Self::Cut { from, to, both: true, .. } => {
+                vec![Link::Way(from, to), Link::Way(to, from)]
+            }
+            Self::Kill(_)
+            | Self::Stop(_)
+            | Self::Pause(..)
+            | Self::RollingRestart
+            | Self::KillPlacement => Vec::new(),
         }
     }
 

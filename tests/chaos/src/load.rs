@@ -4,18 +4,17 @@
 //! is decided here.
 
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use odeon_base::{TaskKind, Tasks};
+use odeon_test_history::{Effect, Op, Seen};
 use odeon_test_support::{Answer, Client};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use crate::cluster::TYPE;
+use crate::clock;
 
 /// How long a caller waits for one call.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,40 +24,81 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// The count of its actor after it.
-    Answered(i64),
-    /// It was answered, and changed nothing.
-    Looked,
-    /// Certainly not begun.
-    NotBegun(String),
-    /// Perhaps run, or run in part.
-    Perhaps(String),
+    /// It was answered: with the content of an object of its actor after it, if it is about one.
+    Answered(Option<Seen>),
+    /// It was not: whether its turn may have begun, and what was said.
+    Failed(Effect, String),
+    /// Its caller went away.
+    HungUp,
 }
 
 impl Fate {
     /// Whether the call was answered.
     #[must_use]
     pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Answered(_) | Self::Looked)
+        matches!(self, Self::Answered(_))
     }
+
+    /// Whether its caller waited in vain.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(..))
+    }
+
+    /// An answer that tells nothing.
+    #[must_use]
+    pub fn unclear(text: String) -> Self {
+        Self::Failed(Effect::Maybe, text)
+    }
+}
+
+/// A call that is due.
+#[derive(Debug, Clone, Copy)]
+pub struct Due<'a> {
+    /// Through whom.
+    pub client: &'a Client,
+    /// No other call has it.
+    pub number: u64,
+    /// Whose.
+    pub caller: usize,
+    /// Which of the caller's.
+    pub round: usize,
+}
+
+impl Due<'_> {
+    /// A number by which each caller walks over all actors in a step of its own.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.caller * 7 + self.round * 11
+    }
+}
+
+/// What was called, and what became of it.
+#[derive(Debug)]
+pub struct Done {
+    /// Which actor, in the count of the work.
+    pub actor: usize,
+    /// What was asked.
+    pub op: Op,
+    /// What became of it.
+    pub fate: Fate,
 }
 
 /// What callers do.
 pub trait Work: Debug + Send + Sync + 'static {
-    /// The call of a caller in one of its rounds: of which actor, and what became of it.
-    fn call<'a>(
-        &'a self,
-        client: &'a Client,
-        caller: usize,
-        round: usize,
-    ) -> BoxFuture<'a, (usize, Fate)>;
+    /// Makes the call that is due.
+    fn call<'a>(&'a self, due: Due<'a>) -> BoxFuture<'a, Done>;
 }
 
 /// One call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Which actor, in the count of the work.
+    /// Its number.
+    pub number: u64,
+    /// Of which actor, in the count of the work.
     pub actor: usize,
+    /// What it asked.
+    pub op: Op,
     /// Where it entered.
     pub via: usize,
     /// When it was sent, since the run began.
@@ -78,8 +118,10 @@ struct Shared {
     avoided: Vec<AtomicBool>,
     entering: Vec<AtomicUsize>,
     is_over: AtomicBool,
+    numbers: AtomicU64,
     calls: Mutex<Vec<Call>>,
-    began: Instant,
+    /// By the machine's clock.
+    began: Duration,
 }
 
 /// Callers that run until they are stopped.
@@ -87,12 +129,6 @@ struct Shared {
 pub struct Load {
     shared: Arc<Shared>,
     callers: Vec<JoinHandle<()>>,
-}
-
-/// The id of a counter.
-#[must_use]
-pub fn id(actor: usize) -> String {
-    format!("c{actor}")
 }
 
 impl Load {
@@ -106,8 +142,9 @@ impl Load {
             avoided: (0..hosts).map(|_| AtomicBool::new(false)).collect(),
             entering: (0..hosts).map(|_| AtomicUsize::new(0)).collect(),
             is_over: AtomicBool::new(false),
+            numbers: AtomicU64::new(0),
             calls: Mutex::default(),
-            began: Instant::now(),
+            began: clock::now(),
         });
         let callers = (0..callers).map(|caller| {
             let shared = Arc::clone(&shared);
@@ -116,10 +153,21 @@ impl Load {
         Self { callers: callers.collect(), shared }
     }
 
+    /// When the run began, by the machine's clock.
+    #[must_use]
+    pub fn began(&self) -> Duration {
+        self.shared.began
+    }
+
     /// Since when the run goes on.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.shared.began.elapsed()
+        self.shared.elapsed()
+    }
+
+    /// Makes one more call for a caller, through this host, whoever is avoided.
+    pub async fn call(&self, via: usize, work: &dyn Work, (caller, round): (usize, usize)) -> Fate {
+        self.shared.call(via, work, (caller, round)).await
     }
 
     /// Lets no new call enter through a host, and waits for those that did.
@@ -142,12 +190,17 @@ impl Load {
         self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Stops the callers; all their calls.
-    pub async fn stop(self) -> Vec<Call> {
+    /// Stops the callers.
+    pub async fn stop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
-        for caller in self.callers {
+        for caller in self.callers.drain(..) {
             caller.await.expect("a caller does not fail");
         }
+    }
+
+    /// All calls that have ended so far, which are forgotten here.
+    #[must_use]
+    pub fn take(&self) -> Vec<Call> {
         let mut calls = self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *calls)
     }
@@ -166,12 +219,24 @@ impl Shared {
             let first = (caller + round * 3) % self.clients.len();
             let order = (0..self.clients.len()).map(|step| (first + step) % self.clients.len());
             let Some(via) = order.into_iter().find(|host| self.enter(*host)) else { continue };
-            let began = self.began.elapsed();
-            let (actor, fate) = self.work.call(&self.clients[via], caller, round).await;
+            self.call(via, &*self.work, (caller, round)).await;
             self.entering[via].fetch_sub(1, Ordering::SeqCst);
-            let call = Call { actor, via, began, ended: self.began.elapsed(), fate };
-            self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         }
+    }
+
+    fn elapsed(&self) -> Duration {
+        clock::now().saturating_sub(self.began)
+    }
+
+    async fn call(&self, via: usize, work: &dyn Work, (caller, round): (usize, usize)) -> Fate {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let began = self.elapsed();
+        let due = Due { client: &self.clients[via], number, caller, round };
+        let Done { actor, op, fate } = work.call(due).await;
+        let ended = self.elapsed();
+        let call = Call { number, actor, op, via, began, ended, fate: fate.clone() };
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        fate
     }
 
     fn enter(&self, host: usize) -> bool {
@@ -184,50 +249,22 @@ impl Shared {
     }
 }
 
-/// Counters to each of which ones are added.
-#[derive(Debug)]
-pub struct Counters {
-    /// How many there are.
-    pub actors: usize,
-}
-
-impl Work for Counters {
-    fn call<'a>(
-        &'a self,
-        client: &'a Client,
-        caller: usize,
-        round: usize,
-    ) -> BoxFuture<'a, (usize, Fate)> {
-        // Each caller walks over all counters in a step of its own.
-        let actor = (caller * 7 + round * 11) % self.actors;
-        let path = format!("/v1.0/actors/{TYPE}/{}/method/add", id(actor));
-        let added = async move {
-            let answer = match call(client, &path, "1").await {
-                Ok(answer) => answer,
-                Err(fate) => return fate,
-            };
-            let value = answer.text().parse();
-            value.map_or_else(|_| Fate::Perhaps(answer.text()), Fate::Answered)
-        };
-        added.map(move |fate| (actor, fate)).boxed()
-    }
-}
-
 /// One call with [`PATIENCE`]; what became of it, if that was not success.
 ///
 /// # Errors
-/// [`Fate::NotBegun`] or [`Fate::Perhaps`], with what was said.
+/// [`Fate::Failed`], with what was said.
 pub async fn call(client: &Client, path: &str, body: &str) -> Result<Answer, Fate> {
     let limit = PATIENCE.as_millis().to_string();
     let client = client.clone().with_header("odeon-actor-timeout", &limit);
     let answer = match client.put(path, body).await {
         Ok(answer) if answer.status == 200 => return Ok(answer),
         Ok(answer) => answer,
-        Err(reason) => return Err(Fate::Perhaps(format!("no answer: {reason}"))),
+        Err(reason) => return Err(Fate::unclear(format!("no answer: {reason}"))),
     };
-    let text = format!("{} {}", answer.status, answer.text().trim());
-    match answer.headers.get("odeon-actor-execution").and_then(|word| word.to_str().ok()) {
-        Some("none") => Err(Fate::NotBegun(text)),
-        _ => Err(Fate::Perhaps(text)),
-    }
+    let effect = match answer.headers.get("odeon-actor-execution").map(|word| word.as_bytes()) {
+        Some(b"none") => Effect::None,
+        Some(b"done") => Effect::Done,
+        Some(_) | None => Effect::Maybe,
+    };
+    Err(Fate::Failed(effect, format!("{} {}", answer.status, answer.text().trim())))
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use odeon_test_history::Effect;
+
 use crate::load::{Call, Fate};
 use crate::run::Outcome;
 
@@ -41,11 +43,12 @@ fn times<'a>(calls: impl Iterator<Item = &'a Call>) -> Vec<Duration> {
 pub fn text(outcome: &Outcome) -> String {
     let count = |is: fn(&Fate) -> bool| outcome.calls.iter().filter(|call| is(&call.fate)).count();
     let answered = count(Fate::is_answer);
-    let none = count(|fate| matches!(fate, Fate::NotBegun(_)));
-    let perhaps = count(|fate| matches!(fate, Fate::Perhaps(_)));
-    let all = times(outcome.calls.iter());
+    let none = count(|fate| matches!(fate, Fate::Failed(Effect::None, _)));
+    let perhaps = count(|fate| matches!(fate, Fate::Failed(Effect::Maybe | Effect::Done, _)));
+    let left = count(|fate| matches!(fate, Fate::HungUp));
+    let all = times(outcome.calls.iter().filter(|call| call.fate != Fate::HungUp));
     let mut text = format!(
-        "{:.0} s: {} calls, {answered} answered, {none} certainly not begun, {perhaps} of unknown outcome; p50 {:?}, p99 {:?}\n",
+        "{:.0} s: {} calls, {answered} answered, {none} certainly not begun, {perhaps} of unknown outcome, {left} left by their callers; p50 {:?}, p99 {:?}\n",
         outcome.length.as_secs_f64(),
         outcome.calls.len(),
         quantile(&all, 0.5),
@@ -82,7 +85,10 @@ pub fn text(outcome: &Outcome) -> String {
         );
     }
     for violation in outcome.violations.iter().take(20) {
-        let _ = writeln!(text, "BROKEN {}: {}", violation.promise, violation.text);
+        let _ = writeln!(text, "BROKEN {violation}");
+    }
+    if let Some(path) = &outcome.kept {
+        let _ = writeln!(text, "what happened is in {}", path.display());
     }
     let _ = write!(text, "{} promises broken", outcome.violations.len());
     text
@@ -143,9 +149,9 @@ pub fn picture(outcome: &Outcome) -> String {
     );
     for call in &outcome.calls {
         let colour = match call.fate {
-            Fate::Answered(_) | Fate::Looked => continue,
-            Fate::NotBegun(_) => "#d69e2e",
-            Fate::Perhaps(_) => "#c53030",
+            Fate::Answered(_) | Fate::HungUp => continue,
+            Fate::Failed(Effect::None, _) => "#d69e2e",
+            Fate::Failed(Effect::Maybe | Effect::Done, _) => "#c53030",
         };
         let _ = writeln!(
             svg,

@@ -19,6 +19,15 @@ const FIRST: usize = 10;
 /// A hardware address that nobody has.
 const NOBODY: &str = "02:00:00:00:00:fe";
 
+/// A part of the network that can be taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// All that goes to a host or comes from it.
+    Cable(usize),
+    /// What the one sends to the other.
+    Way(usize, usize),
+}
+
 /// The hosts' namespaces.
 #[derive(Debug)]
 pub struct Spaces(());
@@ -65,39 +74,30 @@ impl Spaces {
         vec!["nsenter".to_owned(), format!("--net=/run/netns/h{host}")]
     }
 
-    /// Nothing gets from or to the host.
+    /// Nothing gets through any more.
     ///
     /// # Panics
     /// When the machine does not do it any more.
-    pub fn isolate(&self, host: usize) {
-        ip(&format!("link set v{host} nomaster")).expect("the network can be taken apart");
-    }
-
-    /// As it was before [`Spaces::isolate`].
-    ///
-    /// # Panics
-    /// When the machine does not do it any more.
-    pub fn rejoin(&self, host: usize) {
-        let back = format!("link set v{host} master {BRIDGE}");
-        ip(&back).expect("the network can be put together");
-    }
-
-    /// Nothing gets from the one to the other.
-    ///
-    /// # Panics
-    /// When the machine does not do it any more.
-    pub fn cut(&self, from: usize, to: usize) {
-        let to = Self::of(to);
-        let lost = format!("-n h{from} neigh replace {to} lladdr {NOBODY} dev eth0 nud permanent");
-        ip(&lost).expect("the network can be taken apart");
+    pub fn cut(&self, link: Link) {
+        let cut = match link {
+            Link::Cable(host) => format!("link set v{host} nomaster"),
+            Link::Way(from, to) => {
+                let to = Self::of(to);
+                format!("-n h{from} neigh replace {to} lladdr {NOBODY} dev eth0 nud permanent")
+            }
+        };
+        ip(&cut).expect("the network can be taken apart");
     }
 
     /// As it was before [`Spaces::cut`].
     ///
     /// # Panics
     /// When the machine does not do it any more.
-    pub fn mend(&self, from: usize, to: usize) {
-        let back = format!("-n h{from} neigh del {} dev eth0", Self::of(to));
+    pub fn mend(&self, link: Link) {
+        let back = match link {
+            Link::Cable(host) => format!("link set v{host} master {BRIDGE}"),
+            Link::Way(from, to) => format!("-n h{from} neigh del {} dev eth0", Self::of(to)),
+        };
         ip(&back).expect("the network can be put together");
     }
 }

@@ -27,6 +27,35 @@ pub enum Object {
     Counter,
 }
 
+impl Object {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Register, Self::Counter];
+
+    /// The key under which an actor stores it.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Counter => "counter",
+        }
+    }
+
+    /// How it is written on a line.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Register => 0,
+            Self::Counter => 1,
+        }
+    }
+
+    /// The object with this number.
+    #[must_use]
+    pub fn of_number(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|object| object.number() == number)
+    }
+}
+
 /// The content of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
@@ -36,6 +65,14 @@ pub struct Seen {
     pub by: Call,
     /// The sum of all that was added.
     pub sum: i64,
+}
+
+impl Seen {
+    /// The content after a call has written, adding this.
+    #[must_use]
+    pub fn written(self, by: Call, adds: i64) -> Self {
+        Self { version: self.version + 1, by, sum: self.sum + adds }
+    }
 }
 
 /// What a call asks for.

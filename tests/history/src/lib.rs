@@ -3,7 +3,8 @@
 //! In goes a list of events in the order of their times, out come the promises that it
 //! breaks, by name. Who made the list is not known here: the simulation and the chaos test
 //! with real processes use the same checks. Nothing is asked of the product but what its
-//! callers, its actors and its store saw.
+//! callers, its actors and its store saw. `act` is what those callers ask and those actors
+//! do, `lines` keeps events as text.
 //!
 //! | promise | checked in |
 //! |---|---|
@@ -21,14 +22,17 @@
 //! outcome. If one of these fails, no order exists. That takes a sort and a sweep, where the
 //! general problem is NP-complete.
 
+pub mod act;
 pub mod event;
+pub mod lines;
 mod service;
 mod state;
 mod turns;
 
 use std::time::Duration;
 
-pub use event::{Call, Effect, Event, Fence, Host, Object, Op, Seen, Trouble, What};
+pub use act::Act;
+pub use event::{Actor, Call, Effect, Event, Fence, Host, Object, Op, Seen, Trouble, Turn, What};
 
 /// A promise of the specification of ownership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +76,9 @@ pub struct Violation {
     pub at: Duration,
     /// How.
     pub text: String,
+    /// The hosts that the text speaks of by their numbers, so that who gave them these can
+    /// say their names.
+    pub hosts: Vec<Host>,
 }
 
 impl std::fmt::Display for Violation {

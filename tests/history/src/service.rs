@@ -187,7 +187,7 @@ impl Service {
                 at.as_secs_f64(),
                 asked.deadline.as_secs_f64()
             );
-            self.broken(Promise::InTime, at, text);
+            self.broken(Promise::InTime, at, text, &[asked.via]);
         }
     }
 
@@ -250,7 +250,9 @@ impl Service {
     ) -> (Option<Host>, bool) {
         let changes = self.owners.get(&actor).map_or(&[][..], Vec::as_slice);
         let owner = changes.iter().rev().find(|(at, _)| *at <= start).and_then(|(_, owner)| *owner);
-        let has_moved = changes.iter().any(|(at, _)| *at + terms.recovery >= start && *at <= end);
+        // To be told for the first time who it is moves nobody.
+        let mut moves = changes.iter().skip(1);
+        let has_moved = moves.any(|(at, _)| *at + terms.recovery >= start && *at <= end);
         (owner, has_moved)
     }
 
@@ -263,7 +265,7 @@ impl Service {
                 asked.actor,
                 pause.as_secs_f64()
             );
-            self.broken(promise, began, text);
+            self.broken(promise, began, text, &[host]);
         }
     }
 
@@ -291,7 +293,7 @@ impl Service {
                     began.as_secs_f64(),
                     limit.as_secs_f64()
                 );
-                self.broken(promise, began, text);
+                self.broken(promise, began, text, &[host, dead]);
             }
         }
         let End::Failed(effect, why) = how else { return };
@@ -313,11 +315,11 @@ impl Service {
                 asked.via,
                 asked.start.as_secs_f64()
             );
-            self.broken(promise, *end, text);
+            self.broken(promise, *end, text, &[asked.via]);
         }
     }
 
-    fn broken(&mut self, promise: Promise, at: Duration, text: String) {
-        self.violations.push(Violation { promise, at, text });
+    fn broken(&mut self, promise: Promise, at: Duration, text: String, hosts: &[Host]) {
+        self.violations.push(Violation { promise, at, text, hosts: hosts.to_vec() });
     }
 }

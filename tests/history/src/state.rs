@@ -125,20 +125,20 @@ impl State {
     }
 
     fn claimed(&mut self, at: Duration, actor: Actor, host: Host, fence: Fence) {
-        let newest = self.claimed.entry(actor).or_insert(fence);
-        if *newest > fence {
+        let newest = *self.claimed.entry(actor).or_insert(fence);
+        if newest > fence {
             let text = format!(
-                "a claim of actor {actor} with fence {fence:?} was recorded after {newest:?}"
+                "a claim of actor {actor} with fence {fence:?} was recorded for host {host} after {newest:?}"
             );
-            self.violations.push(Violation { promise: Promise::O3, at, text });
+            self.broken_by(Promise::O3, at, text, &[host]);
         }
-        *newest = (*newest).max(fence);
+        self.claimed.insert(actor, newest.max(fence));
         let first = *self.shown.entry((actor, fence)).or_insert(host);
         if first != host {
             let text = format!(
                 "actor {actor} was claimed with fence {fence:?} by host {first} and by host {host}"
             );
-            self.broken(Promise::O3, at, text);
+            self.broken_by(Promise::O3, at, text, &[first, host]);
         }
     }
 
@@ -308,6 +308,10 @@ impl State {
     }
 
     fn broken(&mut self, promise: Promise, at: Duration, text: String) {
-        self.violations.push(Violation { promise, at, text });
+        self.broken_by(promise, at, text, &[]);
+    }
+
+    fn broken_by(&mut self, promise: Promise, at: Duration, text: String, hosts: &[Host]) {
+        self.violations.push(Violation { promise, at, text, hosts: hosts.to_vec() });
     }
 }

@@ -19,7 +19,7 @@ struct Running {
 struct Turns {
     running: BTreeMap<Turn, Running>,
     by_actor: BTreeMap<Actor, BTreeSet<Turn>>,
-    began: BTreeMap<Call, Turn>,
+    began: BTreeMap<Call, (Turn, Host)>,
     refused: BTreeSet<Call>,
     /// What every host has been through so far, `None` for all of them: whoever was troubled
     /// may have lost its lease, and with it the right to end its turns.
@@ -50,12 +50,11 @@ impl Turns {
             What::TurnCut { turn } => self.cut(at, turn, terms),
             What::Failed { call, effect: Effect::None, .. } => {
                 self.refused.insert(call);
-                if self.began.contains_key(&call) {
-                    self.broken(
-                        Promise::NoneNeverRan,
-                        at,
-                        format!("call {call} was answered `none`, and its turn had begun"),
+                if let Some((_, host)) = self.began.get(&call).copied() {
+                    let text = format!(
+                        "call {call} was answered `none`, and its turn had begun on host {host}"
                     );
+                    self.broken(Promise::NoneNeverRan, at, text, &[host]);
                 }
             }
             What::Troubled { trouble, .. } => {
@@ -97,18 +96,17 @@ impl Turns {
             );
             // Two at a time on one host is worse, and no lease excuses it.
             if terms.are_clocks_kept || other.host == host {
-                self.broken(Promise::O1, at, text);
+                self.broken(Promise::O1, at, text, &[host, other.host]);
             }
         }
-        if self.began.insert(call, turn).is_some() {
-            self.broken(Promise::RanOnce, at, format!("call {call} of actor {actor} ran twice"));
+        if self.began.insert(call, (turn, host)).is_some() {
+            let text =
+                format!("call {call} of actor {actor} ran twice, the second time on host {host}");
+            self.broken(Promise::RanOnce, at, text, &[host]);
         }
         if self.refused.contains(&call) {
-            self.broken(
-                Promise::NoneNeverRan,
-                at,
-                format!("call {call} ran after it was answered `none`"),
-            );
+            let text = format!("call {call} ran on host {host} after it was answered `none`");
+            self.broken(Promise::NoneNeverRan, at, text, &[host]);
         }
         let running = Running { actor, host, call, since: at, is_live: true };
         self.running.insert(turn, running);
@@ -122,7 +120,7 @@ impl Turns {
             || at.saturating_sub(running.since) >= terms.drain;
         if !is_excused {
             let Running { actor, host, call, .. } = running;
-            self.broken(Promise::O7, at, format!("the turn of call {call} of actor {actor} on host {host} was cut, and nothing had happened to that host"));
+            self.broken(Promise::O7, at, format!("the turn of call {call} of actor {actor} on host {host} was cut, and nothing had happened to that host"), &[host]);
         }
     }
 
@@ -130,7 +128,7 @@ impl Turns {
         self.running.remove(&turn);
     }
 
-    fn broken(&mut self, promise: Promise, at: Duration, text: String) {
-        self.violations.push(Violation { promise, at, text });
+    fn broken(&mut self, promise: Promise, at: Duration, text: String, hosts: &[Host]) {
+        self.violations.push(Violation { promise, at, text, hosts: hosts.to_vec() });
     }
 }

@@ -9,9 +9,9 @@ use futures::future::BoxFuture;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::{ActorRef, Change, Engine, Error, Reply, Turn};
+use odeon_test_history::act::{self, Act};
 use odeon_test_history::{Host, Object, Seen, What};
 
-use crate::act::{self, Act};
 use crate::clients::{self, Asked};
 use crate::world::{Kind, World};
 
@@ -105,9 +105,8 @@ impl Cast {
             Act::Write(object, adds, wait) => {
                 let seen = self.read(running, memory, object).await?;
                 tokio::time::sleep(Duration::from_millis(wait)).await;
-                let seen =
-                    Seen { version: seen.version + 1, by: running.call, sum: seen.sum + adds };
-                let change = Change::set(key(object), act::to_bytes(seen));
+                let seen = seen.written(running.call, adds);
+                let change = Change::set(object.key(), act::to_bytes(seen));
                 if let Err(error) = running.turn.commit(vec![change]).await {
                     // What was meant to be written may be there or not: memory cannot tell.
                     memory.known.clear();
@@ -140,7 +139,7 @@ impl Cast {
         let seen = match known {
             Some(seen) => seen,
             None => {
-                let item = running.turn.get(key(object)).await?;
+                let item = running.turn.get(object.key()).await?;
                 item.and_then(|item| act::from_bytes(&item.value)).unwrap_or_default()
             }
         };
@@ -154,13 +153,6 @@ impl Cast {
         let deadline = running.turn.deadline();
         let asked = Asked { actor: to, act, via: self.life, parent: Some(running.call), deadline };
         clients::ask(&self.world, &engine, asked, running.turn.chain()).await
-    }
-}
-
-fn key(object: Object) -> &'static str {
-    match object {
-        Object::Register => "register",
-        Object::Counter => "counter",
     }
 }
 

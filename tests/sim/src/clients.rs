@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use odeon_base::{Execution, TaskKind};
 use odeon_runtime::{CallChain, Engine, Error, Invocation, Reply};
+use odeon_test_history::act::{self, Act};
 use odeon_test_history::{Call, Effect, Host, Object, What};
 use tokio::time::Instant;
 
-use crate::act::{self, Act};
 use crate::chance::Chance;
 use crate::peers::Guest;
 use crate::world::{ACTORS, Kind, World, actor};

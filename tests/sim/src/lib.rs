@@ -14,7 +14,6 @@ pub mod plant;
 pub mod report;
 pub mod scenario;
 
-mod act;
 mod cast;
 mod chance;
 mod clients;

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use odeon_base::TaskKind;
 use odeon_base::ident::ring_hash;
-use odeon_test_history::{Event, Object, Terms, Violation, check};
+use odeon_test_history::{Act, Event, Object, Terms, Violation, check};
 use tokio::time::Instant;
 
-use crate::act::Act;
 use crate::chance::Chance;
 use crate::clients::{self, PATIENT};
 use crate::host::Clock;

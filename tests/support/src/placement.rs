@@ -28,6 +28,13 @@ impl PlacementBuilder {
         self
     }
 
+    /// The port of its health and state, to use the same again.
+    #[must_use]
+    pub fn health_port(mut self, port: u16) -> Self {
+        self.health = port;
+        self
+    }
+
     /// Listens on this address only.
     #[must_use]
     pub fn at(mut self, ip: Ipv4Addr) -> Self {

@@ -2,7 +2,8 @@
 //!
 //! Callers never call twice. Who calls enters through the host that is not killed: a call
 //! ends with its connection. What each call may be answered is held against what was done,
-//! by the checker that the chaos tests use.
+//! by the checkers that the chaos tests use. What the shop's actors do inside is not written
+//! down, so of the history the callers' part is checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,9 +14,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use odeon_base::Tasks;
-use odeon_chaos::load::{Call, Fate, Load, Work, call};
+use odeon_chaos::load::{Call, Done, Due, Fate, Load, Work, call};
 use odeon_chaos::run::holds_the_store;
-use odeon_chaos::verdict::{self, Trouble, silence};
+use odeon_chaos::story;
+use odeon_chaos::trouble::{Mark, Trouble};
+use odeon_chaos::verdict::{self, silence};
+use odeon_test_history::{self as history, Effect, Object, Op, Seen, Terms, Trouble as What};
 use odeon_test_support::process::kill;
 use odeon_test_support::{Client, until};
 use serde_json::{Value, json};
@@ -80,27 +84,20 @@ struct Buyers {
 }
 
 impl Work for Buyers {
-    fn call<'a>(
-        &'a self,
-        client: &'a Client,
-        caller: usize,
-        round: usize,
-    ) -> BoxFuture<'a, (usize, Fate)> {
+    fn call<'a>(&'a self, due: Due<'a>) -> BoxFuture<'a, Done> {
         async move {
-            // Each caller walks over all actors in a step of its own.
-            let step = caller * 7 + round * 11;
-            match (caller + round) % 8 {
+            match (due.caller + due.round) % 8 {
                 0 => {
-                    let order = REGULARS + self.orders.fetch_add(1, Ordering::Relaxed);
-                    (order, place(client, order).await)
+                    let actor = REGULARS + self.orders.fetch_add(1, Ordering::Relaxed);
+                    Done { actor, op: ADDS_ONE, fate: place(due, actor).await }
                 }
                 1..=3 => {
-                    let goods = BASKETS + step % GOODS.len();
-                    (goods, ask_price(client, goods).await)
+                    let actor = BASKETS + due.step() % GOODS.len();
+                    Done { actor, op: Op::Other, fate: ask_price(due.client, actor).await }
                 }
                 _ => {
-                    let basket = step % BASKETS;
-                    (basket, self.add(client, basket).await)
+                    let actor = due.step() % BASKETS;
+                    Done { actor, op: ADDS_ONE, fate: self.add(due, actor).await }
                 }
             }
         }
@@ -108,40 +105,53 @@ impl Work for Buyers {
     }
 }
 
+/// What a buyer's command is to the history: it adds one to the version of a basket, and an
+/// order is there or it is not, so that its count is one.
+const ADDS_ONE: Op = Op::Write(Object::Counter, 1);
+
+/// An object that ones are added to.
+fn counted(count: i64, by: u64) -> Fate {
+    let version = u64::try_from(count).unwrap_or_default();
+    Fate::Answered(Some(Seen { version, by, sum: count }))
+}
+
 impl Buyers {
-    async fn add(&self, client: &Client, basket: usize) -> Fate {
+    async fn add(&self, due: Due<'_>, basket: usize) -> Fate {
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let goods = GOODS[number % GOODS.len()];
         let command = json!({"cmdId": format!("c{number}"), "goodsId": goods, "count": 1});
-        let (version, fate) = count(tell(client, basket, "Add", &command).await, "version");
-        if let Some(version) = version {
-            let mut all = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-            let last = all.entry(basket).or_default();
-            if version > last.0 {
-                *last = (version, command);
-            }
+        let answer = match tell(due.client, basket, "Add", &command).await {
+            Ok(answer) => answer,
+            Err(fate) => return fate,
+        };
+        let Some(version) = answer["version"].as_i64() else {
+            return Fate::unclear(format!("no version: {answer}"));
+        };
+        let mut all = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = all.entry(basket).or_default();
+        if version > last.0 {
+            *last = (version, command);
         }
-        fate
+        counted(version, due.number)
     }
 }
 
 async fn ask_price(client: &Client, goods: usize) -> Fate {
     match tell(client, goods, "Quote", &json!({"buyerId": "ann"})).await {
-        Ok(answer) if answer["available"].is_u64() => Fate::Looked,
-        Ok(other) => Fate::Perhaps(format!("not a quote: {other}")),
+        Ok(answer) if answer["available"].is_u64() => Fate::Answered(None),
+        Ok(other) => Fate::unclear(format!("not a quote: {other}")),
         Err(fate) => fate,
     }
 }
 
-async fn place(client: &Client, order: usize) -> Fate {
+async fn place(due: Due<'_>, order: usize) -> Fate {
     let line =
         json!({"goodsId": "egg-tart", "goodsName": "Egg tart", "priceCents": 500, "count": 3});
     let to = json!({"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"});
     let command = json!({"userId": "ann", "userName": "Ann Lee", "items": [line], "consignee": to});
-    match tell(client, order, "Create", &command).await {
-        // An order is there or it is not: its count is one.
-        Ok(answer) if answer["totalCents"] == 1_500 => Fate::Answered(1),
-        Ok(other) => Fate::Perhaps(format!("not an order: {other}")),
+    match tell(due.client, order, "Create", &command).await {
+        Ok(answer) if answer["totalCents"] == 1_500 => counted(1, due.number),
+        Ok(other) => Fate::unclear(format!("not an order: {other}")),
         Err(fate) => fate,
     }
 }
@@ -151,15 +161,7 @@ async fn tell(client: &Client, actor: usize, method: &str, body: &Value) -> Resu
     let answer = call(client, &path(actor, method), &body.to_string()).await?.json();
     match answer["ok"] == true {
         true => Ok(answer),
-        false => Err(Fate::Perhaps(answer.to_string())),
-    }
-}
-
-fn count(answer: Result<Value, Fate>, field: &str) -> (Option<i64>, Fate) {
-    match answer.map(|answer| answer[field].as_i64().ok_or_else(|| answer.to_string())) {
-        Ok(Ok(count)) => (Some(count), Fate::Answered(count)),
-        Ok(Err(other)) => (None, Fate::Perhaps(format!("no {field}: {other}"))),
-        Err(fate) => (None, fate),
+        false => Err(Fate::unclear(answer.to_string())),
     }
 }
 
@@ -253,9 +255,7 @@ impl Scene {
         if let Victim::Host(host) = victim {
             load.use_again(host);
         }
-        let enough = load.count() + CALLS_BETWEEN;
-        until("calls of what moved back", || async { (load.count() >= enough).then_some(()) })
-            .await;
+        until_called(load).await;
         let of_victim = |name: &String| match victim {
             Victim::Worker(host) | Victim::Host(host) => is_holder || *name == self.names[host],
             Victim::Placement => false,
@@ -264,8 +264,18 @@ impl Scene {
         let (holder, is_hard) =
             (if is_holder { ", the holder" } else { "" }, !matches!(victim, Victim::Placement));
         let name = format!("{victim:?}{holder}");
-        let trouble =
-            Trouble { name, began, ended, is_hard, victim: None, concerned, silence: None };
+        let mark = Mark { trouble: What::All, began, ended };
+        let trouble = Trouble {
+            name,
+            began,
+            ended,
+            is_hard,
+            victim: None,
+            concerned,
+            silence: None,
+            marks: if is_hard { vec![mark] } else { Vec::new() },
+            silences: None,
+        };
         self.kills.push(Kill { victim, trouble, over: load.elapsed() });
     }
 
@@ -331,12 +341,44 @@ async fn repeat(client: &Client, buyers: &Buyers) {
     }
 }
 
+/// The looks at the end as calls: whoever wrote the version that was found, or may have.
+fn last_looks(calls: &[Call], finals: &BTreeMap<usize, i64>) -> Vec<Call> {
+    let end = calls.iter().map(|call| call.ended).max().unwrap_or_default();
+    let author = |actor: usize, count: i64| {
+        let mut of_actor = calls.iter().filter(|call| call.actor == actor && call.op == ADDS_ONE);
+        let wrote = |call: &&Call| match &call.fate {
+            Fate::Answered(Some(seen)) => seen.sum == count,
+            Fate::Answered(None) | Fate::Failed(..) | Fate::HungUp => false,
+        };
+        let known = of_actor.clone().find(wrote);
+        let author = known.or_else(|| {
+            of_actor.find(|call| matches!(call.fate, Fate::Failed(Effect::Maybe | Effect::Done, _)))
+        });
+        author.map(|call| call.number).unwrap_or_default()
+    };
+    let looks = (1..).zip(finals).map(|(number, (actor, count))| Call {
+        number: calls.len() as u64 + number,
+        actor: *actor,
+        op: Op::Read(Object::Counter),
+        via: 0,
+        began: end + Duration::from_millis(1),
+        ended: end + Duration::from_millis(2),
+        fate: counted(*count, if *count == 0 { 0 } else { author(*actor, *count) }),
+    });
+    looks.collect()
+}
+
 /// All that is wrong, and a line for each kill.
 fn judge(scene: &Scene, calls: &[Call], finals: &BTreeMap<usize, i64>) -> (String, String) {
     let (mut wrong, mut report) = (String::new(), String::new());
     let troubles: Vec<_> = scene.kills.iter().map(|kill| kill.trouble.clone()).collect();
-    for violation in verdict::check(calls, finals, &troubles, UNHEARD) {
-        let _ = writeln!(wrong, "{}: {}", violation.promise, violation.text);
+    let told: Vec<_> = calls.iter().cloned().chain(last_looks(calls, finals)).collect();
+    let events = story::of_calls(&told, &troubles, |host, _| u32::try_from(host).unwrap_or(0));
+    let terms = Terms { recovery: UNHEARD, ..verdict::terms(LEASE) };
+    let mut violations = history::check(&events, &terms);
+    violations.extend(verdict::unexcused(calls, &troubles, UNHEARD));
+    for violation in violations {
+        let _ = writeln!(wrong, "{violation}");
     }
     for Kill { trouble, over, .. } in &scene.kills {
         let regulars = Trouble {
@@ -359,7 +401,7 @@ fn judge(scene: &Scene, calls: &[Call], finals: &BTreeMap<usize, i64>) -> (Strin
             let _ = writeln!(wrong, "{}: another's call took {longest:?}", trouble.name);
         }
         let failed = calls.iter().filter(|call| {
-            !call.fate.is_answer() && call.ended >= trouble.began && call.began <= *over
+            call.fate.is_failure() && call.ended >= trouble.began && call.began <= *over
         });
         let _ = writeln!(
             report,
@@ -385,7 +427,7 @@ async fn whatever_is_killed_the_shop_takes_orders() {
     let mut scene = Scene::open(demo.start(&[]).await).await;
     let clients = (0..HOSTS).map(|host| scene.demo.client(host)).collect();
     let work: Arc<dyn Work> = Arc::<Buyers>::clone(&buyers);
-    let load = Load::start(clients, CALLERS, work, &tasks);
+    let mut load = Load::start(clients, CALLERS, work, &tasks);
     until_called(&load).await;
     for _ in 0..ROUNDS {
         scene.kill(&load, Victim::Worker(0)).await;
@@ -395,7 +437,8 @@ async fn whatever_is_killed_the_shop_takes_orders() {
         scene.kill(&load, Victim::Host(holder)).await;
         scene.kill(&load, Victim::Placement).await;
     }
-    let calls = load.stop().await;
+    load.stop().await;
+    let calls = load.take();
     scene.whose_orders(&calls).await;
     let client = scene.demo.client(0);
     let finals = finals(&client, &buyers).await;

@@ -1,12 +1,15 @@
-//! What a call asks of an actor, and how it is written in the call's body.
+//! What a call asks of an actor that keeps a register and a counter, and how both say it.
+//!
+//! A call's body tells its number, so that turns and answers can be laid beside each other.
+//! Simulated actors and those of real workers speak the same.
 
 use std::str::SplitWhitespace;
 
-use odeon_test_history::{Call, Object, Op, Seen};
+use crate::event::{Call, Object, Op, Seen};
 
 /// What an actor is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Act {
+pub enum Act {
     /// Tell an object's content.
     Read(Object),
     /// Write an object: add this; wait so many milliseconds between reading and writing.
@@ -21,7 +24,8 @@ pub(crate) enum Act {
 
 impl Act {
     /// What the history is told of it.
-    pub(crate) fn op(&self) -> Op {
+    #[must_use]
+    pub fn op(&self) -> Op {
         match self {
             Self::Read(object) => Op::Read(*object),
             Self::Write(object, adds, _) => Op::Write(*object, *adds),
@@ -31,14 +35,11 @@ impl Act {
 
     fn write(&self, out: &mut String) {
         use std::fmt::Write as _;
-        let object = |object: &Object| match object {
-            Object::Register => 0,
-            Object::Counter => 1,
-        };
+        let object = Object::number;
         // Writing to a string cannot fail.
         let _ = match self {
-            Self::Read(of) => write!(out, " r {}", object(of)),
-            Self::Write(of, adds, wait) => write!(out, " w {} {adds} {wait}", object(of)),
+            Self::Read(of) => write!(out, " r {}", object(*of)),
+            Self::Write(of, adds, wait) => write!(out, " w {} {adds} {wait}", object(*of)),
             Self::Note(there) => write!(out, " n {}", u8::from(*there)),
             Self::Linger(wait) => write!(out, " l {wait}"),
             Self::Relay(actor, _) => write!(out, " c {actor}"),
@@ -51,10 +52,10 @@ impl Act {
     fn read(words: &mut SplitWhitespace<'_>) -> Option<Self> {
         let kind = words.next()?;
         let mut number = || words.next()?.parse::<u64>().ok();
-        let object = |number| if number == 0 { Object::Register } else { Object::Counter };
+        let object = Object::of_number;
         Some(match kind {
-            "r" => Self::Read(object(number()?)),
-            "w" => Self::Write(object(number()?), i64::try_from(number()?).ok()?, number()?),
+            "r" => Self::Read(object(number()?)?),
+            "w" => Self::Write(object(number()?)?, i64::try_from(number()?).ok()?, number()?),
             "n" => Self::Note(number()? == 1),
             "l" => Self::Linger(number()?),
             "c" => Self::Relay(u32::try_from(number()?).ok()?, Box::new(Self::read(words)?)),
@@ -64,26 +65,30 @@ impl Act {
 }
 
 /// The body of a call.
-pub(crate) fn to_body(call: Call, act: &Act) -> String {
+#[must_use]
+pub fn to_body(call: Call, act: &Act) -> String {
     let mut body = call.to_string();
     act.write(&mut body);
     body
 }
 
 /// Reads a call's body.
-pub(crate) fn from_body(body: &[u8]) -> Option<(Call, Act)> {
+#[must_use]
+pub fn from_body(body: &[u8]) -> Option<(Call, Act)> {
     let mut words = std::str::from_utf8(body).ok()?.split_whitespace();
     let call = words.next()?.parse().ok()?;
     Some((call, Act::read(&mut words)?))
 }
 
 /// An object's content, as answered and as stored.
-pub(crate) fn to_bytes(seen: Seen) -> String {
+#[must_use]
+pub fn to_bytes(seen: Seen) -> String {
     format!("{} {} {}", seen.version, seen.by, seen.sum)
 }
 
 /// Reads an object's content.
-pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Seen> {
+#[must_use]
+pub fn from_bytes(bytes: &[u8]) -> Option<Seen> {
     let mut words = std::str::from_utf8(bytes).ok()?.split_whitespace();
     Some(Seen {
         version: words.next()?.parse().ok()?,

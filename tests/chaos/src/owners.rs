@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use odeon_base::{ActorId, Epoch, HostName, Incarnation, TaskKind, Tasks};
 use odeon_ring::{Member, Pins, Rings, Table};
-use odeon_test_support::Client;
+use odeon_test_support::{Client, until};
 use tokio::task::JoinHandle;
 
 use crate::clock;
@@ -62,6 +62,15 @@ impl Watch {
             }
         });
         Self { is_over, changes, looking }
+    }
+
+    /// Waits until it has seen who owns what.
+    pub async fn sees(&self) {
+        until("a table of placement", || async {
+            let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            (!changes.is_empty()).then_some(())
+        })
+        .await;
     }
 
     /// Ends; all that was seen.

@@ -103,6 +103,7 @@ pub async fn run(options: &Options) -> Result<Outcome, String> {
     until_all_serve(&clients, options.actors).await;
     let tasks = Tasks::new("callers");
     let watch = Watch::start(cluster.placement(), options.actors, &tasks);
+    watch.sees().await;
     let keepers = Arc::new(Keepers::new(options.actors, options.seed));
     let mut load = Load::start(clients.clone(), options.callers, keepers, &tasks);
     let mut plan = Plan::new(options.seed, options.hosts, options.lease, &options.faults);

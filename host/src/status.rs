@@ -317,7 +317,7 @@ impl Failure {
     #[must_use]
     pub fn actors_disabled() -> Self {
         let message = "actors are turned off: no placement is configured; give this host a --placement-host-address";
-        Self::new(400, Code::Unavailable, "ERR_ACTOR_NO_PLACEMENT", message)
+        Self::new(400, Code::Unavailable, NO_PLACEMENT, message)
     }
 
     /// Refuses what needs an actor that cannot run here.
@@ -331,7 +331,7 @@ impl Failure {
     /// Nobody can say who owns an actor.
     #[must_use]
     pub fn no_placement(reason: &str) -> Self {
-        Self::new(503, Code::Unavailable, "ERR_ACTOR_NO_PLACEMENT", reason)
+        Self::new(503, Code::Unavailable, NO_PLACEMENT, reason)
     }
 
     /// Nobody hosts the type, asked outside of a call.
@@ -396,6 +396,7 @@ impl Failure {
             | Error::CallCycle { .. }
             | Error::StackDepth { .. }
             | Error::Moved { .. }
+            | Error::NotMoved { .. }
             | Error::LeaseLost { .. }
             | Error::Fenced { .. }
             | Error::Closed
@@ -466,6 +467,7 @@ impl Failure {
             | Error::CallCycle { .. }
             | Error::StackDepth { .. }
             | Error::Moved { .. }
+            | Error::NotMoved { .. }
             | Error::LeaseLost { .. }
             | Error::Fenced { .. }
             | Error::Closed
@@ -488,6 +490,7 @@ impl Failure {
             Error::CallCycle { .. } => CALL_CYCLE,
             Error::StackDepth { .. } => STACK_DEPTH,
             Error::Moved { .. } => MOVED,
+            Error::NotMoved { .. } => NO_PLACEMENT,
             Error::LeaseLost { .. } => LEASE_LOST,
             Error::Fenced { .. } | Error::Store(store::Error::Fenced { .. }) => FENCED,
             Error::Closed => CLOSED,
@@ -564,6 +567,7 @@ const TURN_TOO_LONG: &str = "ERR_ACTOR_TURN_TOO_LONG";
 const CALL_CYCLE: &str = "ERR_ACTOR_CALL_CYCLE";
 const STACK_DEPTH: &str = "ERR_ACTOR_STACK_DEPTH";
 const MOVED: &str = "ERR_ACTOR_MOVED";
+const NO_PLACEMENT: &str = "ERR_ACTOR_NO_PLACEMENT";
 const LEASE_LOST: &str = "ERR_ACTOR_LEASE_LOST";
 const FENCED: &str = "ERR_ACTOR_FENCED";
 const CLOSED: &str = "ERR_ACTOR_RUNTIME_CLOSED";
@@ -584,6 +588,7 @@ const ROWS: &[(&str, u16, Code)] = &[
     (CALL_CYCLE, 409, Code::FailedPrecondition),
     (STACK_DEPTH, 500, Code::ResourceExhausted),
     (MOVED, 503, Code::Unavailable),
+    (NO_PLACEMENT, 503, Code::Unavailable),
     (LEASE_LOST, 503, Code::Unavailable),
     (FENCED, 503, Code::Aborted),
     (CLOSED, 503, Code::Unavailable),

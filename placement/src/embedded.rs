@@ -174,8 +174,8 @@ impl Shell {
                 Some((incarnation, is_dead)) = self.probes.next() => {
                     is_dead.then_some(Event::Dead(incarnation))
                 }
-                Some((from, message)) = self.inbound.next() => self.received(from, message),
                 never = poll_fn(|cx| self.outbound.poll_flush(cx)) => match never {},
+                Some((from, message)) = self.inbound.next() => self.received(from, message),
                 () = tokio::time::sleep(wait) => Some(Event::Tick),
             };
             if let Some(event) = event {

@@ -4,7 +4,6 @@
 //! task reads what the host says; what it hears is pulled by the connection. It decides
 //! nothing; the words are in `wire`, the reasons to refuse in `refusal`.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -157,7 +156,6 @@ impl Placement for Service {
             refused,
             writer: FromPlacement::new(),
             namespace,
-            ready: VecDeque::new(),
             is_over: false,
             _over: over.drop_guard(),
         };
@@ -232,7 +230,6 @@ struct Saying {
     refused: oneshot::Receiver<Refusal>,
     writer: FromPlacement,
     namespace: Arc<OnceLock<Namespace>>,
-    ready: VecDeque<proto::ToHost>,
     is_over: bool,
     /// Ends the reading when the connection lets go of this.
     _over: DropGuard,
@@ -241,9 +238,6 @@ struct Saying {
 impl Saying {
     async fn next(mut self) -> Option<(Result<proto::ToHost, Status>, Self)> {
         loop {
-            if let Some(message) = self.ready.pop_front() {
-                return Some((Ok(message), self));
-            }
             if self.is_over {
                 return None;
             }
@@ -254,10 +248,8 @@ impl Saying {
                 message = self.from.recv() => match message {
                     None => Refusal::Closed,
                     Some(message) => match self.writer.say(message, self.namespace.get()) {
-                        Ok(said) => {
-                            self.ready.extend(said);
-                            continue;
-                        }
+                        Ok(Some(said)) => return Some((Ok(said), self)),
+                        Ok(None) => continue,
                         Err(wrong) => {
                             tracing::error!("cannot say this to a host: {wrong}");
                             Refusal::Closed

@@ -124,6 +124,11 @@ impl<T: Keyed + Send + Sync + 'static> Directory<T> {
         slots.keys().filter(|slot| pick(&slot.0)).map(|slot| Arc::clone(&slot.0)).collect()
     }
 
+    /// Whether one passes the test.
+    pub(crate) fn any(&self, pick: impl Fn(&Arc<T>) -> bool) -> bool {
+        self.slots.pin().keys().any(|slot| pick(&slot.0))
+    }
+
     /// Visits all, in no order.
     pub(crate) fn each(&self, mut visit: impl FnMut(&Arc<T>)) {
         self.slots.pin().keys().for_each(|slot| visit(&slot.0));

@@ -29,7 +29,9 @@ pub(crate) async fn behind_shut_gates(hosting: &Arc<Hosting>) {
 
 /// Whether anything of a type is active behind a shut gate.
 pub(crate) fn is_any_behind(hosting: &Hosting) -> bool {
-    !there(hosting, is_behind).is_empty()
+    // Shut before, as in `there`.
+    fence(Ordering::SeqCst);
+    hosting.directory.any(|activation| is_behind(activation))
 }
 
 fn is_behind(activation: &Activation) -> bool {

@@ -86,6 +86,16 @@ pub enum Error {
         /// The table that moved it.
         epoch: Epoch,
     },
+    /// Placement made no table that moves the actor.
+    #[error("actor '{actor_type}||{id}' was not moved: the placement service {}", if *.execution == Execution::None { "cannot be reached" } else { "made no table for it in time; it may still do so" })]
+    NotMoved {
+        /// The type.
+        actor_type: ActorType,
+        /// The id.
+        id: ActorId,
+        /// Whether placement was asked, and so may still do it.
+        execution: Execution,
+    },
     /// The host's right to run turns ended.
     #[error("the lease of this host ended {}", if *.execution == Execution::None { "before the turn began" } else { "during the turn" })]
     LeaseLost {
@@ -229,6 +239,7 @@ impl Error {
             Self::CallCycle { .. } | Self::NotActive | Self::Fenced { .. } => Kind::Conflict,
             Self::Moved { .. } => Kind::Moved,
             Self::LeaseLost { .. }
+            | Self::NotMoved { .. }
             | Self::AppLost { .. }
             | Self::Refused { .. }
             | Self::Activation { .. } => Kind::Unavailable,
@@ -263,6 +274,7 @@ impl Error {
             | Self::Arguments(_) => Execution::None,
             Self::LeaseLost { execution }
             | Self::Fenced { execution, .. }
+            | Self::NotMoved { execution, .. }
             | Self::AppLost { execution, .. } => *execution,
             Self::TurnTimeout { .. }
             | Self::TurnTooLong { .. }

@@ -476,6 +476,7 @@ fn own(error: Error) -> Error {
         | Error::Moved { .. }
         | Error::LeaseLost { execution: Execution::None }
         | Error::Fenced { execution: Execution::None, .. }
+        | Error::NotMoved { execution: Execution::None, .. }
         | Error::Closed
         | Error::Peer(_)
         | Error::Activation { .. } => Error::App(AppFailure { message: error.to_string() }),
@@ -483,6 +484,7 @@ fn own(error: Error) -> Error {
         | Error::TurnTooLong { .. }
         | Error::LeaseLost { .. }
         | Error::Fenced { .. }
+        | Error::NotMoved { .. }
         | Error::App(_)
         | Error::AppLost { .. }
         | Error::Refused { .. }

@@ -31,7 +31,8 @@ const RECONNECT: Backoff =
 /// with a report of everything.
 const UNSENT_MAX: usize = 4_096;
 
-/// Activations of a type up to which the loop itself looks whether any has to move.
+/// Activations of all types up to which the loop itself looks, for one word of placement, whether
+/// any has to move.
 const LOOK_AT_ONCE_MAX: usize = 1_000;
 
 /// Word from the engine.
@@ -39,8 +40,15 @@ const LOOK_AT_ONCE_MAX: usize = 1_000;
 pub(crate) enum Command {
     /// The types offered from now on, and the resources held.
     Offer(BTreeMap<ActorType, TypeOffer>, Vec<Resource>),
-    /// An actor, by the hash of its id, is to be owned by this incarnation, or by the ring's.
-    Move(ActorType, u64, Option<Incarnation>),
+    /// An actor is to be owned by a certain incarnation, or by the ring's again.
+    Move {
+        /// Its type.
+        actor_type: ActorType,
+        /// The hash of its id.
+        actor: u64,
+        /// Who is to own it; the ring's choice if nobody is named.
+        to: Option<Incarnation>,
+    },
     /// A drain is over.
     Drained(ActorType, Epoch),
     /// Tables without this host, please; told when everything is released.
@@ -128,7 +136,7 @@ impl Membership {
                 }
                 message = stream.from.recv() => {
                     let Some(message) = message else { return };
-                    let actions = self.ownership.received(message, self.now());
+                    let actions = self.ownership.received(&message, self.now());
                     self.perform(actions);
                 }
                 Some(command) = self.commands.recv() => self.command(command),
@@ -173,13 +181,10 @@ impl Membership {
     fn command(&mut self, command: Command) {
         let actions = match command {
             Command::Offer(offers, resources) => self.ownership.offer(offers, resources),
-            Command::Move(actor_type, actor, to) => self.ownership.relocate(&actor_type, actor, to),
-            Command::Drained(actor_type, epoch) => {
-                if !self.is_empty_behind(&actor_type, epoch) {
-                    return self.drain(actor_type, epoch);
-                }
-                self.ownership.drained(&actor_type, epoch)
+            Command::Move { actor_type, actor, to } => {
+                self.ownership.relocate(&actor_type, actor, to)
             }
+            Command::Drained(actor_type, epoch) => return self.release(actor_type, epoch),
             Command::Leave(left) => {
                 self.left = Some(left);
                 self.ownership.leave(self.now())
@@ -204,6 +209,7 @@ impl Membership {
     }
 
     fn perform(&mut self, actions: Vec<Action>) {
+        let mut looks = LOOK_AT_ONCE_MAX;
         for action in actions {
             match action {
                 Action::Send(message) => {
@@ -214,7 +220,9 @@ impl Membership {
                 Action::Grant(grant) => self.core.lease.grant(grant),
                 Action::Lapse => self.lapse(),
                 Action::Publish(actor_type) => self.publish(&actor_type),
-                Action::Drain(actor_type, epoch) => self.release_or_drain(actor_type, epoch),
+                Action::Drain(actor_type, epoch) => {
+                    self.release_or_drain(actor_type, epoch, &mut looks);
+                }
                 Action::Refused(resource, reason) => self.refused(resource, reason),
                 Action::Left => {
                     if let Some(left) = self.left.take() {
@@ -228,16 +236,16 @@ impl Membership {
     /// Releases that come one after the other go as one: a change concerns many types, and most
     /// hosts have nothing to end for it.
     fn say(&mut self, message: ToPlacement) {
-        if let ToPlacement::Released { incarnation, up_to } = &message
-            && let Some(ToPlacement::Released { incarnation: same, up_to: earlier }) =
-                self.unsent.back_mut()
-            && same == incarnation
-        {
-            // Of one type the later is the higher.
-            earlier.extend(up_to.iter().map(|(key, epoch)| (key.clone(), *epoch)));
-            return;
+        match (message, self.unsent.back_mut()) {
+            (
+                ToPlacement::Released { incarnation, up_to },
+                Some(ToPlacement::Released { incarnation: same, up_to: earlier }),
+            ) if *same == incarnation => {
+                // Of one type the later is the higher.
+                earlier.extend(up_to);
+            }
+            (message, _) => self.unsent.push_back(message),
         }
-        self.unsent.push_back(message);
     }
 
     fn refused(&self, resource: ActorType, reason: String) {
@@ -306,15 +314,22 @@ impl Membership {
 
     /// What has nothing to end is released at once, with all else that the same word of
     /// placement led to.
-    fn release_or_drain(&mut self, actor_type: ActorType, epoch: Epoch) {
+    fn release_or_drain(&mut self, actor_type: ActorType, epoch: Epoch, looks: &mut usize) {
         let hostings =
             self.types.get(actor_type.as_str()).map(|entry| entry.hostings()).unwrap_or_default();
         // Looking through very many would hold up the lease.
         let count: usize = hostings.iter().map(|hosting| hosting.directory.len()).sum();
-        if count > LOOK_AT_ONCE_MAX
-            || hostings.iter().any(|hosting| drain::is_any_behind(hosting))
-            || !self.is_empty_behind(&actor_type, epoch)
-        {
+        let Some(left) = looks.checked_sub(count) else { return self.drain(actor_type, epoch) };
+        *looks = left;
+        if hostings.iter().any(|hosting| drain::is_any_behind(hosting)) {
+            return self.drain(actor_type, epoch);
+        }
+        self.release(actor_type, epoch);
+    }
+
+    /// Releases what is empty, as far as has been seen; drains it if something slipped in.
+    fn release(&mut self, actor_type: ActorType, epoch: Epoch) {
+        if !self.is_empty_behind(&actor_type, epoch) {
             return self.drain(actor_type, epoch);
         }
         let actions = self.ownership.drained(&actor_type, epoch);

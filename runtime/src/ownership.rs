@@ -209,10 +209,10 @@ impl Ownership {
     }
 
     /// Word from placement.
-    pub(crate) fn received(&mut self, message: ToHost, now: Duration) -> Vec<Action> {
+    pub(crate) fn received(&mut self, message: &ToHost, now: Duration) -> Vec<Action> {
         match message {
             ToHost::Lease { term, incarnation, seq, duration, drain_limit } => {
-                self.leased(term, incarnation, seq, duration, drain_limit, now)
+                self.leased(*term, *incarnation, *seq, *duration, *drain_limit, now)
             }
             ToHost::Prepare { key, .. } | ToHost::Commit { key, .. }
                 if key.namespace != self.identity.namespace =>
@@ -222,31 +222,31 @@ impl Ownership {
             // A term below the one that granted the lease: an old leader's late word.
             ToHost::Prepare { epoch, .. } if epoch.term < self.term => Vec::new(),
             ToHost::Prepare { key, epoch, update, hash } => {
-                self.prepared(&key, epoch, &update, hash)
+                self.prepared(key, *epoch, update, *hash)
             }
             // Marks are facts, whoever passes them on.
             ToHost::Commit { key, marks, base } => {
                 let Some(known) = self.known.get_mut(&key.actor_type) else { return Vec::new() };
-                known.chain.commit(&marks, base);
-                vec![Action::Publish(key.actor_type)]
+                known.chain.commit(marks, *base);
+                vec![Action::Publish(key.actor_type.clone())]
             }
             ToHost::News(news) => {
                 let each = news.messages().iter();
-                each.flat_map(|message| self.received(message.clone(), now)).collect()
+                each.flat_map(|message| self.received(message, now)).collect()
             }
-            ToHost::Expired { incarnation } if self.incarnation() == Some(incarnation) => {
+            ToHost::Expired { incarnation } if self.incarnation() == Some(*incarnation) => {
                 self.lapse()
             }
             // Joining -> out: it was ended before it heard that it had begun.
-            ToHost::Expired { incarnation: expired } if matches!(self.life, Life::Joining { incarnation, .. } if incarnation == expired) =>
+            ToHost::Expired { incarnation: expired } if matches!(self.life, Life::Joining { incarnation, .. } if incarnation == *expired) =>
             {
                 self.life = Life::Out;
                 Vec::new()
             }
             ToHost::Refused { incarnation, resource, reason }
-                if self.speaker() == Some(incarnation) =>
+                if self.speaker() == Some(*incarnation) =>
             {
-                vec![Action::Refused(resource, reason)]
+                vec![Action::Refused(resource.clone(), reason.clone())]
             }
             ToHost::Expired { .. } | ToHost::Refused { .. } | ToHost::NotLeader { .. } => {
                 Vec::new()

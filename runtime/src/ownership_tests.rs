@@ -226,11 +226,11 @@ impl Bench {
         self.check("connecting", &found, expected);
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is made where it is heard")]
     fn hear(&mut self, at: f64, message: ToHost, expected: &[&str]) {
         self.now = seconds(at);
-        let event = format!("{message:?}");
-        let found = self.ownership.received(message, self.now);
-        self.check(&event, &found, expected);
+        let found = self.ownership.received(&message, self.now);
+        self.check(&format!("{message:?}"), &found, expected);
     }
 
     fn tick(&mut self, at: f64, expected: &[&str]) {

@@ -5,12 +5,11 @@
 //! is several. It knows no clock: whether the lease runs is asked elsewhere. What
 //! placement makes of marks, and when it sends what, is in the placement crate.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use odeon_base::{Epoch, Incarnation};
 
-use crate::change::{Mark, Member, Pins, TableData, Update};
+use crate::change::{Mark, Marks, Member, Pins, TableData, Update, raise};
 use crate::rings::Rings;
 use crate::table::Table;
 
@@ -78,7 +77,7 @@ pub enum Gate {
 pub struct Chain {
     /// Oldest first. Invariant: never empty, epochs ascend.
     tables: Vec<Arc<Table>>,
-    marks: BTreeMap<Incarnation, Mark>,
+    marks: Marks,
     rings: Rings,
 }
 
@@ -87,7 +86,7 @@ impl Chain {
     #[must_use]
     pub fn new(rings: &Rings) -> Self {
         let nobody = Table::new(Epoch::default(), &[], Pins::new(), rings, None);
-        Self { tables: vec![Arc::new(nobody)], marks: BTreeMap::new(), rings: rings.clone() }
+        Self { tables: vec![Arc::new(nobody)], marks: Marks::new(), rings: rings.clone() }
     }
 
     /// Appends the table that placement prepared, or takes over the whole chain it sent.
@@ -140,7 +139,7 @@ impl Chain {
     }
 
     /// Takes in marks that grew and forgets the tables before `base`.
-    pub fn commit(&mut self, marks: &BTreeMap<Incarnation, Mark>, base: Epoch) {
+    pub fn commit(&mut self, marks: &Marks, base: Epoch) {
         self.merge(marks);
         // A base that is not here is older than ours, or comes after a gap that `Resync` closes.
         if let Some(first) = self.tables.iter().position(|table| table.epoch() == base) {
@@ -253,7 +252,7 @@ impl Chain {
 
     /// The marks that are known and still matter.
     #[must_use]
-    pub fn marks(&self) -> &BTreeMap<Incarnation, Mark> {
+    pub fn marks(&self) -> &Marks {
         &self.marks
     }
 
@@ -270,10 +269,9 @@ impl Chain {
         Update::Chain { tables, marks: self.marks.clone() }
     }
 
-    fn merge(&mut self, marks: &BTreeMap<Incarnation, Mark>) {
+    fn merge(&mut self, marks: &Marks) {
         for (incarnation, mark) in marks {
-            let known = self.marks.entry(*incarnation).or_insert(*mark);
-            *known = (*known).max(*mark);
+            raise(&mut self.marks, *incarnation, *mark);
         }
     }
 

@@ -41,7 +41,7 @@ fn chain(owners: &str) -> Chain {
     let last = tables.last().unwrap().clone();
     let hash = Table::from_data(&last, &rings, None).hash();
     let mut chain = Chain::new(&rings);
-    let update = Update::Chain { tables, marks: BTreeMap::new() };
+    let update = Update::Chain { tables, marks: Marks::new() };
     chain.prepare(last.epoch, &update, hash).unwrap();
     chain
 }
@@ -186,7 +186,7 @@ fn a_new_incarnation_waits_for_the_one_before_it() {
     chain.prepare(epoch(1), &chain.newest().delta_to(&one), one.hash()).unwrap();
     chain.prepare(epoch(2), &one.delta_to(&two), two.hash()).unwrap();
     assert_eq!(chain.gate(D, HASH), shut(2));
-    chain.commit(&BTreeMap::from([(A, Mark::Gone)]), epoch(2));
+    chain.commit(&Marks::from([(A, Mark::Gone)]), epoch(2));
     assert_eq!(chain.gate(D, HASH), open(2));
     assert!(chain.is_committed());
     assert_eq!(chain.marks().len(), 0, "who stands in no table is forgotten");
@@ -195,13 +195,13 @@ fn a_new_incarnation_waits_for_the_one_before_it() {
 #[test]
 fn marks_only_grow_and_a_base_only_advances() {
     let mut chain = with_marks("A B C", &[(A, released(3))]);
-    chain.commit(&BTreeMap::from([(A, released(2))]), epoch(1));
+    chain.commit(&Marks::from([(A, released(2))]), epoch(1));
     assert!(chain.has_released(A, epoch(3)));
-    chain.commit(&BTreeMap::from([(A, Mark::Gone)]), epoch(2));
-    chain.commit(&BTreeMap::from([(A, released(3)), (B, released(3))]), epoch(1));
+    chain.commit(&Marks::from([(A, Mark::Gone)]), epoch(2));
+    chain.commit(&Marks::from([(A, released(3)), (B, released(3))]), epoch(1));
     assert_eq!(chain.base().epoch(), epoch(2));
     assert!(!chain.is_committed());
-    chain.commit(&BTreeMap::new(), epoch(3));
+    chain.commit(&Marks::new(), epoch(3));
     assert_eq!((chain.base().epoch(), chain.is_committed()), (epoch(3), true));
 }
 
@@ -234,7 +234,7 @@ fn trap_no_table_is_skipped() {
         ),
         (
             epoch(3),
-            Update::Chain { tables: vec![three.to_data(), two.to_data()], marks: BTreeMap::new() },
+            Update::Chain { tables: vec![three.to_data(), two.to_data()], marks: Marks::new() },
             three.hash(),
             Gap::Order { epoch: epoch(3), newest: epoch(1) },
         ),
@@ -249,7 +249,7 @@ fn a_whole_chain_replaces_the_tables_but_not_what_is_committed() {
     let mut far = with_marks("A B C", &[(A, released(3)), (B, released(3))]);
     let sent = far.to_update();
     let hash = far.newest().hash();
-    far.commit(&BTreeMap::new(), epoch(3));
+    far.commit(&Marks::new(), epoch(3));
     // A leader that knows an older base sends it all; what is committed here stays so.
     far.prepare(epoch(3), &sent, hash).unwrap();
     assert!(far.is_committed());

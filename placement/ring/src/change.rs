@@ -71,8 +71,30 @@ pub enum Mark {
     Gone,
 }
 
+/// How much each of several incarnations has released.
+pub type Marks = BTreeMap<Incarnation, Mark>;
+
+/// Takes in a mark; one that says less than what is known changes nothing.
+pub fn raise(marks: &mut Marks, who: Incarnation, mark: Mark) {
+    let known = marks.entry(who).or_insert(mark);
+    *known = (*known).max(mark);
+}
+
 /// Actors whose owner somebody named, by the hash of their ids; the ring has no say in them.
 pub type Pins = BTreeMap<u64, Incarnation>;
+
+/// Actors that were pinned, and those whose pin ended.
+pub type PinChanges = BTreeMap<u64, Option<Incarnation>>;
+
+/// Makes changes to pins, those that are there already included.
+pub fn repin(pins: &mut Pins, changes: &PinChanges) {
+    for (actor, owner) in changes {
+        match owner {
+            Some(owner) => pins.insert(*actor, *owner),
+            None => pins.remove(actor),
+        };
+    }
+}
 
 /// Most pins of one type: they are in every table of it, on every host.
 pub const PINS_MAX: usize = 1_000;
@@ -113,7 +135,7 @@ pub struct TypeReport {
     /// The tables it holds, oldest first.
     pub chain: Vec<TableData>,
     /// The marks it knows, its own among them.
-    pub marks: BTreeMap<Incarnation, Mark>,
+    pub marks: Marks,
 }
 
 /// From a host to placement.
@@ -201,14 +223,14 @@ pub enum Update {
         /// Who went; pins on them end.
         left: Vec<Incarnation>,
         /// Actors that were pinned, and those whose pin ended though its host stays.
-        pins: BTreeMap<u64, Option<Incarnation>>,
+        pins: PinChanges,
     },
     /// The whole chain, oldest first, this table last; with all marks.
     Chain {
         /// The tables.
         tables: Vec<TableData>,
         /// The marks of everybody in them.
-        marks: BTreeMap<Incarnation, Mark>,
+        marks: Marks,
     },
 }
 
@@ -244,7 +266,7 @@ pub enum ToHost {
         /// The type.
         key: TypeKey,
         /// The marks that grew.
-        marks: BTreeMap<Incarnation, Mark>,
+        marks: Marks,
         /// Tables older than this can be forgotten.
         base: Epoch,
     },
@@ -300,27 +322,29 @@ pub struct News {
 }
 
 impl News {
-    /// Of messages in the order in which they came to be; only `Prepare` and `Commit` are news.
+    /// Of messages in the order in which they came to be.
+    ///
+    /// # Panics
+    /// If one of them is neither a `Prepare` nor a `Commit`: no other is for everybody.
     #[must_use]
     pub fn new(namespace: Namespace, messages: Vec<ToHost>) -> Self {
-        let mut commits: BTreeMap<TypeKey, (BTreeMap<Incarnation, Mark>, Epoch)> = BTreeMap::new();
+        let mut commits: BTreeMap<TypeKey, (Marks, Epoch)> = BTreeMap::new();
         let mut told = Vec::with_capacity(messages.len());
         for message in messages {
             match message {
                 ToHost::Commit { key, marks, base } => {
-                    let known = commits.entry(key).or_default();
-                    known.1 = known.1.max(base);
+                    let (reached, highest) = commits.entry(key).or_default();
+                    *highest = (*highest).max(base);
                     for (incarnation, mark) in marks {
-                        let reached = known.0.entry(incarnation).or_insert(mark);
-                        *reached = (*reached).max(mark);
+                        raise(reached, incarnation, mark);
                     }
                 }
                 table @ ToHost::Prepare { .. } => told.push(table),
-                ToHost::News(_)
+                other @ (ToHost::News(_)
                 | ToHost::Lease { .. }
                 | ToHost::Expired { .. }
                 | ToHost::Refused { .. }
-                | ToHost::NotLeader { .. } => {}
+                | ToHost::NotLeader { .. }) => unreachable!("no news for everybody: {other:?}"),
             }
         }
         let commit = |(key, (marks, base))| ToHost::Commit { key, marks, base };

@@ -13,8 +13,8 @@ pub mod table;
 
 pub use chain::{Chain, Gap, Gate};
 pub use change::{
-    Join, Mark, Member, News, PINS_MAX, Pins, Policy, Resource, TableData, ToHost, ToPlacement,
-    TypeKey, TypeOffer, TypeReport, Update,
+    Join, Mark, Marks, Member, News, PINS_MAX, PinChanges, Pins, Policy, Resource, TableData,
+    ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport, Update, raise, repin,
 };
 pub use moved::{MovedRange, diff};
 pub use ring::{Positions, Ring};

@@ -57,10 +57,10 @@ struct Inner {
     positions: Positions,
     /// Weak, so that a roll lives as long as the last table that uses it.
     rolls: BTreeMap<u64, Weak<Roll>>,
-    /// What was asked last and what came of it: the next type mostly asks the same.
+    /// What the leader asked last for a type, and what came of it: it asks the same for the next.
     last_asked: Option<(Vec<Arc<Member>>, Weak<Roll>)>,
+    /// The delta that was taken last: a host gets the same for the next type.
     last_step: Option<Step>,
-    last_told: Weak<Roll>,
 }
 
 /// How one roll was made of another.
@@ -73,7 +73,7 @@ struct Step {
 
 impl Rings {
     /// The roll of these members, who come in order of joining: of two incarnations of one host
-    /// the later stands. `earlier` is where to start from if a ring must be built.
+    /// the later stands, since a ring has one place for each. `earlier` is where to start from if a ring must be built.
     #[must_use]
     pub fn roll(&self, members: &[Arc<Member>], earlier: Option<&Roll>) -> Arc<Roll> {
         self.with(|inner| {
@@ -87,17 +87,15 @@ impl Rings {
         })
     }
 
-    /// The roll of members that were told one by one.
+    /// The roll of members that were told one by one, mostly in order of incarnation.
     #[must_use]
     pub fn roll_of(&self, members: &[Member], earlier: Option<&Roll>) -> Arc<Roll> {
         self.with(|inner| {
             let is_same = |roll: &Arc<Roll>| roll.members.iter().map(AsRef::as_ref).eq(members);
-            if let Some(known) = inner.last_told.upgrade().filter(is_same) {
-                return known;
-            }
-            let roll = inner.roll(members.iter().cloned().map(Arc::new), earlier);
-            inner.last_told = Arc::downgrade(&roll);
-            roll
+            let known = inner.rolls.get(&content_hash(members)).and_then(Weak::upgrade);
+            known
+                .filter(is_same)
+                .unwrap_or_else(|| inner.roll(members.iter().cloned().map(Arc::new), earlier))
         })
     }
 

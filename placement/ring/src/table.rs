@@ -3,13 +3,12 @@
 //! A table never changes. How tables follow each other, and when an actor may be
 //! served while several stand in a row, is the business of `chain`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use odeon_base::ident::ring_hash;
 use odeon_base::{Epoch, Incarnation};
 
-use crate::change::{Member, Pins, TableData, Update};
+use crate::change::{Member, PinChanges, Pins, TableData, Update, repin};
 use crate::rings::{Rings, Roll};
 
 /// One table of an actor type. Cheap to clone.
@@ -65,16 +64,11 @@ impl Table {
         epoch: Epoch,
         joined: &[Member],
         left: &[Incarnation],
-        pins: &BTreeMap<u64, Option<Incarnation>>,
+        pins: &PinChanges,
         rings: &Rings,
     ) -> Self {
         let mut pinned = Pins::clone(&self.pins);
-        for (actor, owner) in pins {
-            match owner {
-                Some(owner) => pinned.insert(*actor, *owner),
-                None => pinned.remove(actor),
-            };
-        }
+        repin(&mut pinned, pins);
         Self::of(epoch, rings.next(&self.roll, joined, left), pinned)
     }
 
@@ -249,7 +243,7 @@ mod tests {
         let rest: Vec<_> = members.iter().filter(|m| m.incarnation != to).cloned().collect();
         let left = Table::new(epoch(5), &rest, pinned.pins().clone(), &rings, Some(&pinned));
         assert!(left.pins().is_empty());
-        assert_eq!(next(&pinned, &left), (BTreeMap::new(), left.clone()));
+        assert_eq!(next(&pinned, &left), (PinChanges::new(), left.clone()));
         assert_eq!(Table::from_data(&pinned.to_data(), &rings, None), pinned);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation};
-use odeon_ring::{Join, Mark, TableData, TypeKey, TypeReport};
+use odeon_ring::{Join, Mark, Marks, TableData, TypeKey, TypeReport, raise};
 
 use super::event::Connection;
 use crate::record::{Entry, Roster};
@@ -32,7 +32,7 @@ pub(crate) struct Gathering {
 pub(crate) struct Heard {
     base: Epoch,
     tables: BTreeMap<Epoch, TableData>,
-    marks: BTreeMap<Incarnation, Mark>,
+    marks: Marks,
 }
 
 impl Gathering {
@@ -85,13 +85,14 @@ impl Gathering {
             heard.tables.entry(table.epoch).or_insert(table);
         }
         for (incarnation, mark) in report.marks {
-            heard.mark(incarnation, mark);
+            raise(&mut heard.marks, incarnation, mark);
         }
     }
 
     /// A release that comes while this leader still listens.
     pub(crate) fn release(&mut self, key: TypeKey, incarnation: Incarnation, epoch: Epoch) {
-        self.types.entry(key).or_default().mark(incarnation, Mark::Released(epoch));
+        let heard = self.types.entry(key).or_default();
+        raise(&mut heard.marks, incarnation, Mark::Released(epoch));
     }
 
     pub(crate) fn wait(&mut self, connection: Connection, join: Join) {
@@ -111,13 +112,8 @@ impl Gathering {
 }
 
 impl Heard {
-    fn mark(&mut self, incarnation: Incarnation, mark: Mark) {
-        let known = self.marks.entry(incarnation).or_insert(mark);
-        *known = (*known).max(mark);
-    }
-
     /// The tables from the newest base on, and the marks.
-    pub(crate) fn into_parts(self) -> (Vec<TableData>, BTreeMap<Incarnation, Mark>) {
+    pub(crate) fn into_parts(self) -> (Vec<TableData>, Marks) {
         let Self { base, mut tables, marks } = self;
         (tables.split_off(&base).into_values().collect(), marks)
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_base::{ActorType, Incarnation, Namespace};
+use odeon_base::{ActorType, HostName, Incarnation, Namespace};
 use odeon_ring::{Member, Policy, Resource, TypeKey, TypeOffer};
 
 use super::event::Connection;
@@ -158,23 +158,33 @@ impl Hosts {
         self.insert(Host { profile, phase, joined, connection, claims });
     }
 
-    /// Takes earlier incarnations of the same host out of the tables to come: the host speaks as
-    /// another one now, and the end of that one must not bring them back. Whether there were any.
-    pub(crate) fn supersede(&mut self, incarnation: Incarnation) -> bool {
-        let Some(later) = self.get(incarnation) else { return false };
-        let (profile, joined) = (Arc::clone(&later.profile), later.joined);
-        let mut was_any = false;
-        for host in self.by_incarnation.values_mut().filter(|host| host.joined < joined) {
-            let is_same = host.profile.namespace == profile.namespace
-                && host.profile.member.host == profile.member.host;
-            if let Phase::Live { deadline } = host.phase
-                && is_same
+    /// Takes each incarnation whose host has had a later one admitted out of the tables to come:
+    /// the host speaks as that one now, and the end of that one must not bring the earlier back.
+    /// Whether there were any.
+    pub(crate) fn supersede(&mut self) -> bool {
+        let mut latest: BTreeMap<(&Namespace, &HostName), u64> = BTreeMap::new();
+        for host in self.by_incarnation.values().filter(|host| host.phase != Phase::Joining) {
+            let Profile { namespace, member, .. } = &*host.profile;
+            let joined = latest.entry((namespace, &member.host)).or_default();
+            *joined = (*joined).max(host.joined);
+        }
+        let is_earlier = |host: &Host| {
+            let Profile { namespace, member, .. } = &*host.profile;
+            latest.get(&(namespace, &member.host)).is_some_and(|joined| host.joined < *joined)
+        };
+        let earlier: Vec<_> = self
+            .iter()
+            .filter(|(_, host)| host.is_live() && is_earlier(host))
+            .map(|(incarnation, _)| incarnation)
+            .collect();
+        for incarnation in &earlier {
+            if let Some(host) = self.by_incarnation.get_mut(incarnation)
+                && let Phase::Live { deadline } = host.phase
             {
                 host.phase = Phase::Leaving { deadline };
-                was_any = true;
             }
         }
-        was_any
+        !earlier.is_empty()
     }
 
     /// Counts on from what a former leader counted.

@@ -213,6 +213,8 @@ impl Core {
         }
         let ended = self.tables.lines.iter().flat_map(|(_, line)| line.chain.marks());
         self.gone.extend(ended.filter(|(_, m)| **m == Mark::Gone).map(|(i, _)| (*i, now)));
+        // The former leader may have ended between a later life's admission and the record of it.
+        self.hosts.supersede();
         for namespace in self.tables.namespaces(&self.hosts) {
             // Hosts get the chains whole, for no two of them need to hold the same piece.
             let _ = self.tables.renew(&namespace, self.term, &self.hosts, now);
@@ -317,16 +319,7 @@ impl Core {
                 }
             }
             ToPlacement::Move { incarnation, key, actor, to } => {
-                let asks = self.hosts.speaker(incarnation, from);
-                let is_theirs = asks.is_some_and(|host| host.profile.namespace == key.namespace);
-                // A resource is where its lock is; a new leader has no tables yet.
-                let may = is_theirs
-                    && !key.actor_type.is_resource()
-                    && matches!(self.state, State::Leading)
-                    && to.is_none_or(|to| self.hosts.stays(to));
-                if may && self.tables.pin(&key, actor, to) {
-                    self.tables.changed(&key.namespace, now);
-                }
+                self.relocate(from, incarnation, &key, (actor, to), now);
             }
             ToPlacement::Resync { key } => {
                 let is_theirs = |host: &Host| host.profile.namespace == key.namespace;
@@ -394,9 +387,9 @@ impl Core {
         let namespace = host.profile.namespace.clone();
         let Some(to) = host.connection else { return };
         self.is_changed = true;
-        self.is_dirty |= self.hosts.supersede(incarnation);
         self.send_chains(to, &namespace);
         self.grant(to, incarnation, 0, now);
+        self.is_dirty |= self.hosts.supersede();
         self.tables.changed(&namespace, now);
     }
 
@@ -562,6 +555,27 @@ impl Core {
     fn claim(&mut self, to: Connection, incarnation: Incarnation) {
         for Refusal { resource, reason } in self.hosts.claim(incarnation) {
             self.send(to, ToHost::Refused { incarnation, resource, reason });
+        }
+    }
+
+    /// Live, Leaving -> the same | an actor is pinned to a host that stays, or its pin ends.
+    fn relocate(
+        &mut self,
+        from: Connection,
+        incarnation: Incarnation,
+        key: &TypeKey,
+        (actor, to): (u64, Option<Incarnation>),
+        now: Duration,
+    ) {
+        let asks = self.hosts.speaker(incarnation, from);
+        let is_theirs = asks.is_some_and(|host| host.profile.namespace == key.namespace);
+        // A resource is where its lock is; a new leader has no tables yet.
+        let may = is_theirs
+            && !key.actor_type.is_resource()
+            && matches!(self.state, State::Leading)
+            && to.is_none_or(|to| self.hosts.stays(to));
+        if may && self.tables.pin(key, actor, to) {
+            self.tables.changed(&key.namespace, now);
         }
     }
 

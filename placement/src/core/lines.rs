@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation, Namespace};
 use odeon_ring::{
-    Chain, Mark, Member, News, Pins, Policy, Rings, Table, TableData, ToHost, TypeKey, Update,
+    Chain, Mark, Marks, Member, News, Pins, Policy, Rings, Table, TableData, ToHost, TypeKey,
+    Update,
 };
 
-use super::marks::Marks;
 use super::view::TypeView;
 
-/// Members and marks in one piece of news, as far as it can be cut: far below the longest
-/// message of the wire.
-const NEWS_MAX: usize = 200_000;
+/// Bytes in one piece of news, about, and as far as it can be cut: far below the longest message
+/// of the wire.
+const NEWS_BYTES_MAX: usize = 8 << 20;
 
 /// The tables of one type.
 #[derive(Debug, Clone)]
@@ -259,7 +259,7 @@ pub(crate) fn news(
     };
     for message in messages {
         let weight = weight(&message);
-        if size + weight > NEWS_MAX {
+        if size + weight > NEWS_BYTES_MAX {
             cut(&mut piece);
             size = 0;
         }
@@ -270,21 +270,32 @@ pub(crate) fn news(
     pieces
 }
 
+/// Bytes on the wire, never fewer than it will have. Numbers count in full.
 fn weight(message: &ToHost) -> usize {
+    const HEAD: usize = 64;
+    const NUMBERS: usize = 40;
+    let of_members = |members: &[Member]| -> usize {
+        members.iter().map(|one| NUMBERS + one.host.as_str().len() + one.address.len()).sum()
+    };
+    let of_table =
+        |table: &TableData| HEAD + of_members(&table.members) + NUMBERS * table.pins.len();
     match message {
-        ToHost::Prepare { update: Update::Delta { joined, left, pins, .. }, .. } => {
-            1 + joined.len() + left.len() + pins.len()
+        ToHost::Prepare { key, update: Update::Delta { joined, left, pins, .. }, .. } => {
+            let name = HEAD + key.actor_type.as_str().len();
+            name + of_members(joined) + NUMBERS * (left.len() + pins.len())
         }
-        ToHost::Prepare { update: Update::Chain { tables, marks }, .. } => {
-            let size = |table: &TableData| 1 + table.members.len() + table.pins.len();
-            tables.iter().map(size).sum::<usize>() + marks.len()
+        ToHost::Prepare { key, update: Update::Chain { tables, marks }, .. } => {
+            let name = HEAD + key.actor_type.as_str().len();
+            name + tables.iter().map(of_table).sum::<usize>() + NUMBERS * marks.len()
         }
-        ToHost::Commit { marks, .. } => 1 + marks.len(),
+        ToHost::Commit { key, marks, .. } => {
+            HEAD + key.actor_type.as_str().len() + NUMBERS * marks.len()
+        }
         ToHost::News(_)
         | ToHost::Lease { .. }
         | ToHost::Expired { .. }
         | ToHost::Refused { .. }
-        | ToHost::NotLeader { .. } => 1,
+        | ToHost::NotLeader { .. } => HEAD,
     }
 }
 
@@ -303,4 +314,41 @@ fn released_by_all(chain: &Chain) -> Epoch {
         base = epoch;
     }
     base
+}
+
+#[cfg(test)]
+mod tests {
+    use odeon_base::{ActorType, HostName};
+
+    use super::*;
+    use crate::wire::{FromPlacement, MESSAGE_BYTES_MAX};
+
+    #[test]
+    fn pieces_of_news_fit_into_a_message_however_long_the_names() {
+        let member = |n: u64| {
+            let host = format!("{n}-{}:50002", "h".repeat(200));
+            Arc::new(Member {
+                incarnation: Incarnation(n),
+                host: HostName::parse(&host).unwrap(),
+                address: "a".repeat(500).into(),
+            })
+        };
+        let members: Vec<_> = (1..=2_000).map(member).collect();
+        let namespace = Namespace::default();
+        let mut lines = Lines::default();
+        for n in 0..100 {
+            let actor_type = ActorType::parse(&format!("T{n}")).unwrap();
+            let key = TypeKey { namespace: namespace.clone(), actor_type };
+            let epoch = Epoch { term: 1, n: n + 1 };
+            let table = lines.draft(&key, epoch, &members, Pins::new());
+            lines.append(&key, &table, Duration::ZERO);
+        }
+        let pieces = lines.wholes(&namespace).to_vec();
+        assert!(pieces.len() > 10, "{}", pieces.len());
+        for piece in pieces {
+            let said = FromPlacement::new().say(ToHost::News(piece), Some(&namespace)).unwrap();
+            let bytes = prost::Message::encoded_len(&said.unwrap());
+            assert!(bytes < MESSAGE_BYTES_MAX / 2, "{bytes}");
+        }
+    }
 }

@@ -8,19 +8,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use odeon_base::{Incarnation, Namespace};
-use odeon_ring::{Mark, TypeKey};
-
-/// Marks of one type.
-pub(crate) type Marks = BTreeMap<Incarnation, Mark>;
+use odeon_ring::{Mark, Marks, TypeKey, raise};
 
 /// Marks that wait, by namespace.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waiting {
-    by_namespace: BTreeMap<Namespace, Grown>,
+    by_namespace: BTreeMap<Namespace, Pending>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Grown {
+struct Pending {
     marks: BTreeMap<TypeKey, Marks>,
     /// Until when the next ones wait.
     until: Duration,
@@ -29,9 +26,8 @@ struct Grown {
 impl Waiting {
     /// Takes in a mark that is news.
     pub(crate) fn add(&mut self, key: TypeKey, incarnation: Incarnation, mark: Mark) {
-        let grown = self.by_namespace.entry(key.namespace.clone()).or_default();
-        let known = grown.marks.entry(key).or_default().entry(incarnation).or_insert(mark);
-        *known = (*known).max(mark);
+        let pending = self.by_namespace.entry(key.namespace.clone()).or_default();
+        raise(pending.marks.entry(key).or_default(), incarnation, mark);
     }
 
     /// What waits in a namespace; what comes now waits for a window.
@@ -41,23 +37,24 @@ impl Waiting {
         now: Duration,
         window: Duration,
     ) -> BTreeMap<TypeKey, Marks> {
-        let Some(grown) = self.by_namespace.get_mut(namespace) else { return BTreeMap::new() };
-        if !grown.marks.is_empty() {
-            grown.until = now + window;
+        let Some(pending) = self.by_namespace.get_mut(namespace) else { return BTreeMap::new() };
+        if !pending.marks.is_empty() {
+            pending.until = now + window;
         }
-        std::mem::take(&mut grown.marks)
+        std::mem::take(&mut pending.marks)
     }
 
     /// The namespaces whose marks have waited long enough.
     pub(crate) fn due(&self, now: Duration) -> Vec<Namespace> {
-        let is_due =
-            |(_, grown): &(&Namespace, &Grown)| !grown.marks.is_empty() && grown.until <= now;
+        let is_due = |(_, pending): &(&Namespace, &Pending)| {
+            !pending.marks.is_empty() && pending.until <= now
+        };
         self.by_namespace.iter().filter(is_due).map(|(namespace, _)| namespace.clone()).collect()
     }
 
     /// When the next marks are due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
-        let waiting = self.by_namespace.values().filter(|grown| !grown.marks.is_empty());
-        waiting.map(|grown| grown.until).min()
+        let waiting = self.by_namespace.values().filter(|pending| !pending.marks.is_empty());
+        waiting.map(|pending| pending.until).min()
     }
 }

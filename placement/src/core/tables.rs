@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::{Epoch, Incarnation, Namespace};
-use odeon_ring::{Member, PINS_MAX, Pins, Table, ToHost, TypeKey};
+use odeon_ring::{Member, PINS_MAX, PinChanges, Pins, Table, ToHost, TypeKey, repin};
 
 use super::hosts::Hosts;
 use super::lines::Lines;
@@ -23,7 +23,7 @@ pub(crate) struct Tables {
     windows: BTreeMap<Namespace, Window>,
     /// Moves of actors that wait to become tables. What came of earlier ones stands in the
     /// tables, and so it lives on in the hosts as those do.
-    moves: BTreeMap<TypeKey, BTreeMap<u64, Option<Incarnation>>>,
+    moves: BTreeMap<TypeKey, PinChanges>,
     /// The count of tables of this term.
     n: u64,
 }
@@ -70,11 +70,8 @@ impl Tables {
     fn pins(&self, key: &TypeKey) -> Pins {
         let newest = self.lines.get(key).map(|line| line.chain.newest());
         let mut pins = newest.map(|table| table.pins().clone()).unwrap_or_default();
-        for (actor, to) in self.moves.get(key).into_iter().flatten() {
-            match to {
-                Some(to) => pins.insert(*actor, *to),
-                None => pins.remove(actor),
-            };
+        if let Some(moves) = self.moves.get(key) {
+            repin(&mut pins, moves);
         }
         pins
     }
@@ -90,7 +87,7 @@ impl Tables {
         self.windows.extract_if(.., |_, window| is_due(window)).map(|(name, _)| name).collect()
     }
 
-    /// Makes a table for each type whose members are others now.
+    /// Makes a table for each type whose members or pins are others now.
     pub(crate) fn change(
         &mut self,
         namespace: &Namespace,

@@ -366,11 +366,37 @@ fn an_earlier_incarnation_does_not_come_back_when_the_later_one_goes() {
     bench.run(after(two(), [join('A', "T"), pass(50)]));
     assert!(bench.persisted().roster.unwrap()[&incarnation('a')].is_leaving);
     bench.run(vec![farewell('A'), pass(50)]);
+    assert_eq!(newest(&bench), "b", "a may have a lease still, but it is the life before");
+    assert_eq!(bench.step(renew('a', 1)), ["a lease 1 1"], "it may be running turns");
+}
+
+#[test]
+fn nor_if_both_are_taken_in_by_one_record() {
+    let mut bench = Bench::new();
+    bench.run(vec![elected(1, Some(vec![])), join('b', "T"), slow(), join('c', "T")]);
+    bench.run(vec![join('a', "T"), join('A', "T")]);
+    bench.save();
+    // A is admitted before a, and joined after it.
+    assert_eq!(bench.save(), ["A lease 1 0", "a lease 1 0", "persist 1 Aa-bc"]);
+    bench.run(vec![farewell('A'), pass(50)]);
+    assert_eq!(newest(&bench), "bc");
+    // A leader that ended between the two records leaves a roster with both.
+    let mut bench = Bench::new();
+    let (incarnation, mut later) = former('A', "T");
+    later.joined = 2;
+    let roster = vec![former('a', "T"), (incarnation, later), former('b', "T")];
+    bench.run(vec![elected(2, Some(roster)), report('a', &["1.4[ab]"])]);
+    bench.run(vec![report('A', &["1.4[ab]"]), report('b', &["1.4[ab]"])]);
+    assert_eq!(newest(&bench), "Ab");
+    bench.run(vec![farewell('A'), pass(50)]);
+    assert_eq!(newest(&bench), "b");
+}
+
+/// Who stands in the newest table of T.
+fn newest(bench: &Bench) -> String {
     let snapshot = bench.core.snapshot();
     let table = snapshot.types[&super::bench::key("T")].chain.newest().clone();
-    let names: String = table.members().iter().map(|m| super::bench::name(m.incarnation)).collect();
-    assert_eq!(names, "b", "a may have a lease still, but it is the life before");
-    assert_eq!(bench.step(renew('a', 1)), ["a lease 1 1"], "it may be running turns");
+    table.members().iter().map(|member| super::bench::name(member.incarnation)).collect()
 }
 
 #[test]
@@ -444,6 +470,29 @@ fn pins_are_bounded_and_outlive_the_leader() {
     let told = [format!("a {chain}"), format!("b {chain}"), "persist 2 ab".to_owned()];
     let told: Vec<_> = told.iter().map(String::as_str).collect();
     check(given, report('b', &["1.4[ab|7>b]"]), &told);
+}
+
+#[test]
+fn a_move_waits_while_the_chain_is_long() {
+    let long = || {
+        let mut bench = Bench::new();
+        bench.run(two());
+        for actor in 2..=8 {
+            bench.run(vec![relocate('a', actor, 'b'), pass(50)]);
+        }
+        assert_eq!(bench.step(relocate('a', 9, 'b')), [""; 0]);
+        assert_eq!(bench.step(pass(50)), [""; 0], "1.1 to 1.8 stand");
+        bench
+    };
+    let mut bench = long();
+    bench.run(vec![released('a', "1.8"), released('b', "1.8"), pass(50)]);
+    assert_eq!(bench.last(), ["a delta T 1.9 9>b", "b delta T 1.9 9>b"]);
+    // With the host that it should go to, the move ends too.
+    let mut bench = long();
+    bench.run(vec![farewell('b'), pass(50), released('a', "1.9"), pass(50)]);
+    let snapshot = bench.core.snapshot();
+    assert!(snapshot.types.values().all(|view| view.chain.newest().pins().is_empty()));
+    assert_eq!(newest(&bench), "a");
 }
 
 #[test]

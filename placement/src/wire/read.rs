@@ -3,7 +3,6 @@
 //! Lists and texts are bounded before anything is made of them. What a message means is
 //! for `core` and for the host to say. Writing is in `write`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, News, PINS_MAX, Pins, Policy, Resource, TableData, ToHost, ToPlacement,
-    TypeKey, TypeOffer, TypeReport, Update,
+    Join, Mark, Marks, Member, News, PINS_MAX, PinChanges, Pins, Policy, Resource, TableData,
+    ToHost, ToPlacement, TypeKey, TypeOffer, TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
@@ -25,8 +24,6 @@ use super::wrong::{
     STEPS_MAX, TABLES_MAX, TIME_MAX, TYPES_MAX, Wrong, check_protocol,
 };
 use crate::probe::{NETWORK_BYTES_MAX, Network};
-
-type Marks = BTreeMap<Incarnation, Mark>;
 
 /// What placement hears on one stream.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +117,10 @@ impl AtHost {
             },
             HostMessage::Prepare(told) => {
                 let key = key(&told.actor_type, &self.namespace)?;
-                prepare(key, told, &mut { ROOM_MAX })?
+                {
+                    let mut room = ROOM_MAX;
+                    prepare(key, told, &mut room)?
+                }
             }
             HostMessage::Commit(commit) => ToHost::Commit {
                 key: key(&commit.actor_type, &self.namespace)?,
@@ -439,7 +439,7 @@ fn step(key: TypeKey, step: proto::Step) -> Result<ToHost, Wrong> {
 }
 
 /// Who came, who went, and the pins that changed.
-type Told = (Vec<Member>, Vec<Incarnation>, BTreeMap<u64, Option<Incarnation>>);
+type Told = (Vec<Member>, Vec<Incarnation>, PinChanges);
 
 fn delta(delta: proto::Delta) -> Result<Told, Wrong> {
     let joined = list(delta.joined, "joined", MEMBERS_MAX, |told| member(&told))?;
@@ -472,7 +472,7 @@ fn chain(chain: proto::Chain, room: &mut usize) -> Result<(Vec<TableData>, u64),
 
 fn table(table: proto::Table, room: &mut usize) -> Result<TableData, Wrong> {
     let members = list(table.members, "members", MEMBERS_MAX, |told| member(&told))?;
-    take_room(members.len(), room)?;
+    take_room(members.len() + table.pins.len(), room)?;
     check_ascending(&members)?;
     let pins = list(table.pins, "pins", PINS_MAX, |pin| {
         Ok((pin.actor, incarnation(pin.incarnation, "incarnation")?))
@@ -500,7 +500,8 @@ fn next_table(
     left.sort();
     let stays = |member: &&Member| left.binary_search(&member.incarnation).is_err();
     let staying = earlier.members.iter().filter(stays);
-    take_room(staying.clone().count() + joined.len(), room)?;
+    let members = staying.clone().count() + joined.len();
+    take_room(members + earlier.pins.len() + changes.len(), room)?;
     let mut members: Vec<_> = staying.cloned().chain(joined).collect();
     members.sort_by_key(|member| member.incarnation);
     check_count(members.len(), "members", MEMBERS_MAX)?;
@@ -525,10 +526,10 @@ fn check_pins(pins: &Pins, members: &[Member]) -> Result<(), Wrong> {
     }
 }
 
-fn take_room(members: usize, room: &mut usize) -> Result<(), Wrong> {
-    *room = room.checked_sub(members).ok_or_else(|| {
+fn take_room(count: usize, room: &mut usize) -> Result<(), Wrong> {
+    *room = room.checked_sub(count).ok_or_else(|| {
         let expected = format_args!("at most {ROOM_MAX} in all of the message");
-        Wrong::new("members", format_args!("{members} more members or marks"), expected)
+        Wrong::new("members", format_args!("{count} more members, pins or marks"), expected)
     })?;
     Ok(())
 }
@@ -546,7 +547,7 @@ fn check_ascending(members: &[Member]) -> Result<(), Wrong> {
 fn check_hash(table: &TableData, told: u64) -> Result<(), Wrong> {
     let hash = hash_of(table);
     if hash != told {
-        let expected = format_args!("{hash:016x} for the members of {}", table.epoch);
+        let expected = format_args!("{hash:016x} for the members and pins of {}", table.epoch);
         return Err(Wrong::new("hash", format_args!("{told:016x}"), expected));
     }
     Ok(())

@@ -235,7 +235,7 @@ proptest! {
         let mut heard = Vec::new();
         let mut first = true;
         for message in &said {
-            for wire in writer.say(message.clone(), Some(&namespace())).unwrap() {
+            if let Some(wire) = writer.say(message.clone(), Some(&namespace())).unwrap() {
                 prop_assert_eq!(wire.protocol, if first { PROTOCOL } else { 0 });
                 first = false;
                 heard.push(reader.hear(wire).unwrap());
@@ -392,8 +392,8 @@ fn bad_chains_are_named() {
     };
     bad(|c| c.base = None, "base", &["missing"]);
     bad(|c| c.base.as_mut().unwrap().epoch = None, "base.epoch", &["missing"]);
-    bad(|c| c.base.as_mut().unwrap().hash ^= 1, "hash", &["for the members of 1.1"]);
-    bad(|c| c.steps[0].hash ^= 1, "hash", &["for the members of 1.2"]);
+    bad(|c| c.base.as_mut().unwrap().hash ^= 1, "hash", &["for the members and pins of 1.1"]);
+    bad(|c| c.steps[0].hash ^= 1, "hash", &["for the members and pins of 1.2"]);
     bad(|c| c.steps[0].previous = wire_epoch(9), "steps[0].previous", &["is 1.9", "1.1"]);
     bad(|c| c.steps[0].epoch = wire_epoch(1), "steps[0].epoch", &["is 1.1", "above 1.1"]);
     bad(|c| c.steps[0].delta = None, "steps[0].delta", &["missing"]);
@@ -441,6 +441,44 @@ fn few_bytes_cannot_ask_for_much_memory() {
     let steps = ROOM_MAX / MEMBERS_MAX - 1;
     let field = format!("report.types[0].chain.steps[{steps}].members");
     bad_report(|report| *chain_of(report) = chain, &field, &["10000 more", "2097152"]);
+}
+
+#[test]
+fn nor_by_the_pins_of_a_table() {
+    let pins =
+        || (0..odeon_ring::PINS_MAX as u64).map(|actor| proto::Pin { actor, incarnation: 7 });
+    let data = TableData {
+        epoch: Epoch { term: 1, n: 1 },
+        members: vec![Member {
+            incarnation: Incarnation(7),
+            host: HostName::parse(&wire_member(7).host).unwrap(),
+            address: wire_member(7).address.as_str().into(),
+        }],
+        pins: pins().map(|pin| (pin.actor, Incarnation(7))).collect(),
+    };
+    let hash = write::hash_of(&data);
+    let members = vec![wire_member(7)];
+    let base = proto::Table { epoch: wire_epoch(1), members, hash, pins: pins().collect() };
+    let step = |n: u64| proto::Step {
+        epoch: wire_epoch(n + 1),
+        previous: wire_epoch(n),
+        delta: Some(proto::Delta::default()),
+        hash,
+    };
+    let chain = proto::Chain { base: Some(base), steps: (1..STEPS_MAX as u64).map(step).collect() };
+    let tables = ROOM_MAX / (odeon_ring::PINS_MAX + 1);
+    let (types, step) = (tables / STEPS_MAX, tables % STEPS_MAX - 1);
+    let crowd = |report: &mut proto::Report| {
+        let one = report.types[0].clone();
+        report.types = (0..=types)
+            .map(|n| {
+                let actor_type = format!("T{n}");
+                proto::TypeReport { actor_type, chain: Some(chain.clone()), ..one.clone() }
+            })
+            .collect();
+    };
+    let field = format!("report.types[{types}].chain.steps[{step}].members");
+    bad_report(crowd, &field, &["1001 more", "2097152"]);
 }
 
 #[test]
@@ -572,7 +610,7 @@ fn types_of_other_namespaces_do_not_leave() {
     assert_eq!((wrong.field.as_str(), wrong.found.as_str()), ("namespace", "\"other\" (5 bytes)"));
     let base = Epoch::default();
     let commit = ToHost::Commit { key, marks: BTreeMap::new(), base };
-    assert_eq!(FromPlacement::new().say(commit, Some(&namespace())), Ok(Vec::new()));
+    assert_eq!(FromPlacement::new().say(commit, Some(&namespace())), Ok(None));
     let resync = ToPlacement::FenceAhead { term: 3 };
     assert!(FromHost::new(identity()).say(resync).is_err(), "nobody would know who speaks");
 }

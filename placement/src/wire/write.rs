@@ -15,8 +15,8 @@ use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::rings::content_hash;
 use odeon_ring::table::content_hash_with;
 use odeon_ring::{
-    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
-    TypeReport, Update,
+    Join, Mark, Marks, Member, News, PinChanges, Policy, Resource, TableData, ToHost, ToPlacement,
+    TypeKey, TypeOffer, TypeReport, Update,
 };
 use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
@@ -208,8 +208,8 @@ impl FromPlacement {
         Self { is_open: false }
     }
 
-    /// The wire's messages to a host of this namespace, in order; they belong together.
-    /// Types of other namespaces are none of its business: for them there is no message.
+    /// The wire's message to a host of this namespace. Types of other namespaces are none of its
+    /// business: for them there is none.
     ///
     /// # Errors
     /// [`Wrong`] when a whole chain is empty.
@@ -217,49 +217,45 @@ impl FromPlacement {
         &mut self,
         message: ToHost,
         namespace: Option<&Namespace>,
-    ) -> Result<Vec<proto::ToHost>, Wrong> {
+    ) -> Result<Option<proto::ToHost>, Wrong> {
         let said = match message {
             ToHost::Lease { term, incarnation, seq, duration, drain_limit } => {
-                vec![HostMessage::Lease(proto::Lease {
+                HostMessage::Lease(proto::Lease {
                     term,
                     incarnation: incarnation.0,
                     seq,
                     lease_ms: millis(duration),
                     drain_limit_ms: millis(drain_limit),
-                })]
+                })
             }
             ToHost::Prepare { key, .. } | ToHost::Commit { key, .. }
                 if Some(&key.namespace) != namespace =>
             {
-                Vec::new()
+                return Ok(None);
             }
-            ToHost::News(news) if Some(news.namespace()) != namespace => Vec::new(),
+            ToHost::News(news) if Some(news.namespace()) != namespace => return Ok(None),
             ToHost::Prepare { key, epoch, update, hash } => {
-                vec![HostMessage::Prepare(prepare(&key, epoch, &update, hash)?)]
+                HostMessage::Prepare(prepare(&key, epoch, &update, hash)?)
             }
             ToHost::Commit { key, marks, base } => {
-                vec![HostMessage::Commit(commit(&key, marks_of(&marks), base))]
+                HostMessage::Commit(commit(&key, marks_of(&marks), base))
             }
-            ToHost::News(news) => vec![HostMessage::News(bytes_of(&news)?)],
+            ToHost::News(news) => HostMessage::News(bytes_of(&news)?),
             ToHost::Expired { incarnation } => {
-                vec![HostMessage::Expired(proto::Expired { incarnation: incarnation.0 })]
+                HostMessage::Expired(proto::Expired { incarnation: incarnation.0 })
             }
             ToHost::Refused { incarnation, resource, reason } => {
                 let (incarnation, resource) = (incarnation.0, resource.to_string());
-                vec![HostMessage::Refused(proto::Refused { incarnation, resource, reason })]
+                HostMessage::Refused(proto::Refused { incarnation, resource, reason })
             }
             ToHost::NotLeader { address } => {
                 let leader = address.unwrap_or_default();
-                vec![HostMessage::NotLeader(proto::NotLeader { leader })]
+                HostMessage::NotLeader(proto::NotLeader { leader })
             }
         };
-        let mut numbered = Vec::with_capacity(said.len());
-        for message in said {
-            let protocol = if self.is_open { 0 } else { PROTOCOL };
-            self.is_open = true;
-            numbered.push(proto::ToHost { protocol, message: Some(message) });
-        }
-        Ok(numbered)
+        let protocol = if self.is_open { 0 } else { PROTOCOL };
+        self.is_open = true;
+        Ok(Some(proto::ToHost { protocol, message: Some(said) }))
     }
 }
 
@@ -416,7 +412,7 @@ fn step_of(epoch: Epoch, previous: Epoch, delta: proto::Delta, hash: u64) -> pro
 }
 
 /// Pins that another table has, and those that it has no more.
-fn pin_changes(earlier: &TableData, later: &TableData) -> BTreeMap<u64, Option<Incarnation>> {
+fn pin_changes(earlier: &TableData, later: &TableData) -> PinChanges {
     let ended = earlier.pins.keys().map(|actor| (*actor, None));
     let mut changes: BTreeMap<_, _> = ended.collect();
     changes.extend(later.pins.iter().map(|(actor, owner)| (*actor, Some(*owner))));
@@ -424,11 +420,7 @@ fn pin_changes(earlier: &TableData, later: &TableData) -> BTreeMap<u64, Option<I
     changes
 }
 
-fn delta_of(
-    joined: &[Member],
-    left: &[Incarnation],
-    pins: &BTreeMap<u64, Option<Incarnation>>,
-) -> proto::Delta {
+fn delta_of(joined: &[Member], left: &[Incarnation], pins: &PinChanges) -> proto::Delta {
     proto::Delta {
         joined: joined.iter().map(member_of).collect(),
         left: left.iter().map(|incarnation| incarnation.0).collect(),
@@ -459,7 +451,7 @@ pub(crate) fn member_of(member: &Member) -> proto::Member {
     }
 }
 
-fn marks_of(marks: &BTreeMap<Incarnation, Mark>) -> Vec<proto::Mark> {
+fn marks_of(marks: &Marks) -> Vec<proto::Mark> {
     let mark = |(incarnation, mark): (&Incarnation, &Mark)| {
         let reached = match mark {
             Mark::Released(epoch) => proto::mark::Reached::Released(epoch_of(*epoch)),

@@ -16,8 +16,7 @@ pub const PROTOCOL: u32 = 1;
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
 /// Most members of one table.
 pub const MEMBERS_MAX: usize = 10_000;
-/// Most members of all the tables of one message together, once each table stands in full, and
-/// as many marks.
+/// Most members, pins and marks of one message together, once each of its tables stands in full.
 pub const ROOM_MAX: usize = 2 << 20;
 /// Most tables after the base of a chain; expiries never wait for a chain to get shorter.
 pub const STEPS_MAX: usize = 1_000;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use odeon_base::Execution;
 use odeon_blocks::host::forms::{
     ActorsForm, EndedForm, ExplainForm, HostForm, HostsForm, InspectForm, MovedForm,
 };
@@ -11,16 +12,20 @@ use odeon_blocks::host::{HostActor, TYPE as HOST};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::{ActorRef, Invocation};
-use odeon_test_engine::world::{TYPE, scope, settle};
+use odeon_test_engine::world::{TYPE, actor, scope, settle};
 use odeon_test_engine::{Host, Kind, World, eventually};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 async fn cluster(names: &[&str]) -> (World, Vec<Host>) {
-    let world = World::of_neighbours(Kind::Placed);
+    cluster_of(Kind::Placed, names).await
+}
+
+async fn cluster_of(kind: Kind, names: &[&str]) -> (World, Vec<Host>) {
+    let world = World::of_neighbours(kind);
     let mut hosts = Vec::new();
     for name in names {
-        let host = world.host(name, Kind::Placed, TypeConfig::default()).await;
+        let host = world.host(name, kind, TypeConfig::default()).await;
         host.engine.offer(vec![HostActor::spec().unwrap()]).await.unwrap();
         hosts.push(host);
     }
@@ -246,6 +251,29 @@ async fn what_cannot_move_is_refused_in_words() {
         told.contains("only 'a:1' serves the type") && told.contains("no other host"),
         "{told}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_without_placement_fails_and_says_whether_it_may_still_happen() {
+    let (world, hosts) = cluster_of(Kind::Native, &["a:1", "b:1"]).await;
+    hosts[0].call("7", "set", "k=v").await.unwrap();
+    let explained: ExplainForm = about(&hosts[0], "explain", "7").await;
+    let home = explained.owner.unwrap();
+    let away = if home == "a:1" { "b:1" } else { "a:1" };
+    let (asked, actor) = (hosts.iter().find(|host| host.name == home).unwrap(), actor("7"));
+    let relocated = async || {
+        asked.engine.relocate(&actor, Some(away), Duration::from_millis(500)).await.unwrap_err()
+    };
+    // What becomes of its words does not reach it any more.
+    world.board.cut_off(&home);
+    let error = relocated().await;
+    assert!(error.to_string().contains("it may still do so"), "{error}");
+    assert_eq!(error.execution(), Execution::Maybe);
+    world.board.set_reachable(false);
+    settle().await;
+    let error = relocated().await;
+    assert!(error.to_string().contains("cannot be reached"), "{error}");
+    assert_eq!(error.execution(), Execution::None);
 }
 
 // HO-8.

@@ -275,10 +275,10 @@ impl Membership {
         if let Some(stub) = self.hosts.get_mut(&host).filter(|_| !is_renewal) {
             let namespace = Namespace::default();
             let said = stub.heard.say(message.clone(), Some(&namespace)).unwrap_or_default();
-            let bytes = said.iter().map(|said| said.encoded_len() as u64).sum::<u64>();
+            let bytes = said.as_ref().map_or(0, |said| said.encoded_len() as u64);
             self.bytes_down += bytes;
             *self.down_to.entry(host).or_default() += bytes;
-            self.messages += said.len() as u64;
+            self.messages += u64::from(said.is_some());
         }
         match message {
             ToHost::News(news) => {

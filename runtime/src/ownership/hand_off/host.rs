@@ -209,8 +209,8 @@ impl Host {
         self.perform(actions);
     }
 
-    pub(super) fn hear(&mut self, message: ToHost) {
-        if let Some(former) = self.revived_by(&message) {
+    pub(super) fn hear(&mut self, message: &ToHost) {
+        if let Some(former) = self.revived_by(message) {
             self.ownership = former;
             self.publish();
         }

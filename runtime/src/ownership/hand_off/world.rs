@@ -511,7 +511,7 @@ impl State {
                 *update = Update::Chain { tables, marks: chain.marks().clone() };
             }
         }
-        self.change(name, |host| host.hear(message));
+        self.change(name, |host| host.hear(&message));
     }
 
     /// A turn begins, in an activation that is there or made for it.

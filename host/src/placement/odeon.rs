@@ -94,10 +94,7 @@ pub(super) fn hosts(handle: &Handle) -> Hosts {
     let tables = handle.tables();
     let shown = tables.hosts.iter().map(|(incarnation, view)| host(*incarnation, view, handle));
     let mut hosts: Vec<Host> = shown.collect();
-    hosts.sort_by(|a, b| {
-        let of = |host: &Host| (host.namespace.clone(), host.who.host.clone());
-        of(a).cmp(&of(b))
-    });
+    hosts.sort_by(|a, b| (&a.namespace, &a.who.host).cmp(&(&b.namespace, &b.who.host)));
     Hosts { hosts }
 }
 

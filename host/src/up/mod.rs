@@ -1,4 +1,4 @@
-//! `odeon up FILE`: several hosts and applications from one file; `odeon run`: one of each.
+//! `odeon up FILE`: placement, hosts and applications from one file; `odeon run`: one of each.
 //!
 //! Reading order: [`mod@file`] is what may be written, [`plan`] what it means, [`single`] the
 //! plan of one command line;
@@ -10,17 +10,18 @@
 pub mod child;
 pub mod file;
 pub mod plan;
+pub mod ports;
 pub mod single;
 pub mod supervisor;
 
 mod console;
 mod fresh;
 mod notice;
-mod ports;
 mod process;
 mod restarts;
 mod unit;
 mod variables;
+mod written;
 
 pub mod probe;
 

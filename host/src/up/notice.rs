@@ -20,7 +20,7 @@ pub(super) fn ready(plan: &Plan) -> String {
             text,
             "  {PLACEMENT:width$}  gRPC 127.0.0.1:{}  state http://127.0.0.1:{health}/placement/state  metrics http://127.0.0.1:{health}/metrics  data {}",
             placement.grpc.number,
-            placement.data_dir.display()
+            placement.launch.data_dir.display()
         );
     }
     for host in &plan.hosts {
@@ -31,7 +31,7 @@ pub(super) fn ready(plan: &Plan) -> String {
             host.http.number,
             host.grpc.number,
             host.metrics.number,
-            host.data_dir.display()
+            host.launch.data_dir.display()
         );
     }
     if !plan.show.is_empty() {

@@ -14,6 +14,7 @@ use crate::config::yaml::{self, Scalar, Spanned};
 use super::file::{App, File, Host, HostKind, Placement};
 use super::ports::{Free, Port};
 use super::variables::Variables;
+use super::written;
 
 /// Where apps are built when this program was installed, relative to the file; no host
 /// has its data there by default.
@@ -45,19 +46,32 @@ pub struct Plan {
     pub ends_with_any: bool,
 }
 
-/// The placement service.
+/// How the odeon binary is started in a role of its own.
 #[derive(Debug)]
-pub struct PlacementPlan {
-    /// The arguments of the odeon binary.
+pub struct Launch {
+    /// Its arguments.
     pub arguments: Vec<String>,
     /// Variables of its process, besides those it inherits.
     pub env: BTreeMap<String, String>,
     /// Its working directory.
     pub dir: PathBuf,
-    /// For what must survive a restart.
+    /// For what must survive a restart; replicas of a host share it.
     pub data_dir: PathBuf,
+}
+
+/// The placement service.
+#[derive(Debug)]
+pub struct PlacementPlan {
+    /// How it is started.
+    pub launch: Launch,
     pub(super) grpc: Port,
     pub(super) health: Port,
+}
+
+impl PlacementPlan {
+    fn ports(&self) -> [&Port; 2] {
+        [&self.grpc, &self.health]
+    }
 }
 
 /// One host.
@@ -65,19 +79,19 @@ pub struct PlacementPlan {
 pub struct HostPlan {
     /// Its name in messages.
     pub name: String,
-    /// The arguments of the odeon binary.
-    pub arguments: Vec<String>,
-    /// Variables of its process, besides those it inherits.
-    pub env: BTreeMap<String, String>,
-    /// Its working directory.
-    pub dir: PathBuf,
-    /// For what must survive a restart; replicas share it.
-    pub data_dir: PathBuf,
+    /// How it is started.
+    pub launch: Launch,
     /// Its application is called on a port, so it is not healthy before that one runs.
     pub waits_for_app: bool,
     pub(super) http: Port,
     pub(super) grpc: Port,
     pub(super) metrics: Port,
+}
+
+impl HostPlan {
+    fn ports(&self) -> [&Port; 3] {
+        [&self.http, &self.grpc, &self.metrics]
+    }
 }
 
 /// One application.
@@ -101,16 +115,14 @@ pub struct AppPlan {
 
 impl Plan {
     pub(super) fn ports(&self) -> impl Iterator<Item = &Port> {
-        let placement = self.placement.iter().flat_map(|one| [&one.grpc, &one.health]);
-        let hosts = self.hosts.iter().flat_map(|host| [&host.http, &host.grpc, &host.metrics]);
-        placement.chain(hosts)
+        named_ports(self.placement.as_ref(), &self.hosts).map(|(_, port)| port)
     }
 
     /// The folders of all that must survive a restart, each once.
     pub(super) fn data_dirs(&self) -> Vec<&Path> {
-        let placement = self.placement.iter().map(|one| one.data_dir.as_path());
-        let mut all: Vec<_> =
-            placement.chain(self.hosts.iter().map(|host| host.data_dir.as_path())).collect();
+        let placement = self.placement.iter().map(|one| &one.launch);
+        let launches = placement.chain(self.hosts.iter().map(|host| &host.launch));
+        let mut all: Vec<_> = launches.map(|launch| launch.data_dir.as_path()).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -133,7 +145,7 @@ impl Plan {
             path: &path,
             folder,
             mistakes: Mistakes::new(),
-            free: Free::besides(written_ports(&file)),
+            free: Free::besides(written::ports(&file)),
             variables: Variables::default(),
             names: BTreeSet::new(),
         };
@@ -183,7 +195,9 @@ impl Planner<'_> {
             let text = "there is nothing to start: name at least one of 'hosts' or 'apps'";
             self.mistakes.push(Mistake::new(self.path.display().to_string(), text));
         }
-        self.refuse_shared_ports(placement.as_ref(), &hosts);
+        for mistake in written::shared(named_ports(placement.as_ref(), &hosts)) {
+            self.mistakes.push(mistake);
+        }
         let show = file.show.iter().map(|line| self.expand(line)).collect();
         let name = file.name.unwrap_or_else(|| last_part(&self.folder));
         self.mistakes.or(Plan { name, placement, hosts, apps, show, ends_with_any: false })
@@ -234,7 +248,7 @@ impl Planner<'_> {
         self.set_addresses(PLACEMENT, &health, &grpc);
         self.names.insert(PLACEMENT.to_owned());
         let (dir, env) = (self.folder.clone(), texts(&placement.env));
-        PlacementPlan { arguments, env, dir, data_dir, grpc, health }
+        PlacementPlan { launch: Launch { arguments, env, dir, data_dir }, grpc, health }
     }
 
     /// The first replica has the ports that were written, the others have the next ones.
@@ -242,6 +256,19 @@ impl Planner<'_> {
         let (replicas, kind) = (self.replicas(host), self.kind(host, placement.is_some()));
         let place = format!("{}: name", yaml::place(self.path, &host.name));
         self.take_names((0..replicas).map(|replica| numbered(&host.name.value, replica)), &place);
+        let ports = [
+            ("daprHTTPPort", &host.http_port),
+            ("daprGRPCPort", &host.grpc_port),
+            ("metricsPort", &host.metrics_port),
+        ];
+        for (field, port) in
+            ports.into_iter().filter_map(|(field, port)| Some((field, port.as_ref()?)))
+        {
+            let place = format!("{}: {field}", yaml::place(self.path, port));
+            if let Some(mistake) = written::too_high(place, port.value, replicas) {
+                self.mistakes.push(mistake);
+            }
+        }
         for replica in 0..replicas {
             hosts.push(self.host(host, replica, placement.filter(|_| kind == HostKind::Host)));
         }
@@ -265,10 +292,9 @@ impl Planner<'_> {
             push(&mut arguments, "resources-path", self.folder.join(folder).display().to_string());
         }
         self.set_addresses(&name, &http, &grpc);
-        let dir = self.folder.clone();
-        let env = texts(&host.env);
-        let waits_for_app = false;
-        HostPlan { name, arguments, env, dir, data_dir, waits_for_app, http, grpc, metrics }
+        let (dir, env) = (self.folder.clone(), texts(&host.env));
+        let launch = Launch { arguments, env, dir, data_dir };
+        HostPlan { name, launch, waits_for_app: false, http, grpc, metrics }
     }
 
     fn replicas(&mut self, host: &Host) -> usize {
@@ -352,7 +378,8 @@ impl Planner<'_> {
         self.set_addresses(id, &http, &grpc);
         let name = format!("{id}-host");
         let (env, waits_for_app) = (BTreeMap::new(), app.app_port.is_some_and(|port| port > 0));
-        HostPlan { name, arguments, env, dir, data_dir, waits_for_app, http, grpc, metrics }
+        let launch = Launch { arguments, env, dir, data_dir };
+        HostPlan { name, launch, waits_for_app, http, grpc, metrics }
     }
 
     /// Source: Dapr looks at the app's own paths, its `.dapr/resources`, then the common paths.
@@ -479,15 +506,8 @@ impl Planner<'_> {
     ) -> Port {
         if let Some(port) = written.filter(|port| port.value > 0) {
             let place = format!("{}: {field}", yaml::place(self.path, port));
-            let number = above(port.value, replica).unwrap_or_else(|| {
-                let text = format!(
-                    "'{}' leaves no port for replica {}: expected a smaller number",
-                    port.value,
-                    replica + 1
-                );
-                self.mistakes.push(Mistake::new(place.clone(), text));
-                0
-            });
+            // That there is none was said of all replicas together.
+            let number = written::above(port.value, replica).unwrap_or_default();
             return Port { number, place: Some(place) };
         }
         let number = self.free.next().unwrap_or_else(|error| {
@@ -510,32 +530,6 @@ impl Planner<'_> {
         })
     }
 
-    /// Two processes cannot listen at one port; the later of the two is named.
-    fn refuse_shared_ports(&mut self, placement: Option<&PlacementPlan>, hosts: &[HostPlan]) {
-        let of_placement = placement.map(|one| (PLACEMENT, [&one.grpc, &one.health].to_vec()));
-        let of_hosts = hosts
-            .iter()
-            .map(|host| (host.name.as_str(), [&host.http, &host.grpc, &host.metrics].to_vec()));
-        let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
-        for (name, ports) in of_placement.into_iter().chain(of_hosts) {
-            for port in ports {
-                let Some(place) = port.place.as_ref().filter(|_| port.number > 0) else { continue };
-                match taken.get(&port.number) {
-                    Some(first) => {
-                        let text = format!(
-                            "port {} of '{name}' is one of '{first}', too: write another port",
-                            port.number
-                        );
-                        self.mistakes.push(Mistake::new(place.clone(), text));
-                    }
-                    None => {
-                        taken.insert(port.number, name);
-                    }
-                }
-            }
-        }
-    }
-
     /// No two processes can have one name. The first that is taken says it for all of them.
     fn take_names(&mut self, names: impl IntoIterator<Item = String>, place: &str) {
         let is_taken = |name: &String| !self.names.insert(name.clone());
@@ -547,32 +541,15 @@ impl Planner<'_> {
     }
 }
 
-/// All ports that the file names, for whichever process.
-fn written_ports(file: &File) -> BTreeSet<u16> {
-    let placement = file.placement.iter().flat_map(|one| [&one.port, &one.healthz_port]);
-    let of_one = placement.map(|port| (port, 1));
-    let of_hosts = file.hosts.iter().flat_map(|host| {
-        let replicas = host.replicas.as_ref().map_or(1, |replicas| replicas.value);
-        [&host.http_port, &host.grpc_port, &host.metrics_port].map(|port| (port, replicas))
-    });
-    let of_apps = file
-        .apps
-        .iter()
-        .flat_map(|app| [&app.http_port, &app.grpc_port, &app.metrics_port].map(|port| (port, 1)));
-    let written = of_one.chain(of_hosts).chain(of_apps);
-    let mut all: BTreeSet<u16> = file.apps.iter().filter_map(|app| app.app_port).collect();
-    all.extend(file.apps.iter().chain(&file.common).filter_map(App::peer_port));
-    for (port, replicas) in written.filter_map(|(port, replicas)| Some((port.as_ref()?, replicas)))
-    {
-        let of_port = (0..usize::from(replicas)).filter_map(|replica| above(port.value, replica));
-        all.extend(of_port);
-    }
-    all
-}
-
-/// The port that is so many above another; none if there are not so many.
-fn above(port: u16, replica: usize) -> Option<u16> {
-    port.checked_add(u16::try_from(replica).ok()?)
+/// The ports of each process, by its name.
+fn named_ports<'a>(
+    placement: Option<&'a PlacementPlan>,
+    hosts: &'a [HostPlan],
+) -> impl Iterator<Item = (&'a str, &'a Port)> {
+    let of_placement =
+        placement.into_iter().flat_map(|one| one.ports().map(|port| (PLACEMENT, port)));
+    let of_host = |host: &'a HostPlan| host.ports().map(|port| (host.name.as_str(), port));
+    of_placement.chain(hosts.iter().flat_map(of_host))
 }
 
 impl App {

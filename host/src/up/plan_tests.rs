@@ -46,8 +46,8 @@ fn a_shared_host_and_a_worker() {
     assert_eq!(plan.name, "shop");
     assert_eq!(plan.show, ["curl http://127.0.0.1:3500/x"]);
     let host = &plan.hosts[0];
-    assert!(host.data_dir.is_absolute() && host.data_dir.ends_with("data"));
-    assert_eq!(host.arguments[..3], ["standalone", "--app-id", "eshop"]);
+    assert!(host.launch.data_dir.is_absolute() && host.launch.data_dir.ends_with("data"));
+    assert_eq!(host.launch.arguments[..3], ["standalone", "--app-id", "eshop"]);
     assert_eq!(
         host.http.place.as_deref().map(|place| place.ends_with("run.yaml:9: daprHTTPPort")),
         Some(true)
@@ -85,7 +85,7 @@ fn an_app_of_daprs_file_gets_a_sidecar_of_its_own() {
         "version: 1\ncommon:\n  appMaxConcurrency: -1\napps:\n  - appDirPath: web\n    appPort: 8000\n    command: [node, app.js]\n    appProtocol: http\n",
     )
     .unwrap();
-    let arguments = plan.hosts[0].arguments.join(" ");
+    let arguments = plan.hosts[0].launch.arguments.join(" ");
     assert!(arguments.starts_with("host --app-id web "), "{arguments}");
     assert!(arguments.contains("--app-port 8000"), "{arguments}");
     assert!(arguments.contains("--app-max-concurrency -1"), "{arguments}");
@@ -125,22 +125,25 @@ fn cluster() -> String {
 fn replicas_join_one_placement_and_share_a_folder() {
     let plan = read(&cluster()).unwrap();
     let placement = plan.placement.as_ref().unwrap();
-    let words = placement.arguments.join(" ");
+    let words = placement.launch.arguments.join(" ");
     assert!(words.starts_with("placement --data-dir "), "{words}");
     assert!(words.contains("--port 50005 ") && words.ends_with(" --lease 2s"), "{words}");
-    assert!(placement.data_dir.ends_with(".odeon/.placement"));
+    assert!(placement.launch.data_dir.ends_with(".odeon/.placement"));
     let names: Vec<_> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
     assert_eq!(names, ["node", "node-2"]);
     for host in &plan.hosts {
-        assert_eq!(host.arguments[..3], ["host", "--app-id", "eshop"]);
-        assert_eq!(flag(&host.arguments, "--placement-host-address"), Some("127.0.0.1:50005"));
-        assert_eq!(host.data_dir, plan.hosts[0].data_dir);
+        assert_eq!(host.launch.arguments[..3], ["host", "--app-id", "eshop"]);
+        assert_eq!(
+            flag(&host.launch.arguments, "--placement-host-address"),
+            Some("127.0.0.1:50005")
+        );
+        assert_eq!(host.launch.data_dir, plan.hosts[0].launch.data_dir);
     }
     // The second one has the port next to the written one; nothing is two hosts'.
     assert_eq!(plan.hosts.iter().map(|host| host.http.number).collect::<Vec<_>>(), [3500, 3501]);
     let mut ports: Vec<u16> = plan.ports().map(|port| port.number).collect();
     ports.extend(plan.hosts.iter().map(|host| {
-        flag(&host.arguments, "--dapr-internal-grpc-port").unwrap().parse::<u16>().unwrap()
+        flag(&host.launch.arguments, "--dapr-internal-grpc-port").unwrap().parse::<u16>().unwrap()
     }));
     assert_eq!(ports.len(), 10);
     ports.sort_unstable();
@@ -180,22 +183,24 @@ fn placement_without_a_word_more_is_there_and_sidecars_join_it() {
     let placement = plan.placement.as_ref().unwrap();
     let address = format!("127.0.0.1:{}", placement.grpc.number);
     let joined = |host: &HostPlan| {
-        let all = host.arguments.iter().filter(|word| *word == "--placement-host-address").count();
-        (all, flag(&host.arguments, "--placement-host-address").map(str::to_owned))
+        let all =
+            host.launch.arguments.iter().filter(|word| *word == "--placement-host-address").count();
+        (all, flag(&host.launch.arguments, "--placement-host-address").map(str::to_owned))
     };
     assert_eq!(joined(&plan.hosts[0]), (1, Some(address.clone())));
     assert_eq!(joined(&plan.hosts[1]), (1, Some("elsewhere:50005".to_owned())));
     // A port alone says nothing of the cluster; of several the last counts.
     assert_eq!(joined(&plan.hosts[2]), (1, Some(address)));
-    let mut ports = plan.hosts[2].arguments.windows(2).filter(|pair| pair[0].ends_with(PEER_PORT));
+    let mut ports =
+        plan.hosts[2].launch.arguments.windows(2).filter(|pair| pair[0].ends_with(PEER_PORT));
     assert_eq!(ports.next_back().map(|pair| pair[1].as_str()), Some("7000"));
     let file: File = yaml::read(Path::new("run.yaml"), text).unwrap();
-    assert!(written_ports(&file).contains(&7000), "nobody else is given it");
+    assert!(written::ports(&file).contains(&7000), "nobody else is given it");
     assert!(read(SHOP).unwrap().placement.is_none());
     let alone = SHOP
         .replace("hosts:", "placement:\nhosts:")
         .replace("    dataDir", "    kind: standalone\n    dataDir");
-    assert_eq!(read(&alone).unwrap().hosts[0].arguments[0], "standalone");
+    assert_eq!(read(&alone).unwrap().hosts[0].launch.arguments[0], "standalone");
 }
 
 #[test]
@@ -254,8 +259,8 @@ fn what_cannot_be_a_cluster_is_said_with_its_line() {
         "run.yaml:10: daprHTTPPort: port 3501 of 'node-2' is one of 'placement', too: write another port"
     );
     assert_eq!(
-        error(&cluster().replace("3500", "65535")),
-        "run.yaml:10: daprHTTPPort: '65535' leaves no port for replica 2: expected a smaller number"
+        error(&cluster().replace("3500", "65530").replace("replicas: 2", "replicas: 9")),
+        "run.yaml:10: daprHTTPPort: '65530' leaves no port for replica 9: expected at most 65527"
     );
     assert!(error(&cluster().replace("lease", "leese")).contains("did you mean 'lease'?"));
 }

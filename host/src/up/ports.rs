@@ -1,14 +1,16 @@
 //! Free ports for processes that were given none, and whether given ones are free.
 //!
 //! Chosen ports stay reserved until all are chosen, so that no two are the same, and are
-//! none of the written ones. They are none of those from which connections go out, either.
+//! none of the written ones. They are none of those from which connections go out, either;
+//! tests, which start processes too, choose theirs in the same way ([`Candidates`]).
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 
 /// Below, most services have their ports.
-const FIRST: u16 = 20_000;
+const RANGE: Range<u16> = 20_000..u16::MAX;
 /// Ports between the places where two neighbouring processes begin to look.
 const STEP: u32 = 101;
 
@@ -20,34 +22,73 @@ pub(super) struct Port {
     pub(super) place: Option<String>,
 }
 
+/// Ports of the loopback address to try in turn: none twice, and those first that the system
+/// gives to nobody who does not ask for them.
+///
+/// The others it gives to outgoing connections: while a process is started again, its own
+/// port would go to whoever calls somebody in that moment.
+#[derive(Debug)]
+pub struct Candidates {
+    first: u16,
+    room: u32,
+    process: u32,
+    tried: u32,
+}
+
+impl Candidates {
+    /// Those of a range; where the system gives all of them away, whichever it gives. Each
+    /// process begins elsewhere, so that two which look at once do not meet.
+    #[must_use]
+    pub fn within(range: Range<u16>) -> Self {
+        let end = given_away().min(range.end);
+        let room = end.saturating_sub(range.start).into();
+        Self { first: range.start, room, process: std::process::id(), tried: 0 }
+    }
+
+    /// A socket that listens at the next one that is free.
+    ///
+    /// # Errors
+    /// When the system has none left, either.
+    pub fn listen(&mut self) -> io::Result<TcpListener> {
+        while self.tried < self.room {
+            if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, self.next())) {
+                return Ok(listener);
+            }
+        }
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+    }
+
+    fn next(&mut self) -> u16 {
+        let place = self.process.wrapping_mul(STEP).wrapping_add(self.tried) % self.room.max(1);
+        self.tried += 1;
+        u16::try_from(place).map_or(self.first, |place| self.first.saturating_add(place))
+    }
+}
+
+/// From which port on the system gives them to outgoing connections.
+fn given_away() -> u16 {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let first = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
+    first.unwrap_or_default()
+}
+
 /// Reserves free ports for as long as it lives.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Free {
     held: Vec<TcpListener>,
     written: BTreeSet<u16>,
-    tried: u32,
+    candidates: Candidates,
 }
 
 impl Free {
     /// Free ports besides these, which nobody may listen at yet.
     pub(super) fn besides(written: BTreeSet<u16>) -> Self {
-        Self { written, ..Self::default() }
+        Self { held: Vec::new(), written, candidates: Candidates::within(RANGE) }
     }
 
     pub(super) fn next(&mut self) -> io::Result<u16> {
-        let room = quiet();
-        while self.tried < room {
-            let port = place(std::process::id(), self.tried, room);
-            self.tried += 1;
-            if !self.written.contains(&port)
-                && let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            {
-                self.held.push(listener);
-                return Ok(port);
-            }
-        }
         loop {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let listener = self.candidates.listen()?;
             let port = listener.local_addr()?.port();
             self.held.push(listener);
             if !self.written.contains(&port) {
@@ -55,23 +96,6 @@ impl Free {
             }
         }
     }
-}
-
-/// How many ports from [`FIRST`] on the system gives to nobody who does not ask for them.
-///
-/// The others it gives to outgoing connections: while a process is started again, its own
-/// port would go to whoever calls somebody in that moment.
-fn quiet() -> u32 {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
-    let first = range.ok().and_then(|range| range.split_whitespace().next()?.parse::<u16>().ok());
-    first.unwrap_or_default().saturating_sub(FIRST).into()
-}
-
-/// The port to try next. Each process begins elsewhere, so that two which look at once do
-/// not meet.
-fn place(process: u32, tried: u32, room: u32) -> u16 {
-    let place = process.wrapping_mul(STEP).wrapping_add(tried) % room;
-    u16::try_from(place).map_or(FIRST, |place| FIRST.saturating_add(place))
 }
 
 /// One line for each written port that another process uses.
@@ -98,16 +122,28 @@ mod tests {
 
     #[test]
     fn chosen_ports_are_none_that_the_system_gives_away() {
-        let first = Free::default().next().unwrap();
+        let first = Free::besides(BTreeSet::new()).next().unwrap();
         let mut free = Free::besides([first].into());
         let others: BTreeSet<_> = (0..3).map(|_| free.next().unwrap()).collect();
         assert_eq!((others.len(), others.contains(&first)), (3, false));
-        let room = quiet();
-        if room > 0 {
-            let is_quiet = |port: u16| (0..room).contains(&(u32::from(port) - u32::from(FIRST)));
-            assert!(others.into_iter().all(is_quiet));
+        let quiet = RANGE.start..given_away();
+        if !quiet.is_empty() {
+            assert!(others.iter().all(|port| quiet.contains(port)), "{others:?}");
         }
-        assert_eq!(place(1, 0, 10_000) + 1, place(1, 1, 10_000));
-        assert_eq!(place(1, 0, 10_000) + 101, place(2, 0, 10_000));
+        let of = |process| Candidates { first: 20_000, room: 10_000, process, tried: 0 };
+        let (mut one, mut other) = (of(1), of(2));
+        let ports = [one.next(), one.next()];
+        assert_eq!(ports, [20_101, 20_102]);
+        assert_eq!(other.next(), 20_202);
+    }
+
+    #[test]
+    fn a_range_that_is_used_up_or_given_away_leaves_what_the_system_gives() {
+        for range in [u16::MAX..u16::MAX, 0..0] {
+            let mut candidates = Candidates::within(range);
+            let listeners = [(); 3].map(|()| candidates.listen().unwrap());
+            let ports = listeners.each_ref().map(|one| one.local_addr().unwrap().port());
+            assert!(ports.iter().all(|port| *port > 0), "{ports:?}");
+        }
     }
 }

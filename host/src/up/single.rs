@@ -9,7 +9,7 @@ use crate::config::mistakes::{Mistake, Mistakes};
 use crate::config::settings::SETTINGS;
 use crate::config::{Config, Environment, Given, Listener, Role, Source};
 
-use super::plan::{AppPlan, HostPlan, Plan, surroundings};
+use super::plan::{AppPlan, HostPlan, Launch, Plan, surroundings};
 use super::ports::{Free, Port};
 
 /// What `odeon run` was asked for.
@@ -28,7 +28,7 @@ impl Command {
     /// Every mistake in the settings.
     pub fn plan(&self, environment: &Environment) -> Result<Plan, Mistakes> {
         let config = Config::read(Role::Standalone, &self.given, environment)?;
-        let mut free = Free::default();
+        let mut free = Free::besides([].into());
         let http = port(&mut free, Some(&config.http))?;
         let grpc = port(&mut free, Some(&config.grpc))?;
         let metrics = port(&mut free, config.metrics.as_ref())?;
@@ -36,10 +36,12 @@ impl Command {
         let dir = PathBuf::from(".");
         let host = HostPlan {
             name: format!("{id}-host"),
-            arguments: self.arguments([&http, &grpc, &metrics]),
-            env: [].into(),
-            dir: dir.clone(),
-            data_dir: config.data_dir,
+            launch: Launch {
+                arguments: self.arguments([&http, &grpc, &metrics]),
+                env: [].into(),
+                dir: dir.clone(),
+                data_dir: config.data_dir,
+            },
             waits_for_app: config.app.is_some(),
             http,
             grpc,

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::console::Console;
-use super::plan::{AppPlan, HostPlan, PLACEMENT, PlacementPlan, Plan};
+use super::plan::{AppPlan, HostPlan, Launch, PLACEMENT, PlacementPlan, Plan};
 use super::process::{Process, Program, describe};
 use super::single::Command;
 use super::unit::{Event, News, Readiness, Unit};
@@ -257,13 +257,18 @@ fn build(app: &AppPlan) -> Option<Program> {
     Some(Program { words, dir: app.dir.clone(), env: app.env.clone() })
 }
 
-fn placement_unit(placement: &PlacementPlan, binary: &Path) -> Unit {
+/// This program, as it is to be started.
+fn program(launch: &Launch, binary: &Path) -> Program {
     let mut words = vec![binary.display().to_string()];
-    words.extend(placement.arguments.iter().cloned());
+    words.extend(launch.arguments.iter().cloned());
+    Program { words, dir: launch.dir.clone(), env: launch.env.clone() }
+}
+
+fn placement_unit(placement: &PlacementPlan, binary: &Path) -> Unit {
     Unit {
         name: PLACEMENT.to_owned(),
         binary: binary.to_path_buf(),
-        program: Program { words, dir: placement.dir.clone(), env: placement.env.clone() },
+        program: program(&placement.launch, binary),
         // Whoever joined it has ended with an earlier run. Once it runs, its hosts live on
         // without it, and their leases would be forgotten with a folder that was lost.
         at_first: &["--new-cluster"],
@@ -275,12 +280,10 @@ fn placement_unit(placement: &PlacementPlan, binary: &Path) -> Unit {
 }
 
 fn host_unit(host: &HostPlan, plan: &Plan, binary: &Path) -> Unit {
-    let mut words = vec![binary.display().to_string()];
-    words.extend(host.arguments.iter().cloned());
     Unit {
         name: host.name.clone(),
         binary: binary.to_path_buf(),
-        program: Program { words, dir: host.dir.clone(), env: host.env.clone() },
+        program: program(&host.launch, binary),
         at_first: &[],
         readiness: match host.waits_for_app {
             true => Readiness::Outbound { http: host.http.number },

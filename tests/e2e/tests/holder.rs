@@ -25,13 +25,9 @@ async fn placement(data: &Path) -> Placement {
 
 /// A host of the one application, whose data folder all its hosts share.
 fn host(data: &Path, placement: &Placement) -> NodeBuilder {
-    let resources = data.join("resources");
-    std::fs::create_dir_all(&resources).expect("the folder is ours");
-    let text = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: store}\nspec:\n  type: state.sled\n  version: v1\n  metadata: [{name: actorStateStore, value: \"true\"}]\n";
-    std::fs::write(resources.join("store.yaml"), text).expect("the folder is ours");
     Node::builder(data.join("shared"))
         .joining(&placement.address(), "shop")
-        .words(&["--resources-path", &resources.display().to_string()])
+        .store(&data.join("resources"), "state.sled")
 }
 
 /// A host with a worker beside it.

@@ -1,7 +1,7 @@
 //! Placement as a process of its own: hosts join it, it ends, comes back, and refuses.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,18 +21,9 @@ fn placement(data: &Path) -> odeon_test_support::PlacementBuilder {
 
 /// A host with a store in memory.
 fn host(data: &Path, name: &str, placement: &Placement) -> odeon_test_support::NodeBuilder {
-    let resources = resources(data);
     Node::builder(data.join(name))
         .joining(&placement.address(), name)
-        .words(&["--resources-path", &resources.display().to_string()])
-}
-
-fn resources(data: &Path) -> PathBuf {
-    let folder = data.join("resources");
-    std::fs::create_dir_all(&folder).expect("the folder is ours");
-    let text = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: store}\nspec:\n  type: state.in-memory\n  version: v1\n  metadata: [{name: actorStateStore, value: \"true\"}]\n";
-    std::fs::write(folder.join("store.yaml"), text).expect("the folder is ours");
-    folder
+        .store(&data.join("resources"), "state.in-memory")
 }
 
 async fn state(of: &Client) -> Value {
@@ -187,18 +178,17 @@ async fn a_host_that_is_told_to_stop_says_farewell() {
     assert_eq!(owner["host"], name_of(&state, "default", "staying"));
 }
 
-/// The hosts that placement knows, by app, as its health port shows them.
-async fn known(of: &Client) -> BTreeMap<String, Value> {
-    let answer = of.get("/odeon/v1/placement/hosts").await;
-    let shown = answer.map(|answer| answer.json()).unwrap_or_default();
-    let hosts = shown["hosts"].as_array().cloned().unwrap_or_default();
-    let named = |host: Value| Some((host["app"].as_str()?.to_owned(), host));
-    hosts.into_iter().filter_map(named).collect()
+/// The hosts that placement knows, by app, as its health port shows them; `None` if it
+/// does not answer.
+async fn known(of: &Client) -> Option<BTreeMap<String, Value>> {
+    let shown = of.get("/odeon/v1/placement/hosts").await.ok()?.json();
+    let named = |host: &Value| Some((host["app"].as_str()?.to_owned(), host.clone()));
+    Some(shown["hosts"].as_array()?.iter().filter_map(named).collect())
 }
 
 async fn until_known(of: &Client, apps: &[&str]) -> BTreeMap<String, Value> {
     until(&format!("hosts of {apps:?}"), || async {
-        let known = known(of).await;
+        let known = known(of).await?;
         known.keys().eq(apps.iter()).then_some(known)
     })
     .await
@@ -241,7 +231,7 @@ async fn a_killed_host_is_out_at_once_and_a_frozen_one_when_its_lease_is_over() 
     let begun = Instant::now();
     hosts[3].process.pause();
     let left = until("the end of its stream", || async {
-        let known = known(&client).await;
+        let known = known(&client).await?;
         let frozen = known.get("frozen").expect("its port accepts, so its lease goes on");
         (frozen["isConnected"] == false).then(|| frozen["leaseLeftMs"].clone())
     })

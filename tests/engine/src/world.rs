@@ -17,7 +17,7 @@ use odeon_runtime::status::TypeStatus;
 use odeon_runtime::store::{ActorScope, StateStore};
 use odeon_runtime::{ActorRef, Engine, Invocation};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::app::{Probe, text};
 use crate::board::Board;
@@ -31,6 +31,8 @@ use crate::worker;
 
 /// The type of all actors here.
 pub const TYPE: &str = "Actor";
+/// How long a test waits for what should come at once, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The component behind `sys.state`.
 const COMPONENT: &str = "statestore";
 
@@ -176,6 +178,16 @@ impl World {
         let host = self.bare_host(name);
         host.offer(kind, config).await;
         host
+    }
+
+    /// Hosts of these names over the placement of a release, all of whom know the newest table.
+    pub async fn cluster(self, names: &[&str]) -> (Self, Vec<Host>) {
+        let mut hosts = Vec::new();
+        for name in names {
+            hosts.push(self.host(name, Kind::Placed, TypeConfig::default()).await);
+        }
+        until_known(&hosts).await;
+        (self, hosts)
     }
 
     /// Whether two turns of an actor have overlapped (TURN-1).
@@ -339,6 +351,43 @@ pub async fn eventually(what: &str, is_so: impl Fn() -> bool) {
         tokio::task::yield_now().await;
     }
     panic!("never so: {what}");
+}
+
+/// Waits, however much time passes, until something is so.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, so).await.unwrap_or_else(|_| panic!("waited too long: {what}"));
+}
+
+/// Waits until all know the newest table, which is the one that the last of them is in.
+pub async fn until_known(hosts: &[Host]) {
+    let last = hosts.last().expect("a host");
+    until("all know the newest table", || {
+        let newest = last.status().epoch;
+        newest.is_some() && hosts.iter().all(|host| host.status().epoch == newest)
+    })
+    .await;
+    settle().await;
+}
+
+/// An id whose actor lives on `owner`, found by where its turn runs.
+pub async fn living_on(from: &Host, owner: &Host) -> String {
+    let seek = async {
+        for number in 0.. {
+            let id = format!("{}{number}", owner.name.trim_end_matches(":1"));
+            let before = owner.metrics().turns_done;
+            from.call(&id, "get", "k").await.expect("an answer");
+            if owner.metrics().turns_done > before {
+                return id;
+            }
+        }
+        unreachable!("there are more ids than that")
+    };
+    timeout(PATIENCE, seek).await.unwrap_or_else(|_| panic!("no actor lives on {}", owner.name))
 }
 
 /// Lets all that can go on without time passing go on.

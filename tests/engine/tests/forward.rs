@@ -1,7 +1,5 @@
 //! Calls that cross hosts: sent to the owner, sent again only where nothing has begun.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use odeon_base::{Execution, Kind as Failed};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::peers::PeerError;
-use odeon_test_engine::world::{TYPE, execution, settle};
+use odeon_test_engine::world::{TYPE, execution, living_on, settle, until_known};
 use odeon_test_engine::{Host, Kind, World, eventually};
 use tokio::time::Instant;
 
@@ -17,13 +15,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Hosts over the placement of a release, each of which can call the others.
 async fn cluster(names: &[&str]) -> (World, Vec<Host>) {
-    let world = World::of_neighbours(Kind::Placed);
-    let mut hosts = Vec::new();
-    for name in names {
-        hosts.push(world.host(name, Kind::Placed, TypeConfig::default()).await);
-    }
-    until_committed(&hosts).await;
-    (world, hosts)
+    World::of_neighbours(Kind::Placed).cluster(names).await
 }
 
 /// Two hosts over a placement that the test moves.
@@ -33,28 +25,6 @@ async fn pair() -> (World, Host, Host) {
     let second = world.host("b:1", Kind::Native, TypeConfig::default()).await;
     settle().await;
     (world, first, second)
-}
-
-async fn until_committed(hosts: &[Host]) {
-    let last = hosts.last().unwrap();
-    eventually("all know the newest table", || {
-        let newest = last.status().epoch;
-        hosts.iter().all(|host| host.status().epoch == newest)
-    })
-    .await;
-    settle().await;
-}
-
-/// An id whose actor lives on `owner`, found by where its turn runs.
-async fn living_on(world: &World, from: &Host, owner: &Host) -> String {
-    for number in 0.. {
-        let id = format!("{}{number}", owner.name.trim_end_matches(":1"));
-        let before = owner.metrics().turns_done;
-        if from.call(&id, "get", "k").await.is_ok() && owner.metrics().turns_done > before {
-            return id;
-        }
-    }
-    unreachable!("{world:?} has an actor for it")
 }
 
 // RT-1, RT-5.
@@ -118,8 +88,8 @@ async fn hosts_come_and_go_and_no_call_fails_or_runs_twice() {
 #[tokio::test(start_paused = true)]
 async fn calls_wait_out_a_crash_and_nobody_else_does() {
     let (world, mut hosts) = cluster(&["a:1", "b:1", "c:1"]).await;
-    let of_the_dead = living_on(&world, &hosts[0], &hosts[2]).await;
-    let of_the_living = living_on(&world, &hosts[0], &hosts[1]).await;
+    let of_the_dead = living_on(&hosts[0], &hosts[2]).await;
+    let of_the_living = living_on(&hosts[0], &hosts[1]).await;
     hosts.pop().unwrap().kill().await;
     world.neighbours().cut("c:1");
     let began = Instant::now();
@@ -136,7 +106,7 @@ async fn calls_wait_out_a_crash_and_nobody_else_does() {
 #[tokio::test(start_paused = true)]
 async fn a_call_is_sent_again_under_its_number_until_its_time_is_up() {
     let (world, first, second) = pair().await;
-    let id = living_on(&world, &first, &second).await;
+    let id = living_on(&first, &second).await;
     world.neighbours().cut("b:1");
     let before = world.neighbours().sent().len();
     let (began, limit) = (Instant::now(), Duration::from_secs(4));
@@ -158,7 +128,7 @@ async fn a_call_is_sent_again_under_its_number_until_its_time_is_up() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_never_left_within_its_time_has_not_begun() {
     let (world, first, second) = pair().await;
-    let id = living_on(&world, &first, &second).await;
+    let id = living_on(&first, &second).await;
     world.neighbours().stall("b:1");
     let (began, limit) = (Instant::now(), Duration::from_secs(4));
     let refused = first.call_within(limit, &id, "count", "").await;
@@ -172,7 +142,7 @@ async fn a_call_that_never_left_within_its_time_has_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn what_may_have_begun_is_not_sent_again() {
     let (world, first, second) = pair().await;
-    let id = living_on(&world, &first, &second).await;
+    let id = living_on(&first, &second).await;
     world.neighbours().mute("b:1");
     let lost = first.call(&id, "count", "").await;
     assert!(matches!(lost, Err(Error::Peer(PeerError::Lost { .. }))), "{lost:?}");
@@ -183,8 +153,8 @@ async fn what_may_have_begun_is_not_sent_again() {
 // RT-2: what the owner says of a call is what its caller hears.
 #[tokio::test(start_paused = true)]
 async fn a_failure_comes_back_as_the_owner_put_it() {
-    let (world, first, second) = pair().await;
-    let id = living_on(&world, &first, &second).await;
+    let (_world, first, second) = pair().await;
+    let id = living_on(&first, &second).await;
     let failed = first.call(&id, "fail", "").await.unwrap_err();
     assert_eq!((failed.kind(), failed.execution()), (Failed::AppFailed, Execution::Done));
     assert_eq!(failed.to_string(), second.call(&id, "fail", "").await.unwrap_err().to_string());
@@ -194,7 +164,7 @@ async fn a_failure_comes_back_as_the_owner_put_it() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_sent_here_is_not_sent_on() {
     let (world, first, second) = pair().await;
-    let id = living_on(&world, &first, &second).await;
+    let id = living_on(&first, &second).await;
     let mut astray = odeon_test_engine::world::invocation(&id, "count", "");
     astray.routed_by = first.status().epoch;
     let before = world.neighbours().sent().len();
@@ -207,8 +177,8 @@ async fn a_call_that_was_sent_here_is_not_sent_on() {
 #[tokio::test(start_paused = true)]
 async fn a_host_without_a_lease_sends_calls_on_and_takes_none() {
     let (world, first, second) = pair().await;
-    let elsewhere = living_on(&world, &first, &second).await;
-    let here = living_on(&world, &second, &first).await;
+    let elsewhere = living_on(&first, &second).await;
+    let here = living_on(&second, &first).await;
     world.board.cut_off("a:1");
     for _ in 0..50 {
         tokio::time::advance(Duration::from_millis(100)).await;
@@ -239,7 +209,7 @@ async fn turns_that_drain_may_call_each_other_across_hosts() {
     for name in ["a:1", "b:1", "c:1"] {
         hosts.push(joined.host(name, Kind::Placed, TypeConfig::default()).await);
     }
-    until_committed(&hosts).await;
+    until_known(&hosts).await;
     let mut moving = [Vec::new(), Vec::new()];
     for (id, owner) in owners {
         let before = hosts[2].metrics().turns_done;

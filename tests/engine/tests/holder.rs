@@ -15,7 +15,7 @@ use odeon_ring::Policy;
 use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::store::{Capabilities, Key, StateStore};
 use odeon_runtime::{ActorRef, Invocation};
-use odeon_test_engine::world::{execution, scope, settle};
+use odeon_test_engine::world::{execution, living_on, scope, settle};
 use odeon_test_engine::{Host, Kind, MemoryStore, World, eventually};
 use tokio::time::Instant;
 
@@ -70,18 +70,6 @@ async fn until_known(hosts: &[&Host], holders: usize) {
     })
     .await;
     settle().await;
-}
-
-async fn living_on(from: &Host, owner: &Host) -> String {
-    for number in 0.. {
-        let id = format!("{}{number}", owner.name.trim_end_matches(":1"));
-        let before = owner.metrics().turns_done;
-        from.call(&id, "get", "k").await.unwrap();
-        if owner.metrics().turns_done > before {
-            return id;
-        }
-    }
-    unreachable!("it owns something")
 }
 
 // ACT-5, O2.

@@ -18,7 +18,7 @@ use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::error::Error;
 use odeon_runtime::peers::PeerError;
 use odeon_sdk::{Client, Result as ActorResult, actor};
-use odeon_test_engine::world::execution;
+use odeon_test_engine::world::{execution, living_on, until};
 use odeon_test_engine::{Host, Kind, World};
 use odeon_test_wire::{Ask, Scripted};
 use tokio::net::TcpListener;
@@ -31,49 +31,9 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("waited too long: {what}"))
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let so = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    soon(what, so).await;
-}
-
-/// Hosts over the placement of a release, all of whom know the newest table.
+/// Hosts whose calls go over the streams of a release.
 async fn cluster(names: &[&str]) -> (World, Vec<Host>) {
-    let world = World::of_streams(Kind::Placed);
-    let mut hosts = Vec::new();
-    for name in names {
-        hosts.push(world.host(name, Kind::Placed, TypeConfig::default()).await);
-    }
-    until_known(&hosts).await;
-    (world, hosts)
-}
-
-async fn until_known(hosts: &[Host]) {
-    let last = hosts.last().unwrap();
-    until("all know the newest table", || {
-        let newest = last.status().epoch;
-        newest.is_some() && hosts.iter().all(|host| host.status().epoch == newest)
-    })
-    .await;
-}
-
-/// An id whose actor lives on `owner`, found by where its turn runs.
-async fn living_on(from: &Host, owner: &Host) -> String {
-    let seek = async {
-        for number in 0.. {
-            let id = format!("{}{number}", owner.name.trim_end_matches(":1"));
-            let before = owner.metrics().turns_done;
-            from.call(&id, "get", "k").await.unwrap();
-            if owner.metrics().turns_done > before {
-                return id;
-            }
-        }
-        unreachable!("there are more ids than that")
-    };
-    soon("an actor of that host", seek).await
+    World::of_streams(Kind::Placed).cluster(names).await
 }
 
 // RT-1, RT-5.

@@ -30,6 +30,20 @@ impl NodeBuilder {
         self.words(&["--placement-host-address", placement, "--app-id", app_id])
     }
 
+    /// A store of this type for its actors' state too; its file is written into this folder.
+    ///
+    /// # Panics
+    /// When the folder cannot be written to.
+    #[must_use]
+    pub fn store(self, folder: &Path, component_type: &str) -> Self {
+        std::fs::create_dir_all(folder).expect("the folder is ours");
+        let text = format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: store}}\nspec:\n  type: {component_type}\n  version: v1\n  metadata: [{{name: actorStateStore, value: \"true\"}}]\n"
+        );
+        std::fs::write(folder.join("store.yaml"), text).expect("the folder is ours");
+        self.words(&["--resources-path", &folder.display().to_string()])
+    }
+
     /// A variable of its process.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {

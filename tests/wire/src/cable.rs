@@ -15,7 +15,8 @@ enum Held {
     Everything,
 }
 
-/// Takes connections at an address of its own and carries their bytes to another.
+/// Takes connections at an address of its own, which it leaves to nobody else when it is cut,
+/// and carries their bytes to another.
 #[derive(Debug)]
 pub struct Cable {
     address: String,
@@ -30,7 +31,7 @@ impl Cable {
     /// When the machine has no port left; outside a tokio runtime.
     #[must_use]
     pub fn to(address: &str) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = odeon_test_support::ports::listener();
         listener.set_nonblocking(true).expect("a listener's setting");
         let own = listener.local_addr().expect("an address").to_string();
         let listener = TcpListener::from_std(listener).expect("a runtime");
@@ -45,7 +46,7 @@ impl Cable {
                     () = stop.cancelled() => return,
                     near = listener.accept() => near,
                 };
-                // An end that cannot be reached refuses, as it would without a cable.
+                // Before an end that cannot be reached a connection is closed at once.
                 let (Ok((near, _)), Ok(far)) = (near, TcpStream::connect(&*far).await) else {
                     continue;
                 };

@@ -194,7 +194,9 @@ fn moved(told: &MovedForm) -> String {
         "moving" => {
             format!("{type}||{id} goes from {from} to {host} once its turn has ended{stays}")
         }
-        _ => format!("{type}||{id} went from {from} to {host}{stays}"),
+        "moved" => format!("{type}||{id} went from {from} to {host}{stays}"),
+        // A later release may know more of them.
+        other => format!("{type}||{id} is {other} from {from} to {host}{stays}"),
     }
 }
 

@@ -91,6 +91,7 @@ fn answers_read_well() {
     );
     assert_eq!(moved("moving", false), "T||1 goes from a:1 to b:1 once its turn has ended");
     assert_eq!(moved("unchanged", false), "T||1 is on b:1 already");
+    assert_eq!(moved("queued", false), "T||1 is queued from a:1 to b:1");
     let refused = show::failure(400, r#"{"errorCode":"X","message":"no host 'z'"}"#);
     assert_eq!(refused, "no host 'z'");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use odeon_base::{ActorId, Epoch, HostName, Incarnation};
+use odeon_blocks::host::HostActor;
 use odeon_host::api::{AppConnection, AppHealth, Component, Origins, Owner, Owners, Shutdown};
 use odeon_host::http::Door;
 use odeon_proto::dapr::runtime::v1::InvokeActorRequest;
@@ -217,6 +218,22 @@ async fn the_public_port_knows_health_and_metadata_only() {
     }
     assert_eq!(Ask::new(&door, "POST", "/v1.0/shutdown").told().await.status, 404);
     assert_eq!(Ask::new(&door, "PUT", "/v1.0/metadata/k").told().await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_names_one_place_to_go_in_words_that_are_known() {
+    let rig = Rig::start().await;
+    rig.engine.offer(vec![HostActor::spec().unwrap()]).await.unwrap();
+    for (query, expected) in [
+        ("back=maybe", "the query's back is \"maybe\"; expected true or false"),
+        ("back=false", "to is missing and back is false: expected the name of a host in to"),
+        ("to=b:1&back=true", "to is 'b:1' and back is true: expected the name of a host in to"),
+    ] {
+        let told = rig.ask("POST", &format!("/odeon/v1/actors/T/a/move?{query}")).told().await;
+        let message = told.json()["message"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(told.status, 400, "{query}: {message}");
+        assert!(message.contains(expected), "{query}: {message}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

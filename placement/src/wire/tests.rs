@@ -7,10 +7,11 @@ use std::time::Duration;
 use odeon_base::{ActorType, AppId, Epoch, HostName, Incarnation, Namespace};
 use odeon_proto::odeon::placement::v1 as proto;
 use odeon_ring::{
-    Join, Mark, Member, News, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey, TypeOffer,
-    TypeReport, Update,
+    Join, Mark, Member, News, PINS_MAX, Policy, Resource, TableData, ToHost, ToPlacement, TypeKey,
+    TypeOffer, TypeReport, Update,
 };
 use proptest::prelude::*;
+use prost::Message as _;
 use proto::to_host::Message as HostMessage;
 use proto::to_placement::Message as PlacementMessage;
 
@@ -412,6 +413,22 @@ fn bad_chains_are_named() {
         c.base.as_mut().unwrap().members = vec![wire_member(7); MEMBERS_MAX + 1];
     };
     bad(crowd, "base.members", &["10001 long", "at most 10000"]);
+    let pinned = |c: &mut proto::Chain| c.base.as_mut().unwrap().pins = wire_pins(PINS_MAX + 1);
+    bad(pinned, "base.pins", &["1001 long", "at most 1000"]);
+    let repinned = |c: &mut proto::Chain| {
+        c.steps[0].delta.as_mut().unwrap().pins = wire_pins(2 * PINS_MAX + 1);
+    };
+    bad(repinned, "steps[0].delta.pins", &["2001 long", "at most 2000"]);
+    // As many changes as there may be, but none of them ends an earlier pin.
+    let grown = |c: &mut proto::Chain| {
+        c.steps[0].delta.as_mut().unwrap().pins = wire_pins(2 * PINS_MAX);
+    };
+    bad(grown, "steps[0].pins", &["2000 long", "at most 1000"]);
+}
+
+/// Pins of as many actors, each on the first member of every test's table.
+fn wire_pins(count: usize) -> Vec<proto::Pin> {
+    (0..count as u64).map(|actor| proto::Pin { actor, incarnation: 7 }).collect()
 }
 
 #[test]
@@ -445,8 +462,7 @@ fn few_bytes_cannot_ask_for_much_memory() {
 
 #[test]
 fn nor_by_the_pins_of_a_table() {
-    let pins =
-        || (0..odeon_ring::PINS_MAX as u64).map(|actor| proto::Pin { actor, incarnation: 7 });
+    let pins = || (0..PINS_MAX as u64).map(|actor| proto::Pin { actor, incarnation: 7 });
     let data = TableData {
         epoch: Epoch { term: 1, n: 1 },
         members: vec![Member {
@@ -466,7 +482,7 @@ fn nor_by_the_pins_of_a_table() {
         hash,
     };
     let chain = proto::Chain { base: Some(base), steps: (1..STEPS_MAX as u64).map(step).collect() };
-    let tables = ROOM_MAX / (odeon_ring::PINS_MAX + 1);
+    let tables = ROOM_MAX / (PINS_MAX + 1);
     let (types, step) = (tables / STEPS_MAX, tables % STEPS_MAX - 1);
     let crowd = |report: &mut proto::Report| {
         let one = report.types[0].clone();
@@ -575,6 +591,32 @@ fn bad_messages_to_hosts_are_named() {
     let unreached = proto::Prepare { news: chain, ..marked };
     let field = "prepare.marks[0].reached";
     check(at_host(HostMessage::Prepare(unreached)), field, &["an epoch or gone"]);
+    let mut step = wire_chain().steps.remove(0);
+    step.delta.as_mut().unwrap().pins = wire_pins(2 * PINS_MAX + 1);
+    let field = "prepare.step.delta.pins";
+    let step = prepare(Some(proto::prepare::News::Step(step)));
+    check(at_host(step), field, &["2001 long", "at most 2000"]);
+}
+
+#[test]
+fn news_that_is_too_long_is_named() {
+    let told = |news: proto::News| at_host(HostMessage::News(news.encode_to_vec().into()));
+    let news = |tables, commits| {
+        let tables = vec![proto::Prepare::default(); tables];
+        let commits = vec![proto::Commit::default(); commits];
+        told(proto::News { tables, commits, reached: Vec::new() })
+    };
+    check(news(TABLES_MAX + 1, 0), "news.tables", &["100001 long", "at most 100000"]);
+    check(news(0, TYPES_MAX + 1), "news.commits", &["10001 long", "at most 10000"]);
+    let reached = |incarnations, marks| {
+        let marks = vec![proto::TypeMark::default(); marks];
+        let reached = vec![proto::Reached { incarnations: vec![7; incarnations], marks }];
+        let (tables, commits) = (Vec::new(), Vec::new());
+        told(proto::News { tables, commits, reached })
+    };
+    let field = "news.reached[0].incarnations";
+    check(reached(MARKS_MAX + 1, 0), field, &["100001 long", "at most 100000"]);
+    check(reached(1, TYPES_MAX + 1), "news.reached[0].marks", &["10001 long", "at most 10000"]);
 }
 
 #[test]

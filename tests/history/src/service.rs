@@ -42,11 +42,25 @@ struct Excuse {
     to: Duration,
 }
 
+/// A crash, with what getting over it may take.
+#[derive(Debug, Clone, Copy)]
+struct Crash {
+    host: Host,
+    at: Duration,
+    /// By when its actors answer again.
+    by: Duration,
+    /// Placement went away before it had to have given them away.
+    is_of_both: bool,
+}
+
 #[derive(Debug, Default)]
 struct Service {
     calls: BTreeMap<Call, Asked>,
     excuses: Vec<Excuse>,
+    crashes: Vec<Crash>,
     owners: BTreeMap<Actor, Vec<(Duration, Option<Host>)>>,
+    /// All absences of placement, from when to when.
+    absences: Vec<(Duration, Duration)>,
     /// Placement's last absence.
     away: Option<(Duration, Duration)>,
     violations: Vec<Violation>,
@@ -106,7 +120,11 @@ impl Service {
                     }
                 }
                 What::Owner { actor, host } => {
-                    self.owners.entry(*actor).or_default().push((*at, *host));
+                    let changes = self.owners.entry(*actor).or_default();
+                    // Whoever leads anew names the same owner again.
+                    if changes.last().is_none_or(|(_, owner)| owner != host) {
+                        changes.push((*at, *host));
+                    }
                 }
                 What::Troubled { id, trouble } => {
                     troubles.insert(*id, (*trouble, *at));
@@ -125,21 +143,43 @@ impl Service {
         for (trouble, from) in troubles.into_values() {
             self.excuse(trouble, from, Duration::MAX, terms);
         }
+        self.bound_crashes(terms);
     }
 
     fn excuse(&mut self, trouble: Trouble, from: Duration, calm: Duration, terms: &Terms) {
-        let (from, to) = match trouble {
-            Trouble::Crash(_) => (from, from + terms.takeover + terms.pause_max),
-            Trouble::Frozen(_) | Trouble::Host(_) | Trouble::All => {
-                (from, calm.saturating_add(terms.recovery))
+        let to = calm.saturating_add(terms.recovery);
+        let from = match trouble {
+            Trouble::Crash(host) => {
+                let by = from + terms.takeover;
+                self.crashes.push(Crash { host, at: from, by, is_of_both: false });
+                return;
             }
+            Trouble::Frozen(_) | Trouble::Host(_) | Trouble::All => from,
             Trouble::Placement => {
-                let began = self.away_since(from, calm, terms);
-                (began + terms.alone, calm.saturating_add(terms.recovery))
+                self.absences.push((from, calm));
+                self.away_since(from, calm, terms) + terms.alone
             }
         };
-        if from <= calm || matches!(trouble, Trouble::Crash(_)) {
+        if from <= calm {
             self.excuses.push(Excuse { trouble, from, calm, to });
+        }
+    }
+
+    /// A placement that begins anew waits for whoever has not reported, and counts from its
+    /// own beginning: it cannot know when a host that died was last heard. So does each one
+    /// that begins before that is over.
+    fn bound_crashes(&mut self, terms: &Terms) {
+        self.absences.sort();
+        for crash in &mut self.crashes {
+            for (from, back) in &self.absences {
+                if *from <= crash.by && *back >= crash.at {
+                    crash.by = crash.by.max(back.saturating_add(terms.takeover));
+                    crash.is_of_both = true;
+                }
+            }
+            let (trouble, from) = (Trouble::Crash(crash.host), crash.at);
+            let to = crash.by.saturating_add(terms.pause_max);
+            self.excuses.push(Excuse { trouble, from, calm: from, to });
         }
     }
 
@@ -213,6 +253,7 @@ impl Service {
         }
         let (owner, has_moved) = self.owner(asked.actor, start, end, terms);
         let is_bystander = !has_moved
+            && !self.is_awaited(asked.actor, start, end, terms)
             && owner.is_some_and(|owner| !excuses.iter().any(|excuse| is_of(excuse, owner)));
         let is_alone = self.excuses.iter().any(|excuse| {
             excuse.trouble == Trouble::Placement
@@ -235,8 +276,10 @@ impl Service {
                 asked,
                 None,
             );
-        } else if let [Excuse { trouble: Trouble::Crash(host), from, .. }] = excuses.as_slice() {
-            self.without_failure(Promise::O6, call, asked, Some((*host, *from, terms)));
+        } else if let [Excuse { trouble: Trouble::Crash(host), .. }] = excuses.as_slice() {
+            let crash = self.crashes.iter().find(|crash| crash.host == *host).copied();
+            let crash = crash.map(|crash| (crash, terms));
+            self.without_failure(Promise::O6, call, asked, crash);
         }
     }
 
@@ -254,6 +297,24 @@ impl Service {
         let mut moves = changes.iter().skip(1);
         let has_moved = moves.any(|(at, _)| *at + terms.recovery >= start && *at <= end);
         (owner, has_moved)
+    }
+
+    /// Whether the actor's owner may still wait for one before it that died, and placement with
+    /// it: that can take longer than getting over anything else. Until it is given up a host
+    /// that died may be made an owner, too.
+    fn is_awaited(&self, actor: Actor, start: Duration, end: Duration, terms: &Terms) -> bool {
+        let changes = self.owners.get(&actor).map_or(&[][..], Vec::as_slice);
+        let nexts = changes.iter().skip(1).map(|(at, _)| *at).chain([Duration::MAX]);
+        self.crashes.iter().filter(|crash| crash.is_of_both).any(|crash| {
+            let is_now = crash.at <= end && crash.by.saturating_add(terms.pause_max) >= start;
+            let mut reigns = changes.iter().zip(nexts.clone());
+            is_now
+                && reigns.any(|((from, owner), to)| {
+                    *owner == Some(crash.host)
+                        && *from <= crash.by
+                        && to.saturating_add(terms.recovery) >= crash.at
+                })
+        })
     }
 
     fn without_pause(&mut self, promise: Promise, call: Call, asked: &Asked, terms: &Terms) {
@@ -276,17 +337,17 @@ impl Service {
         promise: Promise,
         call: Call,
         asked: &Asked,
-        crash: Option<(Host, Duration, &Terms)>,
+        crash: Option<(Crash, &Terms)>,
     ) {
         let Some((end, how)) = &asked.end else { return };
-        if let (Some((dead, at, terms)), Some((host, began, since))) = (crash, asked.began) {
-            let limit = since.max(at + terms.takeover) + terms.pause_max;
+        if let (Some((Crash { host: dead, at, by, .. }, terms)), Some((host, began, since))) =
+            (crash, asked.began)
+        {
+            let limit = since.max(by).saturating_add(terms.pause_max);
             let changes = self.owners.get(&asked.actor).map_or(&[][..], Vec::as_slice);
             let owner = changes.iter().rev().find(|(moved, _)| *moved <= at);
             let was_its_own = owner.is_none_or(|(_, owner)| *owner == Some(dead));
-            // Who was taken over in time may then have moved on.
-            let moves = changes.iter().filter(|(moved, _)| *moved > at && *moved <= began).count();
-            if began > limit && was_its_own && moves < 2 {
+            if began > limit && was_its_own && !self.has_moved_on(asked.actor, at, began) {
                 let text = format!(
                     "call {call} of actor {} began on host {host} at {:.3} s; it was to begin by {:.3} s",
                     asked.actor,
@@ -302,11 +363,21 @@ impl Service {
             (Effect::Done, _) => asked.has_failed_below,
             (Effect::Maybe, None) => asked.has_failed_below && asked.began.is_some(),
             // It was with the host that died, or on the way there or back.
-            (Effect::Maybe, Some((host, at, terms))) => {
+            (Effect::Maybe, Some((Crash { host, at, .. }, terms))) => {
                 let was_there = asked.began.is_none_or(|(on, ..)| on == host);
                 asked.has_failed_below || (asked.start <= at + terms.pause_max && was_there)
             }
-            (Effect::None, _) => false,
+            // Its time was up before it had to be served.
+            (Effect::None, Some((Crash { at, by, is_of_both: true, .. }, terms))) => {
+                let more = if self.has_moved_on(asked.actor, at, *end) {
+                    terms.recovery
+                } else {
+                    Duration::ZERO
+                };
+                asked.deadline <= by.saturating_add(more)
+            }
+            (Effect::None, Some(_)) => false,
+            (Effect::None, None) => false,
         };
         if !is_excused {
             let text = format!(
@@ -317,6 +388,12 @@ impl Service {
             );
             self.broken(promise, *end, text, &[asked.via]);
         }
+    }
+
+    /// Whether the actor, taken over after a crash, moved on, which takes its own time.
+    fn has_moved_on(&self, actor: Actor, crash: Duration, until: Duration) -> bool {
+        let changes = self.owners.get(&actor).map_or(&[][..], Vec::as_slice);
+        changes.iter().filter(|(at, _)| *at > crash && *at <= until).count() >= 2
     }
 
     fn broken(&mut self, promise: Promise, at: Duration, text: String, hosts: &[Host]) {

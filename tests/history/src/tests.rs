@@ -233,19 +233,19 @@ fn service_is_owed_to_whom_no_trouble_concerns() {
 
 #[test]
 fn a_free_actor_that_does_not_move_keeps_nobody_waiting() {
-    let waited = |moved_at, pause: u64| {
+    let waited = |moved: Option<Host>, pause: u64| {
         promises([
             (0, What::Owner { actor: 1, host: Some(1) }),
-            (moved_at, What::Owner { actor: 1, host: Some(1) }),
+            (19_000, What::Owner { actor: 1, host: moved }),
             (20_000, invoked(1, 2, READ)),
             (20_000 + pause, began(1, 1, 1)),
             (20_001 + pause, What::TurnEnded { turn: 1 }),
             (20_002 + pause, What::Answered { call: 1, seen: None }),
         ])
     };
-    assert_eq!(waited(0, 99), []);
-    assert_eq!(waited(0, 101), [Promise::O4]);
-    assert_eq!(waited(19_000, 101), [], "it moved");
+    assert_eq!(waited(Some(1), 99), []);
+    assert_eq!(waited(Some(1), 101), [Promise::O4], "named again by who leads anew");
+    assert_eq!(waited(Some(2), 101), [], "it moved");
 }
 
 #[test]
@@ -264,4 +264,73 @@ fn a_crash_is_bounded() {
     };
     assert_eq!(taken_over(16_050), []);
     assert_eq!(taken_over(16_150), [Promise::O6]);
+}
+
+#[test]
+fn a_crash_of_both_is_bounded_from_the_start_of_placement() {
+    let taken_over = |away: u64, back: u64, at: u64| {
+        let placement = What::Troubled { id: 2, trouble: Trouble::Placement };
+        let crash = What::Troubled { id: 1, trouble: Trouble::Crash(1) };
+        let mut events = vec![
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (10_000, crash),
+            (10_000, What::Calmed { id: 1 }),
+            (away, placement),
+            (back, What::Calmed { id: 2 }),
+            (10_500, invoked(1, 2, READ)),
+            (at - 400, What::Owner { actor: 1, host: Some(2) }),
+            (at, began(1, 1, 2)),
+            (at + 1, What::TurnEnded { turn: 1 }),
+            (at + 2, What::Answered { call: 1, seen: None }),
+        ];
+        events.sort_by_key(|(at, _)| *at);
+        promises(events)
+    };
+    assert_eq!(taken_over(14_000, 16_000, 22_050), []);
+    assert_eq!(taken_over(14_000, 16_000, 22_150), [Promise::O6]);
+    assert_eq!(taken_over(7_000, 9_000, 16_050), []);
+    assert_eq!(taken_over(7_000, 9_000, 16_150), [Promise::O6], "it was back before");
+    assert_eq!(taken_over(16_200, 18_000, 16_150), [Promise::O6], "it went too late");
+}
+
+#[test]
+fn who_took_over_from_a_crash_of_both_may_have_to_wait_for_it() {
+    // Host 2 joined and was to have the actor before anybody knew that host 1 had died.
+    let waited = |earlier: Host, at: u64| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(earlier) }),
+            (10_000, What::Troubled { id: 1, trouble: Trouble::Crash(1) }),
+            (10_000, What::Calmed { id: 1 }),
+            (10_100, What::Owner { actor: 1, host: Some(2) }),
+            (15_900, What::Troubled { id: 2, trouble: Trouble::Placement }),
+            (17_900, What::Calmed { id: 2 }),
+            (20_000, invoked(1, 2, READ)),
+            (at, began(1, 1, 2)),
+            (at + 1, What::TurnEnded { turn: 1 }),
+            (at + 2, What::Answered { call: 1, seen: None }),
+        ])
+    };
+    assert_eq!(waited(1, 23_900), []);
+    assert_eq!(waited(1, 24_100), [Promise::O6]);
+    assert_eq!(waited(3, 20_200), [Promise::O4], "its owner was another");
+}
+
+#[test]
+fn a_crash_of_both_excuses_no_call_that_had_the_time() {
+    let refused = |deadline: u64| {
+        let failed = What::Failed { call: 1, effect: Effect::None, why: String::new() };
+        let deadline = ms(deadline);
+        let asked = What::Invoked { call: 1, parent: None, actor: 1, via: 2, op: READ, deadline };
+        promises([
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (10_000, What::Troubled { id: 1, trouble: Trouble::Crash(1) }),
+            (10_000, What::Calmed { id: 1 }),
+            (10_500, asked),
+            (14_000, What::Troubled { id: 2, trouble: Trouble::Placement }),
+            (16_000, What::Calmed { id: 2 }),
+            (20_000, failed),
+        ])
+    };
+    assert_eq!(refused(20_000), []);
+    assert_eq!(refused(30_000), [Promise::O6]);
 }

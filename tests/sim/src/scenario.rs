@@ -39,6 +39,8 @@ pub enum Scenario {
     Store,
     /// Placement dies or stands still, and comes back with its ledger.
     Placement,
+    /// It dies for a moment while hosts that died are not given up yet.
+    CrashBoth,
     /// Its ledger is lost, too.
     Amnesia,
     /// All of it, and a network that loses what is sent.
@@ -53,7 +55,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Calm,
         Self::Rolling,
         Self::Crash,
@@ -66,6 +68,7 @@ impl Scenario {
         Self::WildClocks,
         Self::Moves,
         Self::MovesRecalled,
+        Self::CrashBoth,
     ];
 
     /// The scenario of a seed that is run without one.
@@ -86,6 +89,7 @@ impl Scenario {
             Self::Partition => "partition",
             Self::Store => "store",
             Self::Placement => "placement",
+            Self::CrashBoth => "crash-both",
             Self::Amnesia => "amnesia",
             Self::Storm => "storm",
             Self::WildClocks => "wild-clocks",
@@ -146,6 +150,14 @@ impl Scenario {
             Self::Placement => {
                 &[Deed::PlacementCrash, Deed::PlacementFreeze, Deed::Join, Deed::Restart]
             }
+            Self::CrashBoth => &[
+                Deed::CrashBoth,
+                Deed::CrashBoth,
+                Deed::CrashBoth,
+                Deed::CrashLeaver,
+                Deed::Join,
+                Deed::Restart,
+            ],
             Self::Amnesia => &[
                 Deed::PlacementForgets,
                 Deed::PlacementForgets,
@@ -181,6 +193,7 @@ enum Deed {
     Move,
     Crash,
     CrashLeaver,
+    CrashBoth,
     Freeze,
     Cut,
     CutStore,
@@ -283,6 +296,7 @@ impl Director {
             Deed::Move => self.relocate().await,
             Deed::Crash => self.crash().await,
             Deed::CrashLeaver => self.crash_leaver().await,
+            Deed::CrashBoth => self.crash_both().await,
             Deed::Freeze => self.freeze().await,
             Deed::Cut => self.cut().await,
             Deed::CutStore => self.cut_store().await,
@@ -300,7 +314,7 @@ impl Director {
                 .await;
             }
             Deed::PlacementCrash | Deed::PlacementForgets => {
-                self.placement(deed == Deed::PlacementForgets).await;
+                self.placement(deed == Deed::PlacementForgets, 8_000).await;
             }
             Deed::PlacementFreeze => {
                 if self.world.office.is_up() {
@@ -380,6 +394,16 @@ impl Director {
         self.start_if_free(process.slot);
     }
 
+    /// A host dies, and placement before it has given its actors away, or when it has just done
+    /// so; it is back before any lease ends that another host has.
+    async fn crash_both(&self) {
+        let placement = async {
+            tokio::time::sleep(self.chance.millis(0, 6_500)).await;
+            self.placement(false, 2_000).await;
+        };
+        futures::join!(self.crash(), placement);
+    }
+
     async fn freeze(&self) {
         let Some(process) = self.any() else { return };
         let long = if self.chance.one_in(2) { 12_000 } else { 3_000 };
@@ -456,7 +480,8 @@ impl Director {
         }
     }
 
-    async fn placement(&self, forgets: bool) {
+    /// The process dies, and is back after so many milliseconds at most.
+    async fn placement(&self, forgets: bool, away_max: u64) {
         if !self.world.office.is_up() {
             return;
         }
@@ -464,7 +489,7 @@ impl Director {
         let trouble = if forgets { Trouble::All } else { Trouble::Placement };
         self.troubled(trouble, async {
             self.world.office.kill(self.chance.below(20) as u64);
-            tokio::time::sleep(self.chance.millis(20, 8_000)).await;
+            tokio::time::sleep(self.chance.millis(20, away_max)).await;
             self.world.office.kill(0);
             if forgets {
                 self.world.office.forget();

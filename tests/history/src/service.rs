@@ -59,6 +59,8 @@ struct Service {
     excuses: Vec<Excuse>,
     crashes: Vec<Crash>,
     owners: BTreeMap<Actor, Vec<(Duration, Option<Host>)>>,
+    /// Where, from when and until when an actor's turns ran.
+    turns: BTreeMap<Actor, Vec<(Host, Duration, Duration)>>,
     /// All absences of placement, from when to when.
     absences: Vec<(Duration, Duration)>,
     /// Placement's last absence.
@@ -84,7 +86,7 @@ impl Service {
     fn read(&mut self, events: &[Event], terms: &Terms) {
         let mut troubles: BTreeMap<u64, (Trouble, Duration)> = BTreeMap::new();
         let mut free: BTreeMap<Actor, Duration> = BTreeMap::new();
-        let mut turns: BTreeMap<Turn, Actor> = BTreeMap::new();
+        let mut turns: BTreeMap<Turn, (Actor, Host, Duration)> = BTreeMap::new();
         for Event { at, what } in events {
             match what {
                 What::Invoked { call, parent, actor, via, deadline, .. } => {
@@ -107,7 +109,7 @@ impl Service {
                 }
                 What::HungUp { call } => self.ended(*call, *at, End::HungUp),
                 What::TurnBegan { turn, call, actor, host } => {
-                    turns.insert(*turn, *actor);
+                    turns.insert(*turn, (*actor, *host, *at));
                     let since = free.get(actor).copied().unwrap_or_default();
                     if let Some(asked) = self.calls.get_mut(call) {
                         let since = since.max(asked.start);
@@ -115,8 +117,9 @@ impl Service {
                     }
                 }
                 What::TurnEnded { turn } | What::TurnCut { turn } | What::TurnLost { turn } => {
-                    if let Some(actor) = turns.get(turn) {
+                    if let Some((actor, host, began)) = turns.get(turn) {
                         free.insert(*actor, *at);
+                        self.turns.entry(*actor).or_default().push((*host, *began, *at));
                     }
                 }
                 What::Owner { actor, host } => {
@@ -346,7 +349,10 @@ impl Service {
             let limit = since.max(by).saturating_add(terms.pause_max);
             let changes = self.owners.get(&asked.actor).map_or(&[][..], Vec::as_slice);
             let owner = changes.iter().rev().find(|(moved, _)| *moved <= at);
-            let was_its_own = owner.is_none_or(|(_, owner)| *owner == Some(dead));
+            // One whose turn still ran where it was before had not come over yet.
+            let mut turns = self.turns.get(&asked.actor).into_iter().flatten();
+            let was_its_own = owner.is_none_or(|(_, owner)| *owner == Some(dead))
+                && !turns.any(|(on, from, to)| *on != dead && *from <= at && at <= *to);
             if began > limit && was_its_own && !self.has_moved_on(asked.actor, at, began) {
                 let text = format!(
                     "call {call} of actor {} began on host {host} at {:.3} s; it was to begin by {:.3} s",

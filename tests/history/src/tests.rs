@@ -267,6 +267,29 @@ fn a_crash_is_bounded() {
 }
 
 #[test]
+fn a_crash_is_not_that_of_an_actor_which_had_not_come_over() {
+    let taken_over = |on: Host| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(on) }),
+            (9_000, invoked(7, 2, READ)),
+            (9_001, began(7, 7, on)),
+            (9_500, What::Owner { actor: 1, host: Some(1) }),
+            (10_000, What::Troubled { id: 1, trouble: Trouble::Crash(1) }),
+            (10_000, What::Calmed { id: 1 }),
+            (10_500, invoked(1, 2, READ)),
+            (12_000, What::TurnEnded { turn: 7 }),
+            (12_001, What::Answered { call: 7, seen: None }),
+            (15_600, What::Owner { actor: 1, host: Some(2) }),
+            (17_000, began(1, 1, 2)),
+            (17_001, What::TurnEnded { turn: 1 }),
+            (17_002, What::Answered { call: 1, seen: None }),
+        ])
+    };
+    assert_eq!(taken_over(3), [], "it ran on host 3 until then, which drained on");
+    assert_eq!(taken_over(1), [Promise::O6]);
+}
+
+#[test]
 fn a_crash_of_both_is_bounded_from_the_start_of_placement() {
     let taken_over = |away: u64, back: u64, at: u64| {
         let placement = What::Troubled { id: 2, trouble: Trouble::Placement };

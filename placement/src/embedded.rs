@@ -14,6 +14,8 @@ use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{self, BoxStream, FuturesUnordered, SelectAll};
 use tokio::sync::{mpsc, watch};
 
+#[cfg(feature = "defects")]
+use odeon_base::defect::Defect;
 use odeon_base::{Incarnation, LeaseClock, TaskKind, Tasks};
 use odeon_ring::{ToHost, ToPlacement};
 
@@ -292,6 +294,18 @@ impl Shell {
         }
     }
 
+    /// Leading -> Follower | another process leads: nobody is admitted or renewed here, and
+    /// with their streams closed hosts look for it.
+    fn stand_down(&mut self) -> Event {
+        tracing::error!("another placement process has taken the ledger; this one stands down");
+        self.saving = None.into();
+        self.inbound = SelectAll::new();
+        self.outbound = Outbound::default();
+        self.origins.clear();
+        self.probes.clear();
+        Event::Deposed { leader: None }
+    }
+
     fn save(&mut self, record: Record, after: Duration) {
         let ledger = Arc::clone(&self.ledger);
         let work: BoxFuture<'static, (Record, Saved)> = Box::pin(async move {
@@ -304,12 +318,18 @@ impl Shell {
 
     fn saved(&mut self, (record, saved): (Record, Saved)) -> Option<Event> {
         let was_failing = self.is_ledger_failing;
+        #[cfg(feature = "defects")]
+        let saved = match saved {
+            Err(LedgerError::Superseded) if Defect::OldLeaderAdmits.is_planted() => Ok(()),
+            saved => saved,
+        };
         self.is_ledger_failing = saved.is_err();
         let event = match saved {
             Ok(()) => {
                 self.saving = None.into();
                 Some(Event::Persisted)
             }
+            Err(LedgerError::Superseded) => Some(self.stand_down()),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "placement's ledger failed; hosts cannot join meanwhile");

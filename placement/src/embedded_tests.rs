@@ -51,6 +51,7 @@ fn standalone() -> Config {
 struct Watched {
     inner: MemoryLedger,
     is_failing: AtomicBool,
+    is_taken: AtomicBool,
     saved: Mutex<Vec<Record>>,
 }
 
@@ -62,6 +63,9 @@ impl Ledger for Watched {
     fn save(&self, record: Record) -> BoxFuture<'_, Result<(), LedgerError>> {
         if self.is_failing.load(Ordering::SeqCst) {
             return futures::future::ready(Err(LedgerError::Store("disk full".into()))).boxed();
+        }
+        if self.is_taken.load(Ordering::SeqCst) {
+            return futures::future::ready(Err(LedgerError::Superseded)).boxed();
         }
         self.saved.lock().unwrap().push(record.clone());
         self.inner.save(record)
@@ -148,6 +152,26 @@ async fn a_failing_ledger_admits_nobody_and_renews_the_others() {
     ledger.is_failing.store(false, Ordering::SeqCst);
     while !matches!(from_other.recv().await.unwrap(), ToHost::Lease { seq: 0, .. }) {}
     assert!(!handle.status().is_ledger_failing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_replaced_stands_down_and_admits_nobody() {
+    let tasks = Tasks::new("test");
+    let ledger = Arc::new(Watched::default());
+    let handle = start(standalone(), Arc::clone(&ledger) as _, &tasks).await;
+    let (to, mut from) = handle.connect();
+    to.send(join(7)).await.unwrap();
+    assert!(matches!(from.recv().await, Some(ToHost::Lease { .. })));
+    ledger.is_taken.store(true, Ordering::SeqCst);
+    let (to_other, mut from_other) = handle.connect();
+    to_other.send(join(8)).await.unwrap();
+    assert_eq!(from_other.recv().await, None, "its stream is closed");
+    while from.recv().await.is_some() {}
+    assert!(to.is_closed());
+    assert_eq!(handle.status().role, Role::Follower);
+    let (to, mut from) = handle.connect();
+    to.send(join(8)).await.unwrap();
+    assert_eq!(from.recv().await, Some(ToHost::NotLeader { address: None }));
 }
 
 #[tokio::test(start_paused = true)]

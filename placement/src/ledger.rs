@@ -13,7 +13,9 @@ use odeon_base::Kind;
 
 use crate::record::{Corrupt, Record};
 
-/// Keeps one record.
+/// Keeps one record, for one process at a time: whoever loaded it last. A folder's lock sees to
+/// that by letting nobody load it before the other has ended; where there is no such lock,
+/// saving has to be a transaction that fails once somebody else has taken over.
 pub trait Ledger: Send + Sync + Debug {
     /// The record saved last; `None` if none ever was.
     ///
@@ -24,7 +26,8 @@ pub trait Ledger: Send + Sync + Debug {
     /// Replaces the record, wholly or not at all; durable before this returns.
     ///
     /// # Errors
-    /// [`LedgerError`] when it is not certain that it was saved.
+    /// [`LedgerError`] when it is not certain that it was saved; [`LedgerError::Superseded`] when
+    /// it was not, and this process must not lead any more.
     fn save(&self, record: Record) -> BoxFuture<'_, Result<(), LedgerError>>;
 }
 
@@ -37,6 +40,9 @@ pub enum LedgerError {
     /// The store failed.
     #[error("the store of term and roster failed")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another process has loaded the record since.
+    #[error("another placement process has taken over the record of term and roster")]
+    Superseded,
 }
 
 impl LedgerError {
@@ -46,6 +52,7 @@ impl LedgerError {
         match self {
             Self::Corrupt(_) => Kind::Internal,
             Self::Store(_) => Kind::Unavailable,
+            Self::Superseded => Kind::Conflict,
         }
     }
 }

@@ -26,6 +26,10 @@ pub enum Defect {
     OnlyTheOwnMarkLetsIn,
     /// A leaver is in no table, so it is not watched.
     LeaverIsNotWatched,
+    /// An old leader admits hosts, though another has taken its ledger.
+    OldLeaderAdmits,
+    /// A system actor's turn waits for an application's.
+    SystemActorWaits,
     /// The lease is not looked at when a turn starts, commits or answers.
     NoLeaseCheck,
     /// The lease is measured from the answer.

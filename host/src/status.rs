@@ -394,6 +394,7 @@ impl Failure {
             | Error::TurnTimeout { .. }
             | Error::TurnTooLong { .. }
             | Error::CallCycle { .. }
+            | Error::SystemWaits { .. }
             | Error::StackDepth { .. }
             | Error::Moved { .. }
             | Error::NotMoved { .. }
@@ -465,6 +466,7 @@ impl Failure {
             | Error::TurnTimeout { .. }
             | Error::TurnTooLong { .. }
             | Error::CallCycle { .. }
+            | Error::SystemWaits { .. }
             | Error::StackDepth { .. }
             | Error::Moved { .. }
             | Error::NotMoved { .. }
@@ -498,6 +500,7 @@ impl Failure {
             Error::NoStore => NO_STORE,
             Error::TooLarge { .. } => TRANSACTION,
             Error::NoHost { .. }
+            | Error::SystemWaits { .. }
             | Error::App(_)
             | Error::AppLost { .. }
             | Error::Refused { .. }

@@ -70,6 +70,16 @@ pub enum Error {
         /// The id.
         id: ActorId,
     },
+    /// A system actor called an application's in its turn; it has to deliver between turns (SYS-2).
+    #[error(
+        "the turn of a system actor may not wait for actor '{actor_type}||{id}' of an application"
+    )]
+    SystemWaits {
+        /// The type that was called.
+        actor_type: ActorType,
+        /// The id.
+        id: ActorId,
+    },
     /// Too many nested calls (REE-1).
     #[error("maximum stack depth exceeded")]
     StackDepth {
@@ -245,7 +255,7 @@ impl Error {
             | Self::Activation { .. } => Kind::Unavailable,
             Self::Closed => Kind::Draining,
             Self::App(_) | Self::Panicked { .. } => Kind::AppFailed,
-            Self::NoStore => Kind::Unsupported,
+            Self::NoStore | Self::SystemWaits { .. } => Kind::Unsupported,
             Self::Store(error) => error.kind(),
             Self::Peer(error) => error.kind(),
         }
@@ -262,6 +272,7 @@ impl Error {
             | Self::MailboxFull { .. }
             | Self::QueueTimeout { .. }
             | Self::CallCycle { .. }
+            | Self::SystemWaits { .. }
             | Self::StackDepth { .. }
             | Self::Moved { .. }
             | Self::Closed

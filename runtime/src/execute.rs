@@ -472,6 +472,7 @@ fn own(error: Error) -> Error {
         | Error::QueueTimeout { .. }
         | Error::TurnTimeout { .. }
         | Error::CallCycle { .. }
+        | Error::SystemWaits { .. }
         | Error::StackDepth { .. }
         | Error::Moved { .. }
         | Error::LeaseLost { execution: Execution::None }

@@ -84,6 +84,9 @@ pub struct CallChain {
     hops: Option<Arc<[u64]>>,
     /// The reentrancy id, when a type in the chain is reentrant or the caller sent one.
     pub reentrancy: Option<Arc<str>>,
+    /// Whether the turn that makes the call is a system actor's. Looked at where the call is
+    /// made, so no other host is told.
+    is_of_system: bool,
 }
 
 impl CallChain {
@@ -91,7 +94,7 @@ impl CallChain {
     #[must_use]
     pub fn new(hops: &[u64], reentrancy: Option<Arc<str>>) -> Self {
         let kept = &hops[hops.len().saturating_sub(CHAIN_MAX)..];
-        Self { hops: (!kept.is_empty()).then(|| kept.into()), reentrancy }
+        Self { hops: (!kept.is_empty()).then(|| kept.into()), reentrancy, is_of_system: false }
     }
 
     /// The hops, outermost first.
@@ -106,6 +109,16 @@ impl CallChain {
         let mut hops = self.hops().to_vec();
         hops.push(hop);
         Self::new(&hops, self.reentrancy.clone())
+    }
+
+    /// The chain of a call made from the turn of a system actor, or of another.
+    pub(crate) fn made_by(self, is_of_system: bool) -> Self {
+        Self { is_of_system, ..self }
+    }
+
+    /// Whether the turn that makes the call is a system actor's.
+    pub(crate) fn is_of_system(&self) -> bool {
+        self.is_of_system
     }
 
     /// The header form: hashes in hexadecimal, joined by commas.

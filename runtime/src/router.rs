@@ -80,6 +80,9 @@ impl Path<'_> {
     /// out of the waiting ones' memory.
     pub(crate) fn first_look(&self, caller: &mut Caller) -> Result<Step, Error> {
         self.in_time(caller)?;
+        if caller.chain.is_of_system() {
+            self.may_be_waited_for()?;
+        }
         self.step(caller)
     }
 
@@ -437,6 +440,20 @@ impl Path<'_> {
             Some(deadline) if deadline <= Instant::now() => Err(self.too_late()),
             _ => Ok(()),
         }
+    }
+
+    /// A system actor's turn waits for no application's: that one may wait for the system actor
+    /// in its turn, and a drain for both. It delivers between turns (SYS-2).
+    fn may_be_waited_for(&self) -> Result<(), Error> {
+        #[cfg(feature = "defects")]
+        if odeon_base::defect::Defect::SystemActorWaits.is_planted() {
+            return Ok(());
+        }
+        if self.actor.actor_type.is_system() {
+            return Ok(());
+        }
+        let actor = self.actor.clone();
+        Err(Error::SystemWaits { actor_type: actor.actor_type, id: actor.id })
     }
 
     /// No more may wait; it is counted (TURN-10).

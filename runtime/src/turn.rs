@@ -146,7 +146,8 @@ impl Turn {
     /// The chain for calls made from this turn: the caller's, and this actor below it.
     #[must_use]
     pub fn chain(&self) -> CallChain {
-        self.caller.chain.below(self.port.hop())
+        let is_of_system = self.actor().actor_type.is_system();
+        self.caller.chain.below(self.port.hop()).made_by(is_of_system)
     }
 
     /// The id that lets calls of this chain join the turn, if the type is reentrant.

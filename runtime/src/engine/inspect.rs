@@ -14,7 +14,7 @@ use odeon_ring::{Gate, Member, Policy};
 use super::{Engine, within};
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::invocation::{ActorRef, Invocation, Reply};
+use crate::invocation::{ActorRef, CallChain, Invocation, Reply};
 use crate::mailbox::{self, Why};
 use crate::state;
 use crate::status::{ActorPage, ActorStatus, Explanation, HostSeen, Phase, TableShown};
@@ -143,6 +143,14 @@ impl Engine {
         let asked = within(call.deadline, peers.call(host, number, &call)).await;
         let late = || super::too_late(&call.actor, Execution::Maybe);
         Ok(asked.ok_or_else(late)??)
+    }
+
+    /// Whether a turn of this actor waits for whoever has this chain above it, and so cannot be
+    /// waited for in return.
+    #[must_use]
+    pub fn is_above(&self, actor: &ActorRef, chain: &CallChain) -> bool {
+        let hosting = self.known_entry(actor).and_then(|entry| entry.hosting());
+        hosting.is_some_and(|hosting| chain.hops().contains(&hosting.hop(&actor.id)))
     }
 
     /// A page of an actor's keys and values, whether or not it is active.

@@ -157,6 +157,24 @@ async fn an_actor_is_explained_ended_and_deleted_where_it_lives() {
     assert!(refused.to_string().contains("no host offers the type 'Nobodys'"), "{refused}");
 }
 
+// SYS-2: the host would wait for the turn, and the turn for the host.
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_would_have_itself_ended_is_refused_at_once() {
+    let (_world, hosts) = cluster(&["a:1", "b:1"]).await;
+    for host in &hosts {
+        for asked in ["a:1", "b:1"] {
+            for method in ["deactivate", "delete"] {
+                let begun = tokio::time::Instant::now();
+                let question = json!({"type": TYPE, "id": "x"});
+                let call = format!("{HOST}/{asked}/{method}/{question}");
+                let refused = host.call("x", "nest", &call).await.unwrap_err();
+                assert!(refused.to_string().contains("call cycle: actor 'Actor||x'"), "{refused}");
+                assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+            }
+        }
+    }
+}
+
 // PL-5.
 #[tokio::test(start_paused = true)]
 async fn an_actor_moves_with_its_state_and_no_call_has_to_know() {

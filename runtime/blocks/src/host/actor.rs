@@ -11,7 +11,7 @@ use odeon_runtime::config::{TurnPolicy, TypeConfig, TypeSpec};
 use odeon_runtime::error::Error;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::status::{Relocated, Relocation};
-use odeon_runtime::{ActorRef, Engine, Invocation, Reply, Turn};
+use odeon_runtime::{ActorRef, CallChain, Engine, Invocation, Reply, Turn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -70,7 +70,10 @@ impl Behaviour for HostActor {
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         async move {
             let Some(engine) = Engine::of(turn) else { return Err(Error::Closed) };
-            let desk = Desk { name: engine.config().host.to_string(), engine };
+            let chain = turn.chain();
+            let above = chain.hops().split_last().map_or(&[][..], |(_, above)| above);
+            let above = CallChain::new(above, None);
+            let desk = Desk { name: engine.config().host.to_string(), engine, above };
             let asked = turn.actor().id.as_str();
             if asked == desk.name {
                 desk.answer(call).await
@@ -94,6 +97,8 @@ impl Behaviour for HostActor {
 struct Desk {
     engine: Engine,
     name: String,
+    /// Who waits for the answer.
+    above: CallChain,
 }
 
 impl Desk {
@@ -139,6 +144,7 @@ impl Desk {
         let mut call = Invocation::new(actor, method, body);
         let limit = if matches!(method, "deactivate" | "delete") { ACTING } else { PATIENCE };
         call.deadline = Some(Instant::now() + limit);
+        call.chain = self.above.clone();
         self.engine.call_on(host, call).await
     }
 
@@ -278,6 +284,11 @@ impl Desk {
     async fn of_own(&self, method: &str, named: Named, actor: ActorRef) -> Result<Reply, Error> {
         let host = self.name.clone();
         let ended = EndedForm { host, was_active: None, keys_deleted: None };
+        // Both wait for the actor's turn, which must not be waiting for this very answer.
+        if matches!(method, "deactivate" | "delete") && self.engine.is_above(&actor, &self.above) {
+            let ActorRef { actor_type, id } = actor;
+            return Err(Error::CallCycle { actor_type, id });
+        }
         match method {
             "inspect" => reply(&self.inspect(named, &actor).await),
             "deactivate" => {

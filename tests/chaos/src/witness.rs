@@ -80,7 +80,7 @@ impl Keeper {
                 self.written = Some((object, seen));
                 seen
             }
-            Act::Note(_) | Act::Linger(_) | Act::Relay(..) => {
+            Act::Note(_) | Act::Linger(_) | Act::Relay(..) | Act::Ring(_) => {
                 return Err(Error::failed(format!("a keeper is never asked for {act:?}")));
             }
         };

@@ -20,6 +20,8 @@ pub enum Act {
     Linger(u64),
     /// Call that actor and have it do this.
     Relay(u32, Box<Self>),
+    /// Tell that actor that its time has come.
+    Ring(u32),
 }
 
 impl Act {
@@ -29,7 +31,7 @@ impl Act {
         match self {
             Self::Read(object) => Op::Read(*object),
             Self::Write(object, adds, _) => Op::Write(*object, *adds),
-            Self::Note(_) | Self::Linger(_) | Self::Relay(..) => Op::Other,
+            Self::Note(_) | Self::Linger(_) | Self::Relay(..) | Self::Ring(_) => Op::Other,
         }
     }
 
@@ -43,6 +45,7 @@ impl Act {
             Self::Note(there) => write!(out, " n {}", u8::from(*there)),
             Self::Linger(wait) => write!(out, " l {wait}"),
             Self::Relay(actor, _) => write!(out, " c {actor}"),
+            Self::Ring(actor) => write!(out, " b {actor}"),
         };
         if let Self::Relay(_, act) = self {
             act.write(out);
@@ -58,6 +61,7 @@ impl Act {
             "w" => Self::Write(object(number()?)?, i64::try_from(number()?).ok()?, number()?),
             "n" => Self::Note(number()? == 1),
             "l" => Self::Linger(number()?),
+            "b" => Self::Ring(u32::try_from(number()?).ok()?),
             "c" => Self::Relay(u32::try_from(number()?).ok()?, Box::new(Self::read(words)?)),
             _ => return None,
         })
@@ -108,6 +112,7 @@ mod tests {
             Act::Write(Object::Register, 7, 20),
             Act::Note(true),
             Act::Relay(3, Box::new(Act::Relay(4, Box::new(Act::Linger(5))))),
+            Act::Relay(3, Box::new(Act::Ring(4))),
         ];
         for act in acts {
             assert_eq!(from_body(to_body(9, &act).as_bytes()), Some((9, act)));

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use odeon_base::TaskKind;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
-use odeon_runtime::{ActorRef, Change, Engine, Error, Reply, Turn};
+use odeon_runtime::{ActorRef, CallChain, Change, Engine, Error, Invocation, Reply, Turn};
 use odeon_test_history::act::{self, Act};
 use odeon_test_history::{Host, Object, Seen, What};
 
 use crate::clients::{self, Asked};
-use crate::world::{Kind, World};
+use crate::peers::Guest;
+use crate::world::{Kind, World, actor};
 
 /// The code of one type on one host.
 #[derive(Debug)]
@@ -126,6 +128,7 @@ impl Cast {
                 Ok(None)
             }
             Act::Relay(to, act) => self.relay(running, to, *act).await.map(|()| None),
+            Act::Ring(to) => self.ring(running, to).await.map(|()| None),
         }
     }
 
@@ -154,7 +157,39 @@ impl Cast {
         let asked = Asked { actor: to, act, via: self.life, parent: Some(running.call), deadline };
         clients::ask(&self.world, &engine, asked, running.turn.chain()).await
     }
+
+    /// Tells an actor within the own turn, as the engine must not let a system actor; so it
+    /// does it between turns.
+    async fn ring(&self, running: Running<'_>, to: u32) -> Result<(), Error> {
+        let engine = Engine::of(running.turn).ok_or_else(|| failed("the engine is gone"))?;
+        let body = act::to_body(self.world.number(), &RUNG);
+        let mut call = Invocation::new(actor(to), "act", body);
+        (call.deadline, call.chain) = (running.turn.deadline(), running.turn.chain());
+        match engine.call(call).await {
+            Err(Error::SystemWaits { .. }) => {
+                self.deliver(&engine, to);
+                Ok(())
+            }
+            answered => answered.map(drop),
+        }
+    }
+
+    fn deliver(&self, engine: &Engine, to: u32) {
+        let mut running = self.world.running().into_iter();
+        let Some(process) = running.find(|process| process.life == self.life) else { return };
+        let asked = Asked { actor: to, act: RUNG, via: self.life, parent: None, deadline: None };
+        let asking = clients::ask(&self.world, engine, asked, CallChain::default());
+        // A host that leaves waits for it.
+        let guest = Guest::enter(&process);
+        process.tasks.spawn(TaskKind::Connection, async move {
+            let _guest = guest;
+            drop(asking.await);
+        });
+    }
 }
+
+/// What an actor does whose time has come.
+const RUNG: Act = Act::Linger(5);
 
 fn failed(message: &str) -> Error {
     Error::App(AppFailure { message: message.to_owned() })

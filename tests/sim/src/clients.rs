@@ -94,8 +94,8 @@ impl Waits {
 pub(crate) async fn client(world: Arc<World>, chance: Chance, is_over: Arc<AtomicBool>) {
     while !is_over.load(Ordering::Relaxed) {
         tokio::time::sleep(chance.millis(20, 250)).await;
-        let number = u32::try_from(chance.below(ACTORS as usize)).unwrap_or_default();
-        let act = choose(&chance, number);
+        let number = u32::try_from(chance.below(world.actors() as usize)).unwrap_or_default();
+        let act = choose(&world, &chance, number);
         // Most have patience; some soon have none, some hang up on the way.
         let patience = if chance.one_in(8) { chance.millis(5, 800) } else { PATIENT };
         let hang_up = chance.one_in(12).then(|| chance.millis(1, 200));
@@ -129,7 +129,16 @@ pub(crate) async fn enter(
     let _ = tokio::time::timeout(BUSY, calling).await;
 }
 
-fn choose(chance: &Chance, number: u32) -> Act {
+fn choose(world: &World, chance: &Chance, number: u32) -> Act {
+    let kind = Kind::of(number);
+    if kind == Kind::Bell {
+        return ring(chance, None);
+    }
+    let bells = world.bells();
+    if !bells.is_empty() && kind == Kind::Middle && chance.one_in(2) {
+        let bell = bells.start + u32::try_from(chance.below(bells.len())).unwrap_or_default();
+        return Act::Relay(bell, Box::new(ring(chance, Some(number))));
+    }
     let own = || {
         let object = if chance.one_in(2) { Object::Register } else { Object::Counter };
         let wait = if chance.one_in(6) { 40 + chance.below(1_000) as u64 } else { 0 };
@@ -141,6 +150,13 @@ fn choose(chance: &Chance, number: u32) -> Act {
         }
     };
     relayed(chance, number, &own)
+}
+
+/// Has a bell rung for an actor that may be calling it just then, but for whoever asks.
+fn ring(chance: &Chance, asks: Option<u32>) -> Act {
+    let may_call = (0..ACTORS).filter(|actor| Kind::of(*actor) == Kind::Middle);
+    let others: Vec<u32> = may_call.filter(|actor| Some(*actor) != asks).collect();
+    Act::Ring(chance.pick(&others).copied().unwrap_or_default())
 }
 
 fn relayed(chance: &Chance, number: u32, own: &impl Fn() -> Act) -> Act {

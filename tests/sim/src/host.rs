@@ -115,7 +115,12 @@ impl Process {
         let app = AppId::parse("app").expect("this is a name");
         let host = HostName::parse(&name(slot)).expect("this is a name");
         let seams = Seams {
-            placement: Arc::new(Link { world: Arc::clone(world), slot, life }),
+            placement: Arc::new(Link {
+                world: Arc::clone(world),
+                slot,
+                life,
+                has_asked: AtomicBool::new(false),
+            }),
             peers: Some(Arc::new(Wire { world: Arc::clone(world), slot })),
             lease: Arc::<Clock>::clone(&clock),
             wall: Arc::new(TokioClock::start()),
@@ -136,7 +141,7 @@ impl Process {
             is_leaving: AtomicBool::new(false),
             is_ready: Arc::default(),
         });
-        let specs = Kind::ALL.map(|kind| spec(world, life, kind)).to_vec();
+        let specs = world.kinds().map(|kind| spec(world, life, kind)).collect();
         let (engine, ready) = (process.engine.clone(), Arc::clone(&process.is_ready));
         process.tasks.spawn(TaskKind::Watcher, async move {
             engine.offer(specs).await.expect("the settings do not contradict each other");

@@ -91,7 +91,8 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
     // up to a tenth of a second late.
     let late = (office.clock().rate() - 1.0).max(0.0);
     let takeover = Duration::from_secs_f64(1.1 * 5.0 / office.clock().rate() + 0.5 + late);
-    let world = Arc::new(World::new(plant, chance, log, net, office));
+    let has_bells = scenario == Scenario::Bells;
+    let world = Arc::new(World::new(plant, has_bells, chance, log, net, office));
     let terms = Terms {
         are_clocks_kept: !is_wild,
         pause_max: Duration::from_millis(100),

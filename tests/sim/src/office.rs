@@ -5,6 +5,7 @@
 //! here, in what it hears, says and remembers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::valve::Flow;
 use odeon_base::{Epoch, Incarnation, TaskKind, Tasks, Valve};
-use odeon_placement::{Config, Embedded, Handle, Ledger, LedgerError, Record};
+use odeon_placement::{Config, Embedded, Handle, Ledger, LedgerError, Record, Role};
 use odeon_ring::{Mark, ToHost, ToPlacement, TypeKey, Update};
 use odeon_runtime::seams::{PlacementLink, PlacementStream};
 use odeon_test_history::{Host, What};
@@ -22,14 +23,23 @@ use tokio_util::sync::CancellationToken;
 use crate::host::Clock;
 use crate::net::Node;
 use crate::plant::Plant;
-use crate::world::{ACTORS, World, actor};
+use crate::world::{World, actor};
 
 /// The disk of placement.
 #[derive(Debug, Default)]
 struct Disk {
     record: Mutex<Option<Record>>,
+    /// The process that has it: who opened it last.
+    owner: AtomicU64,
     /// It answers that nobody may have a lease.
     forgets_hosts: bool,
+}
+
+/// The disk as one process has it.
+#[derive(Debug)]
+struct Folder {
+    disk: Arc<Disk>,
+    process: u64,
 }
 
 impl Disk {
@@ -38,10 +48,11 @@ impl Disk {
     }
 }
 
-impl Ledger for Disk {
+impl Ledger for Folder {
     fn load(&self) -> BoxFuture<'_, Result<Option<Record>, LedgerError>> {
-        let mut record = self.lock().clone();
-        if let Some(record) = record.as_mut().filter(|_| self.forgets_hosts) {
+        self.disk.owner.store(self.process, Ordering::Relaxed);
+        let mut record = self.disk.lock().clone();
+        if let Some(record) = record.as_mut().filter(|_| self.disk.forgets_hosts) {
             record.roster = Some(BTreeMap::new());
         }
         std::future::ready(Ok(record)).boxed()
@@ -50,7 +61,10 @@ impl Ledger for Disk {
     fn save(&self, record: Record) -> BoxFuture<'_, Result<(), LedgerError>> {
         async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            *self.lock() = Some(record);
+            if self.disk.owner.load(Ordering::Relaxed) != self.process {
+                return Err(LedgerError::Superseded);
+            }
+            *self.disk.lock() = Some(record);
             tokio::time::sleep(Duration::from_millis(1)).await;
             Ok(())
         }
@@ -64,11 +78,24 @@ struct Running {
     valve: Valve,
 }
 
+/// A process that was replaced, and has not ended.
+#[derive(Debug)]
+struct Former {
+    handle: Handle,
+    valve: Valve,
+    /// It goes on, so that who starts may find it.
+    is_thawed: bool,
+}
+
 /// Placement.
 #[derive(Debug)]
 pub(crate) struct Office {
     disk: Mutex<Arc<Disk>>,
     running: Mutex<Running>,
+    /// How many processes there were so far.
+    processes: AtomicU64,
+    /// The one before, if it was replaced while it stood still.
+    former: Mutex<Option<Former>>,
     clock: Arc<Clock>,
     forgets_hosts: bool,
     /// What begins without a memory takes terms below all before, as where nothing tells the
@@ -85,6 +112,8 @@ impl Office {
         Self {
             disk: Mutex::new(Arc::new(Disk { forgets_hosts, ..Disk::default() })),
             running: Mutex::new(Running { handle: None, valve: Valve::default() }),
+            processes: AtomicU64::new(0),
+            former: Mutex::default(),
             clock,
             forgets_hosts,
             has_low_terms,
@@ -101,6 +130,44 @@ impl Office {
         self.running().handle.clone()
     }
 
+    /// The process before, as long as it takes itself for the leader.
+    fn former(&self) -> Option<Handle> {
+        let former = lock(&self.former);
+        let thawed = former.as_ref().filter(|former| former.is_thawed);
+        let handle = thawed.map(|former| former.handle.clone());
+        handle.filter(|handle| handle.tables().role != Role::Follower)
+    }
+
+    pub(crate) fn has_former(&self) -> bool {
+        lock(&self.former).is_some()
+    }
+
+    /// Another process takes over the disk of one that only stands still.
+    pub(crate) async fn replace(world: &Arc<World>) {
+        let office = &world.office;
+        let (handle, valve) = {
+            let mut running = office.running();
+            (running.handle.take(), running.valve.clone())
+        };
+        *lock(&office.former) = handle.map(|handle| Former { handle, valve, is_thawed: false });
+        Self::start(world).await;
+    }
+
+    /// The process before goes on.
+    pub(crate) fn thaw_former(&self) {
+        if let Some(former) = &mut *lock(&self.former) {
+            former.is_thawed = true;
+            former.valve.set(Flow::Open);
+        }
+    }
+
+    /// The process before ends.
+    pub(crate) fn end_former(&self) {
+        if let Some(former) = lock(&self.former).take() {
+            former.valve.set(Flow::Ended);
+        }
+    }
+
     pub(crate) fn has_low_terms(&self) -> bool {
         self.has_low_terms
     }
@@ -114,15 +181,16 @@ impl Office {
         let office = &world.office;
         let (valve, clock) = (Valve::default(), Arc::clone(&office.clock));
         let tasks = Tasks::new("placement").behind(&valve);
-        let disk = Arc::clone(&lock(&office.disk));
+        let process = office.processes.fetch_add(1, Ordering::Relaxed) + 1;
+        let folder = Arc::new(Folder { disk: Arc::clone(&lock(&office.disk)), process });
         let losses = *lock(&office.losses);
         let step = 1_000 * losses;
         let first_term = if office.has_low_terms { 100_000 - step } else { 100_000 + step };
         let config = Config { first_term, ..Config::default() };
-        let started = Embedded::start(config, disk, clock, &tasks).await;
+        let started = Embedded::start(config, folder, clock, &tasks).await;
         let handle = started.expect("the settings are sound and the ledger answers");
         *office.running() = Running { handle: Some(handle.clone()), valve };
-        world.tasks.spawn(TaskKind::Watcher, watch(Arc::clone(world), handle));
+        world.tasks.spawn(TaskKind::Watcher, watch(Arc::clone(world), handle, process));
     }
 
     /// The process dies at once, maybe in the middle of what it does.
@@ -158,7 +226,7 @@ impl Office {
 }
 
 /// Tells the history who owns each actor, by the newest tables.
-async fn watch(world: Arc<World>, handle: Handle) {
+async fn watch(world: Arc<World>, handle: Handle, process: u64) {
     let mut known: BTreeMap<TypeKey, Epoch> = BTreeMap::new();
     let mut owners: BTreeMap<u32, Option<Host>> = BTreeMap::new();
     loop {
@@ -170,9 +238,13 @@ async fn watch(world: Arc<World>, handle: Handle) {
         let Some(snapshot) = handle.wait_for(|snapshot| is_new(&snapshot.types)).await else {
             return;
         };
+        if world.office.processes.load(Ordering::Relaxed) != process {
+            // What one that was replaced still says is not so.
+            return;
+        }
         let epochs = snapshot.types.iter();
         known = epochs.map(|(key, view)| (key.clone(), view.chain.newest().epoch())).collect();
-        for number in 0..ACTORS {
+        for number in 0..world.actors() {
             let actor_ref = actor(number);
             let key = TypeKey {
                 namespace: odeon_base::Namespace::default(),
@@ -195,6 +267,8 @@ pub(crate) struct Link {
     pub(crate) world: Arc<World>,
     pub(crate) slot: usize,
     pub(crate) life: Host,
+    /// It has been there before, and knows where.
+    pub(crate) has_asked: AtomicBool,
 }
 
 impl PlacementLink for Link {
@@ -203,7 +277,9 @@ impl PlacementLink for Link {
             let (world, host) = (&self.world, Node::Host(self.slot));
             let handshake = async {
                 world.net.pass(host, Node::Placement).await;
-                let handle = world.office.handle();
+                let is_first = !self.has_asked.swap(true, Ordering::Relaxed);
+                let former = world.office.former().filter(|_| is_first);
+                let handle = former.or_else(|| world.office.handle());
                 world.net.pass(Node::Placement, host).await;
                 handle
             };

@@ -33,6 +33,10 @@ pub enum Plant {
     LeaverIsNotWatched,
     /// A new leader does not wait for who may still have a lease.
     NewLeaderDoesNotWait,
+    /// An old leader admits hosts, though another has taken its ledger.
+    OldLeaderAdmits,
+    /// A system actor's turn waits for an application's.
+    SystemActorWaits,
     /// The store does not compare fences.
     NoFenceCheck,
     /// The lease is not looked at when a turn starts, commits or answers.
@@ -49,7 +53,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::TurnsOutliveTheLease,
         Self::NoSeqInTheFence,
         Self::OutlivesUnknownOutcome,
@@ -63,6 +67,8 @@ impl Plant {
         Self::OnlyTheOwnMarkLetsIn,
         Self::LeaverIsNotWatched,
         Self::NewLeaderDoesNotWait,
+        Self::OldLeaderAdmits,
+        Self::SystemActorWaits,
         Self::NoFenceCheck,
         Self::NoLeaseCheck,
         Self::AckBeforeSync,
@@ -105,6 +111,8 @@ pub(crate) fn sow(plant: Option<Plant>) {
         Plant::NestedCallTakesTheNewestEpoch => Some(Defect::NestedCallTakesTheNewestEpoch),
         Plant::OnlyTheOwnMarkLetsIn => Some(Defect::OnlyTheOwnMarkLetsIn),
         Plant::LeaverIsNotWatched => Some(Defect::LeaverIsNotWatched),
+        Plant::OldLeaderAdmits => Some(Defect::OldLeaderAdmits),
+        Plant::SystemActorWaits => Some(Defect::SystemActorWaits),
         Plant::NoLeaseCheck => Some(Defect::NoLeaseCheck),
         Plant::ResendAfterMaybe => Some(Defect::ResendAfterMaybe),
         Plant::StaleTableAccepted => Some(Defect::StaleTableAccepted),

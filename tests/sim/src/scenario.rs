@@ -41,6 +41,8 @@ pub enum Scenario {
     Placement,
     /// It dies for a moment while hosts that died are not given up yet.
     CrashBoth,
+    /// It stands still, is replaced, and goes on beside its successor.
+    OldLeader,
     /// Its ledger is lost, too.
     Amnesia,
     /// All of it, and a network that loses what is sent.
@@ -51,11 +53,13 @@ pub enum Scenario {
     MovesRecalled,
     /// Clocks do not keep to anything: only the store can be trusted.
     WildClocks,
+    /// Hosts come and go while a system actor rings actors that call it, too.
+    Bells,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Calm,
         Self::Rolling,
         Self::Crash,
@@ -69,6 +73,8 @@ impl Scenario {
         Self::Moves,
         Self::MovesRecalled,
         Self::CrashBoth,
+        Self::OldLeader,
+        Self::Bells,
     ];
 
     /// The scenario of a seed that is run without one.
@@ -90,11 +96,13 @@ impl Scenario {
             Self::Store => "store",
             Self::Placement => "placement",
             Self::CrashBoth => "crash-both",
+            Self::OldLeader => "old-leader",
             Self::Amnesia => "amnesia",
             Self::Storm => "storm",
             Self::WildClocks => "wild-clocks",
             Self::Moves => "moves",
             Self::MovesRecalled => "moves-recalled",
+            Self::Bells => "bells",
         }
     }
 
@@ -114,7 +122,8 @@ impl Scenario {
     fn deeds(self) -> &'static [Deed] {
         match self {
             Self::Rolling => &[],
-            Self::Calm => &[Deed::Join, Deed::Leave, Deed::Restart, Deed::Restart],
+            Self::Calm | Self::Bells => &[Deed::Join, Deed::Leave, Deed::Restart, Deed::Restart],
+            Self::OldLeader => &[Deed::OldLeader, Deed::OldLeader, Deed::Join, Deed::Restart],
             Self::Crash => &[
                 Deed::Crash,
                 Deed::Crash,
@@ -202,6 +211,7 @@ enum Deed {
     PlacementCrash,
     PlacementFreeze,
     PlacementForgets,
+    OldLeader,
 }
 
 /// Who does it.
@@ -316,6 +326,7 @@ impl Director {
             Deed::PlacementCrash | Deed::PlacementForgets => {
                 self.placement(deed == Deed::PlacementForgets, 8_000).await;
             }
+            Deed::OldLeader => self.old_leader().await,
             Deed::PlacementFreeze => {
                 if self.world.office.is_up() {
                     self.troubled(Trouble::Placement, async {
@@ -402,6 +413,29 @@ impl Director {
             self.placement(false, 2_000).await;
         };
         futures::join!(self.crash(), placement);
+    }
+
+    /// A placement that stands still is replaced, and goes on beside its successor: a host that
+    /// starts then may find it first.
+    async fn old_leader(&self) {
+        let office = &self.world.office;
+        if !office.is_up() || office.has_former() {
+            return;
+        }
+        self.troubled(Trouble::Placement, async {
+            office.flow(Flow::Shut);
+            tokio::time::sleep(self.chance.millis(20, 2_000)).await;
+            Office::replace(&self.world).await;
+            for slot in 0..SLOTS {
+                self.world.net.reset(Node::Host(slot), Node::Placement);
+            }
+        })
+        .await;
+        tokio::time::sleep(self.chance.millis(0, 4_000)).await;
+        office.thaw_former();
+        self.join();
+        tokio::time::sleep(self.chance.millis(6_000, 12_000)).await;
+        office.end_former();
     }
 
     async fn freeze(&self) {

@@ -16,8 +16,10 @@ use crate::office::Office;
 use crate::plant::Plant;
 use crate::store::Store;
 
-/// How many actors there are.
+/// How many actors of the application there are.
 pub(crate) const ACTORS: u32 = 20;
+/// How many bells there are behind them, where there are any.
+const BELLS: u32 = 2;
 
 /// What an actor is for, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,17 +32,20 @@ pub(crate) enum Kind {
     Middle,
     /// The same, further up.
     Front,
+    /// A system actor: tells actors that their time has come, when asked to.
+    Bell,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Leaf, Self::Memo, Self::Middle, Self::Front];
+    const ALL: [Self; 5] = [Self::Leaf, Self::Memo, Self::Middle, Self::Front, Self::Bell];
 
     pub(crate) fn of(actor: u32) -> Self {
         match actor {
             0..8 => Self::Leaf,
             8..12 => Self::Memo,
             12..16 => Self::Middle,
-            _ => Self::Front,
+            16..ACTORS => Self::Front,
+            _ => Self::Bell,
         }
     }
 
@@ -48,7 +53,7 @@ impl Kind {
     /// that no two actors wait for each other.
     pub(crate) fn may_call(actor: u32) -> std::ops::Range<u32> {
         match Self::of(actor) {
-            Self::Leaf | Self::Memo => 0..0,
+            Self::Leaf | Self::Memo | Self::Bell => 0..0,
             Self::Middle | Self::Front => 0..actor,
         }
     }
@@ -59,6 +64,7 @@ impl Kind {
             Self::Memo => "Memo",
             Self::Middle => "Middle",
             Self::Front => "Front",
+            Self::Bell => "sys.bell",
         }
     }
 }
@@ -72,6 +78,8 @@ pub(crate) fn actor(number: u32) -> ActorRef {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plant: Option<Plant>,
+    /// Whether there are bells.
+    has_bells: bool,
     pub(crate) chance: Chance,
     pub(crate) log: Log,
     pub(crate) net: Arc<Net>,
@@ -87,6 +95,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(
         plant: Option<Plant>,
+        has_bells: bool,
         chance: Chance,
         log: Log,
         net: Net,
@@ -94,6 +103,7 @@ impl World {
     ) -> Self {
         Self {
             plant,
+            has_bells,
             chance,
             log,
             net: Arc::new(net),
@@ -104,6 +114,22 @@ impl World {
             turns: Mutex::default(),
             numbers: AtomicU64::new(0),
         }
+    }
+
+    /// The kinds of actors that there are.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let has_bells = self.has_bells;
+        Kind::ALL.into_iter().filter(move |kind| has_bells || *kind != Kind::Bell)
+    }
+
+    /// How many actors there are.
+    pub(crate) fn actors(&self) -> u32 {
+        ACTORS + self.bells().end - self.bells().start
+    }
+
+    /// The bells.
+    pub(crate) fn bells(&self) -> std::ops::Range<u32> {
+        ACTORS..if self.has_bells { ACTORS + BELLS } else { ACTORS }
     }
 
     /// A number that nothing else has: calls, turns, lives and troubles.
@@ -165,6 +191,7 @@ impl World {
         let processes = std::mem::take(&mut *self.processes());
         processes.values().for_each(|process| process.kill());
         self.office.kill(0);
+        self.office.end_former();
         let turns = std::mem::take(&mut *self.turns.lock().unwrap_or_else(PoisonError::into_inner));
         drop(turns);
         drop(processes);

@@ -4,6 +4,7 @@
 //! included, and never longer than its own time. When a connection ends, `outbox` tells
 //! each call whether it may have been run; nothing is sent again here.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use odeon_base::backoff::Backoff;
@@ -13,11 +14,11 @@ use odeon_proto::odeon::host::v1::peer_client::PeerClient;
 use odeon_proto::odeon::host::v1::{PeerReply, PeerRequest};
 use odeon_runtime::engine::WeakEngine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout, timeout_at};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Streaming};
 
-use super::outbox::{Asked, NotTaken, Outbox, Outgoing};
+use super::outbox::{Asked, NotTaken, Outbox, Outgoing, TICK};
 use super::wire::Heard;
 use super::{CONNECTION_WINDOW, Config, KEEP_ALIVE, KEEP_ALIVE_WAIT, STREAM_WINDOW, wire};
 
@@ -213,6 +214,7 @@ impl Link {
             biased;
             reason = hear(&session.outbox, &mut replies) => reason,
             reason = self.idle(&session.outbox) => reason.to_owned(),
+            never = run(&session.outbox) => match never {},
         };
         tracing::debug!(address = %self.address, host = %session.host, "{reason}");
         session.outbox.end(&reason.into());
@@ -284,6 +286,16 @@ impl Link {
             }
             before = calls;
         }
+    }
+}
+
+/// Tells the outbox that this process runs.
+async fn run(outbox: &Outbox) -> Infallible {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        outbox.tick();
     }
 }
 

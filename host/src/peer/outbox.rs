@@ -12,8 +12,16 @@ use std::task::{Context, Poll, Waker};
 use futures::Stream;
 use odeon_proto::odeon::host::v1 as proto;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Duration, Instant};
 
+use super::KEEP_ALIVE_WAIT;
 use super::wire::{self, Answer};
+
+/// How often an outbox has to be told that its process runs.
+pub(super) const TICK: Duration = Duration::from_millis(500);
+/// A process that was not seen to run for so long stood still for a time after which the other
+/// side may give a connection up: it asked just before, and waits [`KEEP_ALIVE_WAIT`].
+const STILL_MAX: Duration = KEEP_ALIVE_WAIT.saturating_sub(TICK);
 
 /// How a call ended, as far as its connection can tell.
 #[derive(Debug)]
@@ -43,7 +51,7 @@ enum Item {
     Cancel(u64),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     queue: VecDeque<Item>,
     flights: BTreeMap<u64, Flight>,
@@ -52,10 +60,34 @@ struct State {
     ended: Option<Arc<str>>,
     /// How many calls there were.
     calls: u64,
+    /// When this process was last seen to run, once anybody looks.
+    ran: Option<Instant>,
+}
+
+impl State {
+    /// Nothing more is written.
+    fn end_writing(&mut self, reason: &Arc<str>) {
+        self.ended.get_or_insert_with(|| Arc::clone(reason));
+        for (_, flight) in self.flights.extract_if(.., |_, flight| flight.message.is_some()) {
+            // An asker that left this instant will never know.
+            drop(flight.asker.send(End::Unwritten(Arc::clone(reason))));
+        }
+    }
+
+    /// Nothing more is written if this process stood still.
+    fn end_if_still(&mut self, now: Instant) {
+        let Some(ran) = self.ran else { return };
+        let still = now.saturating_duration_since(ran);
+        if still > STILL_MAX && self.ended.is_none() {
+            let reason = format!("this process was not seen to run for {still:?}");
+            tracing::debug!("leaves a connection to another host: {reason}");
+            self.end_writing(&Arc::from(reason));
+        }
+    }
 }
 
 /// The calls of one connection, shared by callers, the writing and the reading side.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     state: Mutex<State>,
 }
@@ -103,8 +135,26 @@ impl Outbox {
 
     /// A connection on which nothing was said yet but this.
     pub(super) fn beginning_with(hello: proto::PeerRequest) -> Arc<Self> {
-        let queue = VecDeque::from([Item::Hello(Box::new(hello))]);
-        Arc::new(Self { state: Mutex::new(State { queue, ..State::default() }) })
+        let state = State {
+            queue: VecDeque::from([Item::Hello(Box::new(hello))]),
+            flights: BTreeMap::new(),
+            connection: None,
+            ended: None,
+            calls: 0,
+            ran: None,
+        };
+        Arc::new(Self { state: Mutex::new(state) })
+    }
+
+    /// This process runs; to be told every [`TICK`].
+    pub(super) fn tick(&self) {
+        let (mut state, now) = (self.state(), Instant::now());
+        state.end_if_still(now);
+        state.ran = Some(now);
+        if state.ended.is_some() {
+            // So that the other side sees the end of what is written.
+            wake(state);
+        }
     }
 
     /// Takes a call in, to be written when its turn comes.
@@ -114,6 +164,7 @@ impl Outbox {
     pub(super) fn ask(self: &Arc<Self>, id: u64, message: Box<Message>) -> Result<Asked, NotTaken> {
         let (asker, end) = oneshot::channel();
         let mut state = self.state();
+        state.end_if_still(Instant::now());
         if state.ended.is_some() {
             return Err(NotTaken::Ended(message));
         }
@@ -167,11 +218,7 @@ impl Outbox {
     /// Nothing more is written; answers may still come to what was.
     pub(super) fn end_writing(&self, reason: &Arc<str>) {
         let mut state = self.state();
-        state.ended.get_or_insert_with(|| Arc::clone(reason));
-        for (_, flight) in state.flights.extract_if(.., |_, flight| flight.message.is_some()) {
-            // As above.
-            drop(flight.asker.send(End::Unwritten(Arc::clone(reason))));
-        }
+        state.end_writing(reason);
         // So that the other side sees the end of what is written.
         wake(state);
     }
@@ -217,6 +264,7 @@ impl Stream for Outgoing {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.0.state();
+        state.end_if_still(Instant::now());
         loop {
             if state.ended.is_some() {
                 return Poll::Ready(None);

@@ -114,3 +114,39 @@ fn a_call_is_taken_back_as_long_as_it_was_not_written() {
     assert!(!second.take_back(), "it may run");
     assert_eq!(room.available_permits(), 100, "neither holds its place");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_writes_nothing_on_what_it_had_open() {
+    let pause = |pause| async move {
+        let (outbox, mut outgoing, room) = outbox();
+        let mut first = outbox.ask(1, message(&room, 1)).unwrap();
+        assert_eq!(written(&mut outgoing), ["hello", "call 1"]);
+        let mut second = outbox.ask(2, message(&room, 2)).unwrap();
+        outbox.tick();
+        tokio::time::advance(pause).await;
+        // Whoever comes first finds out: here the connection, which would take the call.
+        let said = written(&mut outgoing).len();
+        let third = outbox.ask(3, message(&room, 3)).is_ok();
+        outbox.answer(1, Ok(odeon_runtime::Reply::default()));
+        let is_answered = matches!(first.end.try_recv(), Ok(End::Answered(Ok(_))));
+        let is_unwritten = matches!(second.end.try_recv(), Ok(End::Unwritten(_)));
+        (said, third, is_answered, is_unwritten)
+    };
+    assert_eq!(pause(STILL_MAX).await, (1, true, true, false));
+    assert_eq!(pause(STILL_MAX + TICK).await, (0, false, true, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_after_a_pause_ends_what_is_written_and_one_in_time_does_not() {
+    let (outbox, mut outgoing, room) = outbox();
+    for _ in 0..20 {
+        tokio::time::advance(TICK).await;
+        outbox.tick();
+    }
+    assert_eq!(written(&mut outgoing), ["hello"]);
+    tokio::time::advance(STILL_MAX * 2).await;
+    outbox.tick();
+    assert!(outbox.is_over());
+    // A call that comes after the tick does not take the connection for sound again.
+    assert!(matches!(outbox.ask(1, message(&room, 1)), Err(NotTaken::Ended(_))));
+}

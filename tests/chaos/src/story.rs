@@ -9,9 +9,10 @@
 //! ended at 0.9 L. A turn that is there in between counts as live no longer than to the first
 //! of these, and after the second one that begins is somebody's mistake again: but for those
 //! which were on their way to the worker when the host stood still, and arrive when it goes on.
-//! These are known by their end: a host without a lease passes no answer on.
+//! These are known by their call, which was made before that and has no answer: a host without a
+//! lease passes none on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -127,9 +128,10 @@ impl Notes<'_> {
 struct Told {
     turn: Turn,
     host: Host,
+    /// When its call was made, if it was not answered.
+    unanswered: Option<Duration>,
     began: Duration,
     ended: Duration,
-    is_answered: bool,
 }
 
 /// The turns that may not commit or answer any more, and from when.
@@ -161,33 +163,38 @@ fn still(turn: &Told, from: Duration, to: Duration, lease: Duration) -> Option<D
     if turn.began < sure {
         return Some(turn.began.max(first));
     }
-    let arrives = |after: Duration| turn.began >= after && turn.began <= after + ON_THE_WAY;
-    (!turn.is_answered && (arrives(sure) || arrives(to))).then_some(turn.began)
+    let asked = turn.unanswered?;
+    let arrives =
+        |end: Duration| asked <= end && turn.began >= end && turn.began <= end + ON_THE_WAY;
+    (arrives(sure) || arrives(to)).then_some(turn.began)
 }
 
 fn told(events: &[Event]) -> Vec<Told> {
     let mut turns: BTreeMap<Turn, (Told, Number)> = BTreeMap::new();
-    let mut answered: BTreeSet<Number> = BTreeSet::new();
+    let mut unanswered: BTreeMap<Number, Duration> = BTreeMap::new();
     for Event { at, what } in events {
         match *what {
+            What::Invoked { call, .. } => {
+                unanswered.insert(call, *at);
+            }
+            What::Answered { call, .. } => {
+                unanswered.remove(&call);
+            }
             What::TurnBegan { turn, call, host, .. } => {
                 let (began, ended) = (*at, Duration::MAX);
-                turns.insert(turn, (Told { turn, host, began, ended, is_answered: false }, call));
+                turns.insert(turn, (Told { turn, host, unanswered: None, began, ended }, call));
             }
             What::TurnEnded { turn } | What::TurnCut { turn } => {
                 if let Some((told, _)) = turns.get_mut(&turn) {
                     told.ended = *at;
                 }
             }
-            What::Answered { call, .. } => {
-                answered.insert(call);
-            }
             _ => {}
         }
     }
     let told = turns.into_values().map(|(told, call)| {
-        let is_answered = answered.contains(&call);
-        Told { is_answered, ..told }
+        let unanswered = unanswered.get(&call).copied();
+        Told { unanswered, ..told }
     });
     told.collect()
 }
@@ -202,25 +209,33 @@ mod tests {
 
     /// Silent from 10 s to `to`, with a lease of 3 s: it ends between 12.1 and 12.7 s,
     /// give or take [`LATE`].
-    fn lost_at(began: u64, ended: u64, to: u64, is_answered: bool) -> Option<u64> {
-        let turn = Told { turn: 1, host: 1, began: ms(began), ended: ms(ended), is_answered };
+    fn lost_at(began: u64, ended: u64, to: u64, unanswered: Option<u64>) -> Option<u64> {
+        let (unanswered, began, ended) = (unanswered.map(ms), ms(began), ms(ended));
+        let turn = Told { turn: 1, host: 1, unanswered, began, ended };
         let at = still(&turn, ms(10_000), ms(to), ms(3_000))?;
         u64::try_from(at.as_millis()).ok()
     }
 
     #[test]
     fn a_turn_is_lost_with_its_hosts_lease() {
-        assert_eq!(lost_at(9_000, 11_000, 16_000, false), None, "it was over before");
-        assert_eq!(lost_at(9_000, 16_100, 16_000, false), Some(11_850));
-        assert_eq!(lost_at(12_500, 12_600, 16_000, false), Some(12_500));
-        assert_eq!(lost_at(9_000, 16_100, 11_500, false), None, "it went on in time");
+        let asked = Some(8_999);
+        assert_eq!(lost_at(9_000, 11_000, 16_000, asked), None, "it was over before");
+        assert_eq!(lost_at(9_000, 16_100, 16_000, asked), Some(11_850));
+        assert_eq!(lost_at(12_500, 12_600, 16_000, asked), Some(12_500));
+        assert_eq!(lost_at(9_000, 16_100, 11_500, asked), None, "it went on in time");
     }
 
     #[test]
     fn what_arrives_late_is_lost_unless_it_was_answered() {
-        assert_eq!(lost_at(16_001, 16_002, 16_000, false), Some(16_001));
-        assert_eq!(lost_at(16_001, 16_002, 16_000, true), None);
-        assert_eq!(lost_at(14_500, 14_600, 16_000, false), None, "a host without a lease began it");
-        assert_eq!(lost_at(17_500, 17_600, 16_000, false), None, "it has a new lease");
+        let before = Some(9_999);
+        assert_eq!(lost_at(16_001, 16_002, 16_000, before), Some(16_001));
+        assert_eq!(lost_at(16_001, 16_002, 16_000, None), None);
+        assert_eq!(lost_at(16_002, 16_003, 16_000, Some(16_001)), None, "it was called after");
+        assert_eq!(
+            lost_at(14_500, 14_600, 16_000, before),
+            None,
+            "a host without a lease began it"
+        );
+        assert_eq!(lost_at(17_500, 17_600, 16_000, before), None, "it has a new lease");
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use odeon_base::Tasks;
 use odeon_bench::web::{self, Server};
-use odeon_bench::{Rates, human};
+use odeon_bench::{human, rounds};
 use odeon_test_support::{Node, Placement, ports};
 
 const ROUNDS: usize = 5;
@@ -81,46 +81,27 @@ async fn compare(sides: &[Side]) {
         web::until_serving(*port, &tasks).await;
     }
     for connections in [32, 1] {
-        let mut rates = vec![Rates::default(); sides.len()];
-        let mut p50s = vec![Vec::new(); sides.len()];
-        for round in 0..=ROUNDS {
-            for (side, Side(_, port)) in sides.iter().enumerate() {
-                let (calls, took, p50) = web::load(*port, connections, ROUND, &tasks).await;
-                if round > 0 {
-                    rates[side].push(calls, took);
-                    p50s[side].push(p50);
-                }
-            }
-        }
-        p50s.iter_mut().for_each(|p50s| p50s.sort_by(f64::total_cmp));
-        let p50 = |side: usize| p50s[side][ROUNDS / 2];
+        let run = async |side: usize| {
+            let Side(_, port) = sides[side];
+            web::load(port, connections, ROUND, &tasks).await
+        };
+        let told = rounds(sides.len(), ROUNDS, run).await;
         println!("{connections} connections");
-        for (side, Side(name, _)) in sides.iter().enumerate() {
-            println!("  {name:26} {:>8}/s  p50 {:>6.0} us", human(rates[side].median()), p50(side));
+        for (Side(name, _), side) in sides.iter().zip(&told) {
+            println!("  {name:26} {:>8}/s  p50 {:>6.0} us", human(side.rate), side.p50);
         }
-        let ours = sides.len() - 1;
-        for side in 1..ours {
-            let part = rates[ours].median() / rates[side].median();
-            let added = (p50(ours) - p50(0)) / (p50(side) - p50(0));
-            println!("  odeon / {}: {part:.2}, added p50 {added:.2}", sides[side].0);
+        let (bare, ours) = (told[0], told[told.len() - 1]);
+        for (Side(name, _), side) in sides.iter().zip(&told).take(sides.len() - 1).skip(1) {
+            let part = ours.rate / side.rate;
+            let added = (ours.p50 - bare.p50) / (side.p50 - bare.p50);
+            println!("  odeon / {name}: {part:.2}, added p50 {added:.2}");
         }
     }
 }
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        web::play(&words).await;
-        let only = |what: &str| {
-            !words.iter().any(|word| ["one", "two"].contains(&&**word) && word != what)
-        };
-        if only("one") {
-            one_host().await;
-        }
-        if only("two") {
-            two_hosts().await;
-        }
-    });
+fn main() -> Result<(), String> {
+    web::bench(
+        |words| Box::pin(web::play(words)),
+        &[("one", || Box::pin(one_host())), ("two", || Box::pin(two_hosts()))],
+    )
 }

@@ -294,20 +294,9 @@ impl Watched {
     }
 }
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        web::play(&words).await;
-        let only = |what: &str| {
-            !words.iter().any(|word| ["cost", "join"].contains(&&**word) && word != what)
-        };
-        if only("cost") {
-            cost().await;
-        }
-        if only("join") {
-            join().await;
-        }
-    });
+fn main() -> Result<(), String> {
+    web::bench(
+        |words| Box::pin(web::play(words)),
+        &[("cost", || Box::pin(cost())), ("join", || Box::pin(join()))],
+    )
 }

@@ -18,21 +18,20 @@ use futures::stream::{BoxStream, StreamExt as _};
 use odeon_base::clock::SystemClock;
 use odeon_base::{AppId, Entropy, Epoch, HostName, Incarnation, TaskKind, Tasks};
 use odeon_bench::web::{self, Echo, Server};
-use odeon_bench::{Rates, human};
+use odeon_bench::{Caller, human, load, rounds};
 use odeon_blocks::state::memory::MemoryStore;
 use odeon_host::peer;
 use odeon_proto::odeon::host::v1 as proto;
 use odeon_ring::Member;
 use odeon_runtime::peers::Peers as _;
 use odeon_runtime::{ActorRef, Invocation};
-use odeon_test_support::ports;
+use odeon_test_support::{ports, until};
 use proto::peer_client::PeerClient;
 use proto::peer_reply::Answer;
 use proto::peer_request::Request as Asked;
 use proto::peer_server::{Peer, PeerServer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::{Service, http};
 use tonic::transport::{Channel, Endpoint};
@@ -160,12 +159,7 @@ async fn channel(port: u16) -> Channel {
         .tcp_nodelay(true)
         .initial_stream_window_size(WINDOWS[0])
         .initial_connection_window_size(WINDOWS[1]);
-    loop {
-        match endpoint.connect().await {
-            Ok(channel) => return channel,
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
+    until("a server", || async { endpoint.connect().await.ok() }).await
 }
 
 /// One call under a number, and its answer.
@@ -231,30 +225,18 @@ fn ours(port: u16, tasks: &Tasks) -> Way {
     })
 }
 
-/// How many calls in what time, and the p50 in microseconds.
-async fn round(way: &Way, callers: u64, first: u64, tasks: &Tasks) -> (u64, Duration, f64) {
-    let start = Instant::now();
-    let call_on = |caller: u64| {
-        let way = Arc::clone(way);
-        tasks.spawn(TaskKind::Connection, async move {
-            let (mut id, mut times) = (first + caller, Vec::new());
-            while start.elapsed() < ROUND {
-                let before = Instant::now();
-                way(id).await;
-                times.push(before.elapsed());
-                id += callers;
-            }
-            times
-        })
-    };
-    let callers: Vec<_> = (0..callers).map(call_on).collect();
-    let mut times = Vec::new();
-    for caller in callers {
-        times.extend(caller.await.unwrap());
+/// Calls in one way, under numbers that no other caller uses.
+struct Numbered {
+    way: Way,
+    id: u64,
+    step: u64,
+}
+
+impl Caller for Numbered {
+    async fn call(&mut self) {
+        (self.way)(self.id).await;
+        self.id += self.step;
     }
-    let took = start.elapsed();
-    times.sort();
-    (times.len() as u64, took, times[times.len() / 2].as_secs_f64() * 1e6)
 }
 
 async fn compare() {
@@ -268,37 +250,35 @@ async fn compare() {
     ];
     let mut id = 1;
     for callers in [32, 1] {
-        let mut rates = vec![Rates::default(); sides.len()];
-        let mut p50s = vec![Vec::new(); sides.len()];
-        for number in 0..=ROUNDS {
-            for (side, (_, way)) in sides.iter().enumerate() {
-                let (calls, took, p50) = round(way, callers, id, &tasks).await;
-                id += callers * (calls + 1);
-                if number > 0 {
-                    rates[side].push(calls, took);
-                    p50s[side].push(p50);
-                }
-            }
-        }
+        let run = async |side: usize| {
+            let way = |caller| Numbered {
+                way: Arc::clone(&sides[side].1),
+                id: id + caller,
+                step: callers,
+            };
+            let round = load((0..callers).map(way).collect(), ROUND, &tasks).await;
+            id += callers * (round.calls + 1);
+            round
+        };
+        let told = rounds(sides.len(), ROUNDS, run).await;
         println!("{callers} callers");
-        for (side, (name, _)) in sides.iter().enumerate() {
-            p50s[side].sort_by(f64::total_cmp);
-            let rate = rates[side].median();
-            let ratio = rate / rates[0].median();
-            let p50 = p50s[side][ROUNDS / 2];
-            println!("  {name:30} {:>8}/s  p50 {p50:>5.0} us  {ratio:.2} of unary", human(rate));
+        for ((name, _), side) in sides.iter().zip(&told) {
+            let ratio = side.rate / told[0].rate;
+            let (rate, p50) = (human(side.rate), side.p50);
+            println!("  {name:30} {rate:>8}/s  p50 {p50:>5.0} us  {ratio:.2} of unary");
         }
     }
 }
 
-fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        if words.first().is_some_and(|word| word == "--serve") {
-            serve(words[1].parse().unwrap(), words[2].parse().unwrap()).await;
-        }
-        compare().await;
-    });
+/// Both servers, if the words name that role.
+async fn play(words: Vec<String>) {
+    if let [role, bare, host] = &words[..]
+        && role == "--serve"
+    {
+        serve(bare.parse().unwrap(), host.parse().unwrap()).await;
+    }
+}
+
+fn main() -> Result<(), String> {
+    web::bench(|words| Box::pin(play(words)), &[("ways", || Box::pin(compare()))])
 }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::clock::SystemClock;
-use odeon_base::{AppId, Entropy, HostName, Tasks};
+use odeon_base::{AppId, Entropy, HostName, TaskKind, Tasks};
 use odeon_runtime::{Config, Engine, Seams};
 use odeon_sdk::testkit::Placement;
+use tokio::time::Instant;
 
 /// An engine on this machine's clocks with a lease, and no types yet.
 ///
@@ -61,6 +62,79 @@ impl Rates {
         let high = self.0.iter().copied().fold(0.0, f64::max);
         (low, high)
     }
+}
+
+/// Who calls again and again.
+pub trait Caller: Send + 'static {
+    /// One call and its answer.
+    fn call(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// One round of one side.
+#[derive(Debug, Clone, Copy)]
+pub struct Round {
+    /// How many calls there were.
+    pub calls: u64,
+    /// In what time.
+    pub took: Duration,
+    /// The p50 of their times, in microseconds.
+    pub p50: f64,
+}
+
+/// All of these call for so long, each one call after the other.
+///
+/// # Panics
+/// When a caller does, or none of them made a call.
+pub async fn load(callers: Vec<impl Caller>, length: Duration, tasks: &Tasks) -> Round {
+    let start = Instant::now();
+    let call_on = |mut caller| {
+        tasks.spawn(TaskKind::Connection, async move {
+            let mut times = Vec::new();
+            while start.elapsed() < length {
+                let before = Instant::now();
+                Caller::call(&mut caller).await;
+                times.push(before.elapsed());
+            }
+            times
+        })
+    };
+    let callers: Vec<_> = callers.into_iter().map(call_on).collect();
+    let mut times = Vec::new();
+    for caller in callers {
+        times.extend(caller.await.expect("a caller does not fail"));
+    }
+    let took = start.elapsed();
+    times.sort();
+    let p50 = times[times.len() / 2].as_secs_f64() * 1e6;
+    Round { calls: times.len() as u64, took, p50 }
+}
+
+/// What the rounds of one side come to.
+#[derive(Debug, Clone, Copy)]
+pub struct Side {
+    /// Calls a second of the middle round.
+    pub rate: f64,
+    /// The middle of the rounds' p50, in microseconds.
+    pub p50: f64,
+}
+
+/// Rounds in which the sides take turns, by their numbers; one before them makes all warm.
+pub async fn rounds(
+    sides: usize,
+    rounds: usize,
+    mut run: impl AsyncFnMut(usize) -> Round,
+) -> Vec<Side> {
+    let mut told = vec![(Rates::default(), Rates::default()); sides];
+    for round in 0..=rounds {
+        for (side, (rates, p50s)) in told.iter_mut().enumerate() {
+            let Round { calls, took, p50 } = run(side).await;
+            if round > 0 {
+                rates.push(calls, took);
+                p50s.0.push(p50);
+            }
+        }
+    }
+    told.iter().map(|(rates, p50s)| Side { rate: rates.median(), p50: p50s.median() }).collect()
 }
 
 /// A rate for people: `3.2M`, `41k`.

@@ -123,40 +123,74 @@ async fn pass(
     let _ = to.shutdown().await;
 }
 
+/// A stream of heads of one size, each followed by as many bytes as it says.
+#[derive(Debug, Default)]
+struct Pieces<const HEAD: usize> {
+    head: Vec<u8>,
+    left: usize,
+}
+
+/// The next piece of what came.
+enum Piece<'a, const HEAD: usize> {
+    Head([u8; HEAD]),
+    /// Of what follows a head, as much as has come.
+    Body(&'a [u8]),
+    /// The rest of a head has not come yet.
+    Wanting,
+}
+
+impl<const HEAD: usize> Pieces<HEAD> {
+    /// Takes the next piece off the front; `length` reads a head.
+    fn next<'a>(
+        &mut self,
+        bytes: &mut &'a [u8],
+        length: fn(&[u8; HEAD]) -> usize,
+    ) -> Piece<'a, HEAD> {
+        let is_body = self.left > 0;
+        let wanted = if is_body { self.left } else { HEAD - self.head.len() };
+        let (part, rest) = bytes.split_at(wanted.min(bytes.len()));
+        *bytes = rest;
+        if is_body {
+            self.left -= part.len();
+            return Piece::Body(part);
+        }
+        self.head.extend_from_slice(part);
+        let Ok(head) = <[u8; HEAD]>::try_from(self.head.as_slice()) else { return Piece::Wanting };
+        self.head.clear();
+        self.left = length(&head);
+        Piece::Head(head)
+    }
+}
+
 /// One direction of a connection of HTTP/2.
 #[derive(Debug, Default)]
 struct Frames {
     skip: usize,
-    head: Vec<u8>,
-    left: usize,
+    frames: Pieces<FRAME_HEAD>,
     data_of: Option<u32>,
     streams: HashMap<u32, Messages>,
 }
 
 impl Frames {
     /// Reads on; how many messages began.
-    fn take(&mut self, mut bytes: &[u8]) -> u64 {
+    fn take(&mut self, bytes: &[u8]) -> u64 {
+        let (skipped, mut bytes) = bytes.split_at(self.skip.min(bytes.len()));
+        self.skip -= skipped.len();
+        let length =
+            |[a, b, c, ..]: &[u8; FRAME_HEAD]| u32::from_be_bytes([0, *a, *b, *c]) as usize;
         let mut began = 0;
         while !bytes.is_empty() {
-            let part;
-            if self.skip > 0 {
-                (part, bytes) = bytes.split_at(self.skip.min(bytes.len()));
-                self.skip -= part.len();
-            } else if self.left > 0 {
-                (part, bytes) = bytes.split_at(self.left.min(bytes.len()));
-                self.left -= part.len();
-                if let Some(stream) = self.data_of {
-                    began += self.streams.entry(stream).or_default().take(part);
-                }
-            } else {
-                (part, bytes) = bytes.split_at((FRAME_HEAD - self.head.len()).min(bytes.len()));
-                self.head.extend_from_slice(part);
-                if let &[a, b, c, kind, _, s0, s1, s2, s3] = self.head.as_slice() {
-                    self.left = u32::from_be_bytes([0, a, b, c]) as usize;
+            match self.frames.next(&mut bytes, length) {
+                Piece::Head([_, _, _, kind, _, s0, s1, s2, s3]) => {
                     let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
                     self.data_of = (kind == DATA).then_some(stream);
-                    self.head.clear();
                 }
+                Piece::Body(part) => {
+                    if let Some(stream) = self.data_of {
+                        began += self.streams.entry(stream).or_default().take(part);
+                    }
+                }
+                Piece::Wanting => {}
             }
         }
         began
@@ -165,28 +199,15 @@ impl Frames {
 
 /// The messages of one stream.
 #[derive(Debug, Default)]
-struct Messages {
-    head: Vec<u8>,
-    left: usize,
-}
+struct Messages(Pieces<MESSAGE_HEAD>);
 
 impl Messages {
     fn take(&mut self, mut bytes: &[u8]) -> u64 {
+        let length =
+            |[_, a, b, c, d]: &[u8; MESSAGE_HEAD]| u32::from_be_bytes([*a, *b, *c, *d]) as usize;
         let mut began = 0;
         while !bytes.is_empty() {
-            let part;
-            if self.left > 0 {
-                (part, bytes) = bytes.split_at(self.left.min(bytes.len()));
-                self.left -= part.len();
-            } else {
-                (part, bytes) = bytes.split_at((MESSAGE_HEAD - self.head.len()).min(bytes.len()));
-                self.head.extend_from_slice(part);
-                if let &[_, a, b, c, d] = self.head.as_slice() {
-                    self.left = u32::from_be_bytes([a, b, c, d]) as usize;
-                    self.head.clear();
-                    began += 1;
-                }
-            }
+            began += u64::from(matches!(self.0.next(&mut bytes, length), Piece::Head(_)));
         }
         began
     }

@@ -1,30 +1,28 @@
 //! What HTTP benchmarks put side by side: an echo, bare proxies, hosts' workers, and load.
 //!
 //! Every server is a process of its own. A bench program started with a role's words is that
-//! server ([`play`]); it starts itself so ([`role`]).
+//! server ([`play`]); it starts itself so ([`role`]), and else runs its parts ([`bench`]).
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::LocalBoxFuture;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use odeon_base::{TaskKind, Tasks};
 use odeon_sdk::{Ctx, Result as ActorResult, actor};
-use odeon_test_support::{Node, NodeBuilder};
+use odeon_test_support::{Node, NodeBuilder, until};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+
+use crate::{Caller, Round};
 
 /// How many actors the load calls.
 pub const ACTORS: usize = 10_000;
-
-const STORE: &str = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: store}\nspec:\n  type: state.in-memory\n  version: v1\n  metadata: [{name: actorStateStore, value: \"true\"}]\n";
 
 /// Answers what it is sent.
 #[derive(Debug, Default)]
@@ -95,11 +93,8 @@ pub fn proxy(to: u16) -> (Server, u16) {
 /// When the folder cannot be written to.
 #[must_use]
 pub fn host(folder: &Path, placement: &str) -> NodeBuilder {
-    std::fs::create_dir_all(folder).expect("the folder is ours");
-    std::fs::write(folder.join("store.yaml"), STORE).expect("the folder is ours");
-    let resources = folder.display().to_string();
     let host = Node::builder(folder.join("data")).joining(placement, "bench");
-    host.words(&["--resources-path", &resources])
+    host.store(folder, "state.in-memory")
 }
 
 /// A role's worker beside a host.
@@ -108,11 +103,51 @@ pub fn worker(grpc: u16) -> Server {
     role(&["--worker", &grpc.to_string()])
 }
 
+/// What a benchmark does, or a server that it needs.
+pub type Work = LocalBoxFuture<'static, ()>;
+
+/// A part of a benchmark: its name, and what is done for it.
+pub type Part = (&'static str, fn() -> Work);
+
+/// Runs a benchmark program on two threads: the role that its words name, or else the parts
+/// that they name, or all.
+///
+/// # Errors
+/// When a word names none of them; no part was run.
+///
+/// # Panics
+/// When there is no runtime to be had, or a part does.
+pub fn bench(play: fn(Vec<String>) -> Work, parts: &[Part]) -> Result<(), String> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        play(words.clone()).await;
+        // That one is cargo's.
+        let wanted: Vec<&str> =
+            words.iter().map(String::as_str).filter(|word| *word != "--bench").collect();
+        let is_known = |word: &&&str| parts.iter().any(|(name, _)| name == *word);
+        if let Some(word) = wanted.iter().find(|word| !is_known(word)) {
+            let known: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+            return Err(format!(
+                "'{word}' is none of this benchmark's parts: {}",
+                known.join(", ")
+            ));
+        }
+        for (name, part) in parts {
+            if wanted.is_empty() || wanted.contains(name) {
+                part().await;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Serves a role for ever, if the words name one.
 ///
 /// # Panics
 /// When the role cannot be served.
-pub async fn play(words: &[String]) {
+pub async fn play(words: Vec<String>) {
     let port = |at: usize| words[at].parse::<u16>().expect("a port");
     match words.first().map(String::as_str) {
         Some("--echo") => serve_echo(port(1)).await,
@@ -165,21 +200,18 @@ impl Connection {
     /// Connects, as soon as somebody listens there.
     ///
     /// # Panics
-    /// When the other side speaks no HTTP.
+    /// When nobody does in time, or the other side speaks no HTTP.
     pub async fn to(port: u16, tasks: &Tasks) -> Self {
-        loop {
-            if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)).await {
-                stream.set_nodelay(true).expect("a socket's setting");
-                let shaken = http1::handshake(TokioIo::new(stream)).await;
-                let (sender, connection) = shaken.expect("a server of HTTP");
-                tasks.spawn(TaskKind::Connection, async move {
-                    // An end in the middle of a request is that request's failure.
-                    let _ = connection.await;
-                });
-                return Self(sender);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let connect = || async { TcpStream::connect(("127.0.0.1", port)).await.ok() };
+        let stream = until("a server", connect).await;
+        stream.set_nodelay(true).expect("a socket's setting");
+        let shaken = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.expect("a server of HTTP");
+        tasks.spawn(TaskKind::Connection, async move {
+            // An end in the middle of a request is that request's failure.
+            let _ = connection.await;
+        });
+        Self(sender)
     }
 
     /// Calls an actor's echo; the answer's status and the size of its body.
@@ -215,54 +247,42 @@ pub fn body() -> Bytes {
 }
 
 /// Waits until a call through this port is answered.
+///
+/// # Panics
+/// When none is in time.
 pub async fn until_serving(port: u16, tasks: &Tasks) {
     let body = body();
-    loop {
+    until("an answer", || async {
         let mut connection = Connection::to(port, tasks).await;
-        if matches!(connection.echo(0, &body).await, Ok((200, _))) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        matches!(connection.echo(0, &body).await, Ok((200, _))).then_some(())
+    })
+    .await;
+}
+
+/// Calls one actor after the other over a connection of its own.
+struct Echoing {
+    connection: Connection,
+    at: usize,
+    body: Bytes,
+}
+
+impl Caller for Echoing {
+    async fn call(&mut self) {
+        self.at = (self.at + 7) % ACTORS;
+        let told = self.connection.echo(self.at, &self.body).await.expect("a connection");
+        assert_eq!(told, (200, self.body.len()));
     }
 }
 
-/// Calls for so long over so many connections: how many, in what time, and the p50 in
-/// microseconds.
+/// Calls for so long over so many connections.
 ///
 /// # Panics
 /// When a call fails.
-pub async fn load(
-    port: u16,
-    connections: usize,
-    length: Duration,
-    tasks: &Tasks,
-) -> (u64, Duration, f64) {
-    let total = Arc::new(AtomicU64::new(0));
-    let start = Instant::now();
+pub async fn load(port: u16, connections: usize, length: Duration, tasks: &Tasks) -> Round {
     let mut callers = Vec::new();
     for n in 0..connections {
-        let total = Arc::clone(&total);
-        let mut connection = Connection::to(port, tasks).await;
-        callers.push(tasks.spawn(TaskKind::Connection, async move {
-            let body = body();
-            let (mut calls, mut at, mut times) = (0_u64, n * 317, Vec::new());
-            while start.elapsed() < length {
-                at = (at + 7) % ACTORS;
-                let before = Instant::now();
-                let (status, bytes) = connection.echo(at, &body).await.expect("a connection");
-                times.push(before.elapsed());
-                assert_eq!((status, bytes), (200, body.len()));
-                calls += 1;
-            }
-            total.fetch_add(calls, Ordering::Relaxed);
-            times
-        }));
+        let connection = Connection::to(port, tasks).await;
+        callers.push(Echoing { connection, at: n * 317, body: body() });
     }
-    let mut times = Vec::new();
-    for caller in callers {
-        times.extend(caller.await.expect("a caller does not fail"));
-    }
-    let took = start.elapsed();
-    times.sort();
-    (total.load(Ordering::Relaxed), took, times[times.len() / 2].as_secs_f64() * 1e6)
+    crate::load(callers, length, tasks).await
 }

@@ -100,11 +100,7 @@ impl Notes<'_> {
     pub fn tell(self) -> Vec<Event> {
         let since = |at: Duration| at.saturating_sub(self.began);
         let mut events: Vec<Event> = Vec::new();
-        for Owned { at, actor, owner } in self.owners {
-            let actor = u32::try_from(*actor).unwrap_or(u32::MAX);
-            let host = self.lives.place(owner).map(|place| self.lives.at(place, *at));
-            events.push(Event { at: since(*at), what: What::Owner { actor, host } });
-        }
+        events.extend(of_owners(self.owners, self.lives, since));
         let lives = |place: usize, at: Duration| self.lives.at(place, at + self.began);
         events.extend(of_calls(self.calls, self.troubles, lives));
         for Event { at, mut what } in self.turns {
@@ -121,6 +117,24 @@ impl Notes<'_> {
         events.sort_by_key(|event| event.at);
         events
     }
+}
+
+/// Who owned what. One who owns an actor anew, or perhaps never ceased to, is told of as a
+/// change, too: whoever calls meanwhile may have to wait.
+fn of_owners(owners: &[Owned], lives: &Lives, since: impl Fn(Duration) -> Duration) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut known: BTreeMap<u32, Option<Host>> = BTreeMap::new();
+    for Owned { at, actor, owner } in owners {
+        let actor = u32::try_from(*actor).unwrap_or(u32::MAX);
+        let host = lives.place(owner).map(|place| lives.at(place, *at));
+        let mut tell =
+            |host| events.push(Event { at: since(*at), what: What::Owner { actor, host } });
+        if known.insert(actor, host) == Some(host) {
+            tell(None);
+        }
+        tell(host);
+    }
+    events
 }
 
 /// A turn as far as it is told.
@@ -202,9 +216,25 @@ fn told(events: &[Event]) -> Vec<Told> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lives::Life;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn an_owner_that_comes_again_is_a_change() {
+        let mut lives = Lives::default();
+        let (name, began) = ("a:1".to_owned(), Duration::ZERO);
+        lives.push(Life { place: 0, name: name.clone(), process: 7, began });
+        let owned = |at| Owned { at: ms(at), actor: 5, owner: name.clone() };
+        let told = of_owners(&[owned(1), owned(9)], &lives, |at| at);
+        let told = told.into_iter().map(|event| match event.what {
+            What::Owner { actor: 5, host } => (event.at, host),
+            other => unreachable!("{other:?}"),
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(told, [(ms(1), Some(1)), (ms(9), None), (ms(9), Some(1))]);
     }
 
     /// Silent from 10 s to `to`, with a lease of 3 s: it ends between 12.1 and 12.7 s,

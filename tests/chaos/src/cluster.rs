@@ -50,7 +50,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts placement and this many hosts, in this folder. What the hosts say, in full, is
+    /// Starts placement and this many hosts, in this folder. What they say, in full, is
     /// written to `logs`, if that is given, when each ends.
     pub async fn start(
         folder: &Path,
@@ -136,6 +136,9 @@ impl Cluster {
         if is_new {
             words.push("--new-cluster");
         }
+        if self.logs.is_some() {
+            words.extend(["--log-level", "debug"]);
+        }
         let builder = Placement::builder(self.folder.join("placement"));
         let mut builder = builder.port(self.placement_port).health_port(self.health_port);
         if self.spaces.is_some() {
@@ -148,6 +151,7 @@ impl Cluster {
     pub fn kill_placement(&mut self) {
         if let Some(placement) = self.placement.take() {
             placement.process.kill();
+            self.keep_log("placement", &placement.process);
         }
     }
 
@@ -205,23 +209,26 @@ impl Cluster {
     pub fn kill_host(&mut self, host: usize) {
         if let Some(node) = self.members[host].host.take() {
             node.process.kill();
-            self.keep_log(host, &node);
+            self.keep_log(&format!("host-{host}"), &node.process);
         }
     }
 
-    fn keep_log(&self, host: usize, node: &Node) {
+    fn keep_log(&self, whose: &str, process: &Process) {
         let Some(folder) = &self.logs else { return };
         let mut file = std::fs::OpenOptions::new();
-        let file = file.create(true).append(true).open(folder.join(format!("host-{host}.log")));
-        let written = file.and_then(|mut file| writeln!(file, "{}", node.process.said()));
+        let file = file.create(true).append(true).open(folder.join(format!("{whose}.log")));
+        let written = file.and_then(|mut file| writeln!(file, "{}", process.said()));
         written.expect("the folder for logs can be written to");
     }
 
-    /// Writes what the hosts that run have said, if that is wanted.
+    /// Writes what the processes that run have said, if that is wanted.
     pub fn keep_logs(&self) {
+        if let Some(placement) = &self.placement {
+            self.keep_log("placement", &placement.process);
+        }
         for (host, member) in self.members.iter().enumerate() {
             if let Some(node) = &member.host {
-                self.keep_log(host, node);
+                self.keep_log(&format!("host-{host}"), &node.process);
             }
         }
     }
@@ -231,7 +238,7 @@ impl Cluster {
         let Some(mut node) = self.members[host].host.take() else { return 0 };
         node.process.terminate();
         let code = node.process.code().await;
-        self.keep_log(host, &node);
+        self.keep_log(&format!("host-{host}"), &node.process);
         code
     }
 

@@ -33,7 +33,7 @@ struct Arguments {
     /// Folder for the table (report.txt) and the picture (timeline.svg).
     #[arg(long)]
     report: Option<PathBuf>,
-    /// Folder for all that the hosts say, which is much, and for the history.
+    /// Folder for all that hosts and placement say, which is much, and for the history.
     #[arg(long)]
     logs: Option<PathBuf>,
     /// Set by the program itself when it runs in a network of its own.

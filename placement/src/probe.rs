@@ -37,13 +37,17 @@ use tokio::net::TcpStream;
 /// Longest text of a network, in bytes.
 pub const NETWORK_BYTES_MAX: usize = 128;
 
-/// How long to wait before knocking again.
-const PAUSE: Duration = Duration::from_millis(30);
+/// How long to wait before knocking again, at first and later.
+const PAUSES: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(100)];
+/// How many knocks come soon after each other.
+const SOON: usize = 6;
 /// Refusals in a row that prove an end.
 const REFUSALS: usize = 2;
 /// How often to knock at most: a process that is just ending closes its sockets one after
-/// the other, so that the listener may still accept when the stream has broken already.
-const KNOCKS_MAX: usize = 6;
+/// the other, so that the listener may still accept when the stream has broken already. On a
+/// busy machine it may wait for a processor in between, so this goes on for a second; each
+/// knock at one that is merely frozen takes a place in its queue of connections.
+const KNOCKS_MAX: usize = 16;
 /// How long one knock may take; a kernel answers its own in microseconds.
 const KNOCK_LIMIT: Duration = Duration::from_millis(100);
 
@@ -163,7 +167,7 @@ pub(crate) async fn has_ended(probe: Arc<dyn Probe>, address: Arc<str>) -> bool 
     let mut refusals = 0;
     for count in 0..KNOCKS_MAX {
         if count > 0 {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(PAUSES[usize::from(count >= SOON)]).await;
         }
         match probe.knock(Arc::clone(&address)).await {
             Knock::Refused => refusals += 1,
@@ -206,7 +210,8 @@ mod tests {
             (vec![Refused, Accepted, Refused, Refused], true, 90),
             (vec![Refused, Unknown], false, 30),
             (vec![Unknown], false, 0),
-            (vec![Accepted; KNOCKS_MAX], false, 150),
+            ([vec![Accepted; SOON], vec![Refused; 2]].concat(), true, 350),
+            (vec![Accepted; KNOCKS_MAX], false, 1_150),
         ] {
             let story = format!("{knocks:?}");
             let probe = Says(Mutex::new(knocks.into_iter().rev().collect()));

@@ -1,7 +1,7 @@
 //! What HTTP benchmarks put side by side: an echo, bare proxies, hosts' workers, and load.
 //!
 //! Every server is a process of its own. A bench program started with a role's words is that
-//! server ([`play`]); it starts itself so ([`role`]), and else runs its parts ([`bench`]).
+//! server ([`play`]); it starts itself so ([`role`]), and else runs its parts ([`bench()`]).
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

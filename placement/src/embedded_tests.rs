@@ -288,7 +288,7 @@ async fn a_host_whose_port_refuses_ends_with_its_stream_and_all_others_with_thei
     let lapsed = Duration::from_millis(5_500);
     for (network, knock, knocks, limit) in [
         (Some("here"), Knock::Refused, 2, Duration::from_millis(100)),
-        (Some("here"), Knock::Accepted, 6, lapsed),
+        (Some("here"), Knock::Accepted, 16, lapsed),
         (Some("here"), Knock::Unknown, 1, lapsed),
         (Some("there"), Knock::Refused, 0, lapsed),
         (None, Knock::Refused, 0, lapsed),

@@ -53,7 +53,7 @@ pub fn write(event: &Event) -> String {
     line
 }
 
-/// Reads a line; nothing if it is not one that [`write`] makes, or only the first part of one.
+/// Reads a line; nothing if it is not one that [`write()`] makes, or only the first part of one.
 #[must_use]
 pub fn read(line: &str) -> Option<Event> {
     let mut words = line.split_whitespace();

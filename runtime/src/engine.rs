@@ -281,7 +281,8 @@ impl Engine {
         // Lent, not copied: most calls run here, and only one that is sent on needs it back.
         let chain = std::mem::take(&mut call.chain);
         let mut caller = Caller { deadline: call.deadline, chain };
-        let path = self.path(entry, &call.actor, call.body.len(), call.routed_by.is_some());
+        let mut path = self.path(entry, &call.actor, call.body.len(), call.routed_by.is_some());
+        path.routed_by = call.routed_by;
         match self.admitted(&path, &mut caller).await {
             Ok(admitted) => {
                 let Invocation { actor, method, body, headers, .. } = call;
@@ -379,7 +380,8 @@ impl Engine {
     ) -> Path<'a> {
         let inner = &*self.inner;
         let can_forward = !is_routed && inner.peers.is_some();
-        Path { core: &inner.core, entry, idle: &inner.idle, actor, bytes, is_routed, can_forward }
+        let (core, idle, routed_by) = (&inner.core, &inner.idle, None);
+        Path { core, entry, idle, actor, bytes, is_routed, routed_by, can_forward }
     }
 
     /// A handle that does not keep the engine alive, for what the engine itself holds.

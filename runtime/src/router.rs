@@ -71,6 +71,8 @@ pub(crate) struct Path<'a> {
     pub(crate) bytes: usize,
     /// Whether another host sent the call here.
     pub(crate) is_routed: bool,
+    /// By which table it was sent here, if that is known.
+    pub(crate) routed_by: Option<Epoch>,
     /// Whether the call may be sent to the host that owns the actor.
     pub(crate) can_forward: bool,
 }
@@ -249,10 +251,12 @@ impl Path<'_> {
             Route::Shut if self.entry.actor_type.is_resource() => self.without_holder(view),
             // The gate may be waiting for the very turn that calls: the owner before still
             // lets the call in.
-            Route::Shut if is_nested && !self.is_routed => match self.elsewhere(view, true) {
-                Some((_, epoch)) => Err(self.moved(epoch)),
-                None => Ok(Look::Park(Park::Gate)),
-            },
+            Route::Shut if is_nested && !self.is_meant_here(view) => {
+                match self.elsewhere(view, true) {
+                    Some((_, epoch)) => Err(self.moved(epoch)),
+                    None => Ok(Look::Park(Park::Gate)),
+                }
+            }
             Route::Shut => Ok(Look::Park(Park::Gate)),
             #[cfg(feature = "defects")]
             Route::Elsewhere(epoch)
@@ -264,6 +268,13 @@ impl Path<'_> {
             Route::Elsewhere(epoch) => Err(self.moved(epoch)),
             Route::NoHost(since) => Ok(host_wait(since)),
         }
+    }
+
+    /// Whether another host sent the call here by the newest table: it has seen the gate open.
+    /// By an older one it was meant for somebody else, an earlier life at this address.
+    fn is_meant_here(&self, view: &View) -> bool {
+        let newest = view.chain.as_ref().map(|chain| chain.newest().epoch());
+        self.is_routed && self.routed_by.is_none_or(|by| Some(by) >= newest)
     }
 
     /// A host without a lease serves nobody, but it knows where others are.

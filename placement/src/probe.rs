@@ -37,10 +37,11 @@ use tokio::net::TcpStream;
 /// Longest text of a network, in bytes.
 pub const NETWORK_BYTES_MAX: usize = 128;
 
-/// How long to wait before knocking again, at first and later.
-const PAUSES: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(100)];
 /// How many knocks come soon after each other.
 const SOON: usize = 6;
+/// How long to wait before each of them, and before each later one.
+const PAUSE_SOON: Duration = Duration::from_millis(30);
+const PAUSE_LATER: Duration = Duration::from_millis(100);
 /// Refusals in a row that prove an end.
 const REFUSALS: usize = 2;
 /// How often to knock at most: a process that is just ending closes its sockets one after
@@ -167,7 +168,7 @@ pub(crate) async fn has_ended(probe: Arc<dyn Probe>, address: Arc<str>) -> bool 
     let mut refusals = 0;
     for count in 0..KNOCKS_MAX {
         if count > 0 {
-            tokio::time::sleep(PAUSES[usize::from(count >= SOON)]).await;
+            tokio::time::sleep(if count < SOON { PAUSE_SOON } else { PAUSE_LATER }).await;
         }
         match probe.knock(Arc::clone(&address)).await {
             Knock::Refused => refusals += 1,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use odeon_base::{ActorType, Entropy, Execution, LeaseClock, TaskKind, Tasks, WallClock};
+use odeon_base::{ActorType, Entropy, Epoch, Execution, LeaseClock, TaskKind, Tasks, WallClock};
 use odeon_ring::Policy;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
@@ -281,8 +281,7 @@ impl Engine {
         // Lent, not copied: most calls run here, and only one that is sent on needs it back.
         let chain = std::mem::take(&mut call.chain);
         let mut caller = Caller { deadline: call.deadline, chain };
-        let mut path = self.path(entry, &call.actor, call.body.len(), call.routed_by.is_some());
-        path.routed_by = call.routed_by;
+        let path = self.path(entry, &call.actor, call.body.len(), call.routed_by);
         match self.admitted(&path, &mut caller).await {
             Ok(admitted) => {
                 let Invocation { actor, method, body, headers, .. } = call;
@@ -366,7 +365,7 @@ impl Engine {
                 &sought
             }
         };
-        let (mut caller, path) = (caller, self.path(entry, &target.actor, 0, false));
+        let (mut caller, path) = (caller, self.path(entry, &target.actor, 0, None));
         let admitted = self.admitted(&path, &mut caller).await?;
         self.turn(&target.actor, admitted, caller, body).await
     }
@@ -376,12 +375,12 @@ impl Engine {
         entry: &'a TypeEntry,
         actor: &'a ActorRef,
         bytes: usize,
-        is_routed: bool,
+        routed_by: Option<Epoch>,
     ) -> Path<'a> {
         let inner = &*self.inner;
-        let can_forward = !is_routed && inner.peers.is_some();
-        let (core, idle, routed_by) = (&inner.core, &inner.idle, None);
-        Path { core, entry, idle, actor, bytes, is_routed, routed_by, can_forward }
+        let can_forward = routed_by.is_none() && inner.peers.is_some();
+        let (core, idle) = (&inner.core, &inner.idle);
+        Path { core, entry, idle, actor, bytes, routed_by, can_forward }
     }
 
     /// A handle that does not keep the engine alive, for what the engine itself holds.

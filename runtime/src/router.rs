@@ -69,9 +69,7 @@ pub(crate) struct Path<'a> {
     pub(crate) actor: &'a ActorRef,
     /// Size of the body, for as long as it waits.
     pub(crate) bytes: usize,
-    /// Whether another host sent the call here.
-    pub(crate) is_routed: bool,
-    /// By which table it was sent here, if that is known.
+    /// By which table another host sent the call here, if one did.
     pub(crate) routed_by: Option<Epoch>,
     /// Whether the call may be sent to the host that owns the actor.
     pub(crate) can_forward: bool,
@@ -260,7 +258,7 @@ impl Path<'_> {
             Route::Shut => Ok(Look::Park(Park::Gate)),
             #[cfg(feature = "defects")]
             Route::Elsewhere(epoch)
-                if self.is_routed
+                if self.routed_by.is_some()
                     && odeon_base::defect::Defect::StaleTableAccepted.is_planted() =>
             {
                 Ok(Look::Here(hosting, epoch))
@@ -274,12 +272,12 @@ impl Path<'_> {
     /// By an older one it was meant for somebody else, an earlier life at this address.
     fn is_meant_here(&self, view: &View) -> bool {
         let newest = view.chain.as_ref().map(|chain| chain.newest().epoch());
-        self.is_routed && self.routed_by.is_none_or(|by| Some(by) >= newest)
+        self.routed_by.is_some_and(|by| Some(by) >= newest)
     }
 
     /// A host without a lease serves nobody, but it knows where others are.
     fn without_lease(&self, view: &View) -> Result<(), Error> {
-        if self.is_routed {
+        if self.routed_by.is_some() {
             // Whoever sent it here learns of the next owner sooner than this host may.
             return Err(Error::LeaseLost { execution: Execution::None });
         }
@@ -314,7 +312,7 @@ impl Path<'_> {
         }
         match view.chain.as_ref().map(|chain| chain.newest()) {
             // Whoever sent it here sees the next holder's table as soon as this host does.
-            Some(table) if self.is_routed => Err(self.moved(table.epoch())),
+            Some(table) if self.routed_by.is_some() => Err(self.moved(table.epoch())),
             _ => Ok(Look::Park(Park::Holder)),
         }
     }

@@ -51,7 +51,7 @@ enum Item {
     Cancel(u64),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Item>,
     flights: BTreeMap<u64, Flight>,
@@ -135,14 +135,8 @@ impl Outbox {
 
     /// A connection on which nothing was said yet but this.
     pub(super) fn beginning_with(hello: proto::PeerRequest) -> Arc<Self> {
-        let state = State {
-            queue: VecDeque::from([Item::Hello(Box::new(hello))]),
-            flights: BTreeMap::new(),
-            connection: None,
-            ended: None,
-            calls: 0,
-            ran: None,
-        };
+        let queue = VecDeque::from([Item::Hello(Box::new(hello))]);
+        let state = State { queue, ..State::default() };
         Arc::new(Self { state: Mutex::new(state) })
     }
 

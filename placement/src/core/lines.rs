@@ -279,18 +279,15 @@ fn weight(message: &ToHost) -> usize {
     };
     let of_table =
         |table: &TableData| HEAD + of_members(&table.members) + NUMBERS * table.pins.len();
+    let of_name = |key: &TypeKey| HEAD + key.actor_type.as_str().len();
     match message {
         ToHost::Prepare { key, update: Update::Delta { joined, left, pins, .. }, .. } => {
-            let name = HEAD + key.actor_type.as_str().len();
-            name + of_members(joined) + NUMBERS * (left.len() + pins.len())
+            of_name(key) + of_members(joined) + NUMBERS * (left.len() + pins.len())
         }
         ToHost::Prepare { key, update: Update::Chain { tables, marks }, .. } => {
-            let name = HEAD + key.actor_type.as_str().len();
-            name + tables.iter().map(of_table).sum::<usize>() + NUMBERS * marks.len()
+            of_name(key) + tables.iter().map(of_table).sum::<usize>() + NUMBERS * marks.len()
         }
-        ToHost::Commit { key, marks, .. } => {
-            HEAD + key.actor_type.as_str().len() + NUMBERS * marks.len()
-        }
+        ToHost::Commit { key, marks, .. } => of_name(key) + NUMBERS * marks.len(),
         ToHost::News(_)
         | ToHost::Lease { .. }
         | ToHost::Expired { .. }

@@ -371,7 +371,7 @@ fn an_earlier_incarnation_does_not_come_back_when_the_later_one_goes() {
 }
 
 #[test]
-fn nor_if_both_are_taken_in_by_one_record() {
+fn an_earlier_incarnation_taken_in_with_the_later_one_does_not_come_back() {
     let mut bench = Bench::new();
     bench.run(vec![elected(1, Some(vec![])), join('b', "T"), slow(), join('c', "T")]);
     bench.run(vec![join('a', "T"), join('A', "T")]);

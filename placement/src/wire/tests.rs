@@ -427,13 +427,24 @@ fn bad_chains_are_named() {
 }
 
 /// Pins of as many actors, each on the first member of every test's table.
+/// Each step repeats the table before it, which costs the sender a few bytes.
+fn repeated(base: proto::Table) -> proto::Chain {
+    let hash = base.hash;
+    let step = |n: u64| proto::Step {
+        epoch: wire_epoch(n + 1),
+        previous: wire_epoch(n),
+        delta: Some(proto::Delta::default()),
+        hash,
+    };
+    proto::Chain { base: Some(base), steps: (1..STEPS_MAX as u64).map(step).collect() }
+}
+
 fn wire_pins(count: usize) -> Vec<proto::Pin> {
     (0..count as u64).map(|actor| proto::Pin { actor, incarnation: 7 }).collect()
 }
 
 #[test]
-fn few_bytes_cannot_ask_for_much_memory() {
-    // Each step repeats the table before it, which costs the sender a few bytes.
+fn few_bytes_cannot_ask_for_much_memory_by_members() {
     let members: Vec<_> = (1..=u64::try_from(MEMBERS_MAX).unwrap()).map(wire_member).collect();
     let data: Vec<Member> = members
         .iter()
@@ -445,24 +456,15 @@ fn few_bytes_cannot_ask_for_much_memory() {
         .collect();
     let (epoch, pins) = (Epoch { term: 1, n: 1 }, BTreeMap::new());
     let hash = write::hash_of(&TableData { epoch, members: data, pins });
-    let step = |n: u64| proto::Step {
-        epoch: wire_epoch(n + 1),
-        previous: wire_epoch(n),
-        delta: Some(proto::Delta::default()),
-        hash,
-    };
-    let chain = proto::Chain {
-        base: Some(proto::Table { epoch: wire_epoch(1), members, hash, pins: Vec::new() }),
-        steps: (1..STEPS_MAX as u64).map(step).collect(),
-    };
+    let chain = repeated(proto::Table { epoch: wire_epoch(1), members, hash, pins: Vec::new() });
     let steps = ROOM_MAX / MEMBERS_MAX - 1;
     let field = format!("report.types[0].chain.steps[{steps}].members");
     bad_report(|report| *chain_of(report) = chain, &field, &["10000 more", "2097152"]);
 }
 
 #[test]
-fn nor_by_the_pins_of_a_table() {
-    let pins = || (0..PINS_MAX as u64).map(|actor| proto::Pin { actor, incarnation: 7 });
+fn few_bytes_cannot_ask_for_much_memory_by_pins() {
+    let pins = wire_pins(PINS_MAX);
     let data = TableData {
         epoch: Epoch { term: 1, n: 1 },
         members: vec![Member {
@@ -470,18 +472,11 @@ fn nor_by_the_pins_of_a_table() {
             host: HostName::parse(&wire_member(7).host).unwrap(),
             address: wire_member(7).address.as_str().into(),
         }],
-        pins: pins().map(|pin| (pin.actor, Incarnation(7))).collect(),
+        pins: pins.iter().map(|pin| (pin.actor, Incarnation(7))).collect(),
     };
     let hash = write::hash_of(&data);
     let members = vec![wire_member(7)];
-    let base = proto::Table { epoch: wire_epoch(1), members, hash, pins: pins().collect() };
-    let step = |n: u64| proto::Step {
-        epoch: wire_epoch(n + 1),
-        previous: wire_epoch(n),
-        delta: Some(proto::Delta::default()),
-        hash,
-    };
-    let chain = proto::Chain { base: Some(base), steps: (1..STEPS_MAX as u64).map(step).collect() };
+    let chain = repeated(proto::Table { epoch: wire_epoch(1), members, hash, pins });
     let tables = ROOM_MAX / (PINS_MAX + 1);
     let (types, step) = (tables / STEPS_MAX, tables % STEPS_MAX - 1);
     let crowd = |report: &mut proto::Report| {

@@ -74,7 +74,7 @@ impl Engine {
                 if !has_lease() {
                     return Err(Error::LeaseLost { execution: Execution::None });
                 }
-                let path = self.path(&entry, actor, bytes, true);
+                let path = self.path(&entry, actor, bytes, Some(epoch));
                 let room = path.room()?;
                 // In a host that has just started the name may yet become that of a resource,
                 // and no table ever comes for what it is until then.

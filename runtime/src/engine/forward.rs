@@ -41,7 +41,7 @@ impl Engine {
     ) -> Result<Reply, Error> {
         let core = &self.inner.core;
         let actor = call.actor.clone();
-        let path = self.path(entry, &actor, call.body.len(), false);
+        let path = self.path(entry, &actor, call.body.len(), None);
         let mut caller = Caller { deadline: call.deadline, chain: call.chain.clone() };
         let number = core.next_call();
         let until = call.deadline.unwrap_or_else(|| Instant::now() + PARK_MAX);

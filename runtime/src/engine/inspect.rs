@@ -195,7 +195,8 @@ impl Engine {
             let ActorRef { actor_type, id } = actor.clone();
             return Err(Error::NoHost { actor_type, id });
         };
-        let path = self.path(&entry, actor, 0, true);
+        // By no table, and it is not sent on from here.
+        let path = self.path(&entry, actor, 0, Some(Epoch::default()));
         let limit = Duration::from_secs(60);
         let deadline = Some(tokio::time::Instant::now() + limit);
         let (admitted, _) = path.admit(&mut Caller { deadline, ..Caller::default() }).await?;

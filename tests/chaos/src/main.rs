@@ -21,6 +21,9 @@ struct Arguments {
     /// How many hosts.
     #[arg(long, default_value_t = 5)]
     hosts: usize,
+    /// How many actors are called: the fewer, the more often each.
+    #[arg(long, default_value_t = 60)]
+    actors: usize,
     /// The lease, in milliseconds.
     #[arg(long, default_value_t = 3_000)]
     lease_ms: u64,
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
         length: Duration::from_secs(arguments.seconds),
         seed: arguments.seed,
         hosts: arguments.hosts.max(2),
+        actors: arguments.actors.max(1),
         lease: Duration::from_millis(arguments.lease_ms),
         faults: arguments.faults.clone(),
         faults_max: arguments.faults_max.unwrap_or(usize::MAX),
@@ -85,9 +89,10 @@ async fn main() -> ExitCode {
 
 /// The words that repeat a run.
 fn again(arguments: &Arguments) -> String {
-    let Arguments { seconds, seed, hosts, lease_ms, faults, faults_max, .. } = arguments;
-    let mut words =
-        format!("--seconds {seconds} --seed {seed} --hosts {hosts} --lease-ms {lease_ms}");
+    let Arguments { seconds, seed, hosts, actors, lease_ms, faults, faults_max, .. } = arguments;
+    let mut words = format!(
+        "--seconds {seconds} --seed {seed} --hosts {hosts} --actors {actors} --lease-ms {lease_ms}"
+    );
     for fault in faults.iter().filter_map(Kind::to_possible_value) {
         words.push_str(" --faults ");
         words.push_str(fault.get_name());

@@ -187,10 +187,15 @@ impl Service {
     }
 
     /// Since when no lease may have been renewed: placement that was back for a moment only
-    /// was away all the time.
+    /// was away all the time. After an absence in which leases ended, a moment is what it takes
+    /// to lead anew: until then nobody is taken in.
     fn away_since(&mut self, from: Duration, calm: Duration, terms: &Terms) -> Duration {
-        let is_same = |end: &Duration| from < end.saturating_add(terms.renewal);
-        let before = self.away.filter(|(_, end)| is_same(end));
+        let is_same = |(began, end): &(Duration, Duration)| {
+            let have_lapsed = end.saturating_sub(*began) > terms.alone;
+            let moment = if have_lapsed { terms.takeover } else { terms.renewal };
+            from < end.saturating_add(moment)
+        };
+        let before = self.away.filter(is_same);
         let began = before.map_or(from, |(began, _)| began.min(from));
         let end = before.map_or(calm, |(_, end)| end.max(calm));
         self.away = Some((began, end));
@@ -286,7 +291,9 @@ impl Service {
         }
     }
 
-    /// Who owned the actor when the call was made, and whether that changed around it.
+    /// Who owned the actor when the call was made, and whether it was moving then: that changed
+    /// around it; or before, placement was away meanwhile, and the actor has not come over yet.
+    /// Marks go on when somebody leads.
     fn owner(
         &self,
         actor: Actor,
@@ -295,11 +302,26 @@ impl Service {
         terms: &Terms,
     ) -> (Option<Host>, bool) {
         let changes = self.owners.get(&actor).map_or(&[][..], Vec::as_slice);
-        let owner = changes.iter().rev().find(|(at, _)| *at <= start).and_then(|(_, owner)| *owner);
+        let current = changes.iter().rposition(|(at, _)| *at <= start);
+        let owner = current.and_then(|current| changes[current].1);
         // To be told for the first time who it is moves nobody.
         let mut moves = changes.iter().skip(1);
         let has_moved = moves.any(|(at, _)| *at + terms.recovery >= start && *at <= end);
-        (owner, has_moved)
+        let before = current.filter(|current| *current > 0).map(|current| changes[current]);
+        let is_under_way = before.is_some_and(|(since, owner)| {
+            let mut turns = self.turns.get(&actor).into_iter().flatten();
+            let mut until = since.saturating_add(terms.recovery);
+            for (from, back) in &self.absences {
+                if *from <= until && *back >= since {
+                    until = until.max(back.saturating_add(terms.recovery));
+                }
+            }
+            let is_there = |(host, began, _): &(Host, Duration, Duration)| {
+                Some(*host) == owner && since <= *began && *began < start
+            };
+            until >= start && !turns.any(is_there)
+        });
+        (owner, has_moved || is_under_way)
     }
 
     /// Whether the actor's owner may still wait for one before it that died, and placement with
@@ -382,8 +404,7 @@ impl Service {
                 };
                 asked.deadline <= by.saturating_add(more)
             }
-            (Effect::None, Some(_)) => false,
-            (Effect::None, None) => false,
+            (Effect::None, _) => false,
         };
         if !is_excused {
             let text = format!(

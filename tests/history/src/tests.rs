@@ -229,6 +229,13 @@ fn service_is_owed_to_whom_no_trouble_concerns() {
         (19_000, What::Calmed { id: 2 }),
     ];
     assert_eq!(served(&within, failed(Effect::None)), [], "the one absence in the other");
+    let long = |again: u64| {
+        let away = |at, id| (at, What::Troubled { id, trouble: Trouble::Placement });
+        let back = |at, id| (at, What::Calmed { id });
+        [away(4_000, 1), back(10_000, 1), away(10_000 + again, 2), back(again + 10_500, 2)]
+    };
+    assert_eq!(served(&long(5_999), failed(Effect::None)), [], "leases ended, and nobody led");
+    assert_eq!(served(&long(6_000), failed(Effect::None)), [Promise::O5]);
 }
 
 #[test]
@@ -246,6 +253,29 @@ fn a_free_actor_that_does_not_move_keeps_nobody_waiting() {
     assert_eq!(waited(Some(1), 99), []);
     assert_eq!(waited(Some(1), 101), [Promise::O4], "named again by who leads anew");
     assert_eq!(waited(Some(2), 101), [], "it moved");
+}
+
+#[test]
+fn a_move_may_outlive_a_leader_until_the_actor_has_come_over() {
+    let waited = |back: u64, host: Host| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (9_000, What::Owner { actor: 1, host: Some(2) }),
+            (back - 500, What::Troubled { id: 1, trouble: Trouble::Placement }),
+            (back, What::Calmed { id: 1 }),
+            (10_000, invoked(1, 3, READ)),
+            (10_001, began(1, 1, host)),
+            (10_002, What::TurnEnded { turn: 1 }),
+            (10_003, What::Answered { call: 1, seen: None }),
+            (20_000, invoked(2, 3, READ)),
+            (20_101, began(2, 2, 2)),
+            (20_102, What::TurnEnded { turn: 2 }),
+            (20_103, What::Answered { call: 2, seen: None }),
+        ])
+    };
+    assert_eq!(waited(15_000, 1), [], "it drained where it was before");
+    assert_eq!(waited(15_000, 2), [Promise::O4], "it had come over");
+    assert_eq!(waited(10_900, 1), [Promise::O4], "that leader is long there");
 }
 
 #[test]
@@ -320,22 +350,33 @@ fn a_crash_of_both_is_bounded_from_the_start_of_placement() {
 fn who_took_over_from_a_crash_of_both_may_have_to_wait_for_it() {
     // Host 2 joined and was to have the actor before anybody knew that host 1 had died.
     let waited = |earlier: Host, at: u64| {
-        promises([
+        let mut events = vec![
             (0, What::Owner { actor: 1, host: Some(earlier) }),
             (10_000, What::Troubled { id: 1, trouble: Trouble::Crash(1) }),
             (10_000, What::Calmed { id: 1 }),
             (10_100, What::Owner { actor: 1, host: Some(2) }),
+        ];
+        if earlier != 1 {
+            events.extend([
+                (11_000, invoked(2, 2, READ)),
+                (11_050, began(2, 2, 2)),
+                (11_060, What::TurnEnded { turn: 2 }),
+                (11_070, What::Answered { call: 2, seen: None }),
+            ]);
+        }
+        events.extend([
             (15_900, What::Troubled { id: 2, trouble: Trouble::Placement }),
             (17_900, What::Calmed { id: 2 }),
             (20_000, invoked(1, 2, READ)),
             (at, began(1, 1, 2)),
             (at + 1, What::TurnEnded { turn: 1 }),
             (at + 2, What::Answered { call: 1, seen: None }),
-        ])
+        ]);
+        promises(events)
     };
     assert_eq!(waited(1, 23_900), []);
     assert_eq!(waited(1, 24_100), [Promise::O6]);
-    assert_eq!(waited(3, 20_200), [Promise::O4], "its owner was another");
+    assert_eq!(waited(3, 20_200), [Promise::O4], "its owner was another, and it had come over");
 }
 
 #[test]

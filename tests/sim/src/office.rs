@@ -96,6 +96,9 @@ pub(crate) struct Office {
     processes: AtomicU64,
     /// The one before, if it was replaced while it stood still.
     former: Mutex<Option<Former>>,
+    /// One is being replaced, or was and has not ended: a second at a time would not stand
+    /// still when it is replaced.
+    is_replaced: AtomicBool,
     clock: Arc<Clock>,
     forgets_hosts: bool,
     /// What begins without a memory takes terms below all before, as where nothing tells the
@@ -114,6 +117,7 @@ impl Office {
             running: Mutex::new(Running { handle: None, valve: Valve::default() }),
             processes: AtomicU64::new(0),
             former: Mutex::default(),
+            is_replaced: AtomicBool::new(false),
             clock,
             forgets_hosts,
             has_low_terms,
@@ -138,8 +142,9 @@ impl Office {
         handle.filter(|handle| handle.tables().role != Role::Follower)
     }
 
-    pub(crate) fn has_former(&self) -> bool {
-        lock(&self.former).is_some()
+    /// Whether its process may be replaced now, by whoever asks first.
+    pub(crate) fn may_be_replaced(&self) -> bool {
+        self.is_up() && !self.is_replaced.swap(true, Ordering::Relaxed)
     }
 
     /// Another process takes over the disk of one that only stands still.
@@ -166,6 +171,7 @@ impl Office {
         if let Some(former) = lock(&self.former).take() {
             former.valve.set(Flow::Ended);
         }
+        self.is_replaced.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn has_low_terms(&self) -> bool {

@@ -419,7 +419,7 @@ impl Director {
     /// starts then may find it first.
     async fn old_leader(&self) {
         let office = &self.world.office;
-        if !office.is_up() || office.has_former() {
+        if !office.may_be_replaced() {
             return;
         }
         self.troubled(Trouble::Placement, async {

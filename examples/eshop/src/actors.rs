@@ -8,6 +8,19 @@ mod basket;
 mod goods;
 mod order;
 
+use odeon_sdk::Ctx;
+
+use crate::domain::effects::Effect;
+
 pub use basket::{BasketActor, BasketActorClient};
 pub use goods::{GoodsActor, GoodsActorClient};
 pub use order::{OrderActor, OrderActorClient};
+
+/// What is to be done beside the answer. The runtime has neither reminders nor an
+/// outbox to hand it to, so whoever runs the shop reads it in the log, and calls the
+/// methods named for it (`PayTimeout`, `Commit` and so on) themselves.
+fn carry_out(ctx: &Ctx<'_>, effects: &[Effect]) {
+    for effect in effects {
+        tracing::debug!(actor = %ctx.actor_type(), id = %ctx.id(), ?effect, "to be done");
+    }
+}

@@ -1,21 +1,25 @@
 //! One kind of goods; the id of the actor is the id of the goods.
 //!
-//! State: `meta`, `stock`, `res:{orderId}` for each order that has reserved, and
-//! `commands`, the last answers. Reservations are read when they are needed: there
-//! are as many as orders, and a turn needs one.
+//! State: `meta`, `stock`, `sale`, `days` (units sold by day), `res:{orderId}` for each
+//! order that has reserved, `by:{activityId}:{buyerId}` for what a buyer has of a sale,
+//! and `commands`, the last answers. The two with an id in their key are read when they
+//! are needed: there are as many as orders, and a turn needs one.
 
 use odeon_sdk::{Ctx, Result, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::answer::{Answer, Reason, Refusal};
-use crate::domain::goods::Goods;
+use crate::actors::carry_out;
+use crate::domain::answer::{Answer, Refusal};
+use crate::domain::effects::Effect;
 use crate::domain::goods::commands::{
     Changed, Create, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
 };
+use crate::domain::goods::{Goods, Mark};
 use crate::domain::outcomes::Outcomes;
 use crate::domain::reservation::Reservation;
 use crate::domain::reservation::commands::{Extend, OfOrder, Reserve, Reserved};
+use crate::domain::sale::{AttachSale, DetachSale, SaleStanding};
 
 /// One kind of goods and the only one who writes its stock.
 #[derive(Debug, Default)]
@@ -27,9 +31,19 @@ pub struct GoodsActor {
 #[actor(type = "GoodsActor", methods = "PascalCase", idle_timeout = "10m", drain_timeout = "30s")]
 impl GoodsActor {
     async fn activate(&mut self, ctx: &mut Ctx) -> Result<()> {
-        let (meta, stock, outcomes) =
-            tokio::try_join!(ctx.get("meta"), ctx.get("stock"), ctx.get("commands"))?;
-        self.goods = Goods { meta, stock: stock.unwrap_or_default() };
+        let (meta, stock, sale, days, outcomes) = tokio::try_join!(
+            ctx.get("meta"),
+            ctx.get("stock"),
+            ctx.get("sale"),
+            ctx.get("days"),
+            ctx.get("commands"),
+        )?;
+        self.goods = Goods {
+            meta,
+            stock: Option::unwrap_or_default(stock),
+            sale,
+            days: Option::unwrap_or_default(days),
+        };
         self.outcomes = outcomes.unwrap_or_default();
         Ok(())
     }
@@ -60,60 +74,82 @@ impl GoodsActor {
         self.once(ctx, "Delete", &command.cmd_id, Goods::delete)
     }
 
+    /// Puts the goods into a sale.
+    async fn attach_sale(
+        &mut self,
+        ctx: &mut Ctx,
+        command: AttachSale,
+    ) -> Result<Answer<SaleStanding>> {
+        let now = ctx.now().into();
+        self.once(ctx, "AttachSale", &command.cmd_id, |goods| goods.attach_sale(&command, now))
+    }
+
+    /// Takes the goods out of a sale.
+    async fn detach_sale(
+        &mut self,
+        ctx: &mut Ctx,
+        command: DetachSale,
+    ) -> Result<Answer<SaleStanding>> {
+        self.once(ctx, "DetachSale", &command.cmd_id, |goods| goods.detach_sale(&command))
+    }
+
     /// What the goods are and how many there are.
-    async fn get(&self) -> Result<Answer<View>> {
-        Ok(Answer(self.goods.view()))
+    async fn get(&self, ctx: &Ctx) -> Result<Answer<View>> {
+        Ok(Answer(self.goods.view(ctx.now().into())))
     }
 
     /// The price, and how many one order may have.
-    async fn quote(&self, query: Quote) -> Result<Answer<Quoted>> {
-        Ok(Answer(self.goods.quote(&query)))
+    async fn quote(&self, ctx: &Ctx, query: Quote) -> Result<Answer<Quoted>> {
+        let bought = match self.allowance(None, &query.buyer_id) {
+            Some(key) => ctx.get(&key).await?.unwrap_or_default(),
+            None => 0,
+        };
+        Ok(Answer(self.goods.quote(&query, bought, ctx.now().into())))
     }
 
     /// Promises units to an order.
     async fn reserve(&mut self, ctx: &mut Ctx, command: Reserve) -> Result<Answer<Reserved>> {
-        let (id, now) = (&command.order_id, ctx.now().into());
-        if let Some(refused) = self.outcomes.answer("Reserve", id) {
-            return Ok(refused);
-        }
-        let answer = self.settle(ctx, id, |goods, slot| goods.reserve(slot, &command, now)).await?;
-        // A reservation is its own record. A refusal has none, and what it says may be
-        // otherwise in a moment: a repetition must not get what the first was denied.
-        if let Err(Refusal {
-            reason: Reason::OffShelf | Reason::OutOfStock | Reason::PriceChanged,
-            ..
-        }) = &answer.0
-        {
-            self.outcomes.keep("Reserve", id, &answer);
-        }
-        self.save_outcomes(ctx)?;
-        Ok(answer)
+        let (id, buyer, now) = (&command.order_id, &command.buyer_id, ctx.now().into());
+        self.settle(ctx, id, buyer, |goods, book| {
+            goods.reserve(&mut book.slot, &mut book.bought, &command, now)
+        })
+        .await
     }
 
     /// Sells the units that an order has reserved.
     async fn commit(&mut self, ctx: &mut Ctx, command: OfOrder) -> Result<Answer<Reserved>> {
-        let id = &command.order_id;
-        self.settle(ctx, id, |goods, slot| goods.commit(slot, id)).await
+        let (id, now) = (&command.order_id, ctx.now().into());
+        self.settle(ctx, id, "", |goods, book| goods.commit(&mut book.slot, id, now)).await
     }
 
     /// Gives back the units that an order has reserved, or is about to.
     async fn release(&mut self, ctx: &mut Ctx, command: OfOrder) -> Result<Answer<Reserved>> {
         let (id, now) = (&command.order_id, ctx.now().into());
-        self.settle(ctx, id, |goods, slot| goods.release(slot, id, now)).await
+        self.settle(ctx, id, "", |goods, book| {
+            goods.release(&mut book.slot, &mut book.bought, id, now)
+        })
+        .await
     }
 
     /// Takes back the units that an order has bought.
     #[actor(name = "Return")]
     async fn take_back(&mut self, ctx: &mut Ctx, command: OfOrder) -> Result<Answer<Reserved>> {
-        let id = &command.order_id;
-        self.settle(ctx, id, |goods, slot| goods.take_back(slot, id)).await
+        let (id, now) = (&command.order_id, ctx.now().into());
+        self.settle(ctx, id, "", |goods, book| goods.take_back(&mut book.slot, id, now)).await
     }
 
     /// Holds the units of an order for longer.
     async fn extend(&mut self, ctx: &mut Ctx, command: Extend) -> Result<Answer<Reserved>> {
         let (id, now) = (&command.order_id, ctx.now().into());
-        self.settle(ctx, id, |goods, slot| goods.extend(slot, &command, now)).await
+        self.settle(ctx, id, "", |goods, book| goods.extend(&mut book.slot, &command, now)).await
     }
+}
+
+/// What the goods remember of one order and its buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Book {
+    slot: Option<Reservation>,
+    bought: u32,
 }
 
 impl GoodsActor {
@@ -125,10 +161,12 @@ impl GoodsActor {
         cmd_id: &str,
         run: impl FnOnce(&mut Goods) -> Result<T, Refusal>,
     ) -> Result<Answer<T>> {
-        let before = self.goods.versions();
+        let before = self.goods.mark();
         let answer = self.outcomes.once(method, cmd_id, || run(&mut self.goods));
-        self.save_goods(ctx, before)?;
-        self.save_outcomes(ctx)?;
+        if self.outcomes.take_changed() {
+            ctx.set("commands", &self.outcomes)?;
+        }
+        self.save(ctx, before)?;
         Ok(answer)
     }
 
@@ -137,34 +175,62 @@ impl GoodsActor {
         &mut self,
         ctx: &mut Ctx<'_>,
         order_id: &str,
-        run: impl FnOnce(&mut Goods, &mut Option<Reservation>) -> Result<Reserved, Refusal>,
+        buyer_id: &str,
+        run: impl FnOnce(&mut Goods, &mut Book) -> Result<Reserved, Refusal>,
     ) -> Result<Answer<Reserved>> {
         let key = format!("res:{order_id}");
-        let mut slot = ctx.get(&key).await?;
-        let before = (self.goods.versions(), slot.clone());
-        let answer = Answer(run(&mut self.goods, &mut slot));
-        if slot != before.1 {
-            ctx.set(&key, &slot)?;
+        let slot: Option<Reservation> = ctx.get(&key).await?;
+        let allowance = self.allowance(slot.as_ref(), buyer_id);
+        let bought = match &allowance {
+            Some(key) => ctx.get(key).await?.unwrap_or_default(),
+            None => 0,
+        };
+        let mut book = Book { slot, bought };
+        let before = (self.goods.mark(), book.clone());
+        let answer = Answer(run(&mut self.goods, &mut book));
+        if book.slot != before.1.slot {
+            ctx.set(&key, &book.slot)?;
         }
-        self.save_goods(ctx, before.0)?;
+        if let Some(key) = allowance
+            && book.bought != before.1.bought
+        {
+            ctx.set(&key, &book.bought)?;
+        }
+        self.save(ctx, before.0)?;
         Ok(answer)
     }
 
-    fn save_goods(&self, ctx: &mut Ctx<'_>, before: (u64, u64)) -> Result<()> {
-        let now = self.goods.versions();
-        if now.0 != before.0 {
-            ctx.set("meta", &self.goods.meta)?;
-        }
-        if now.1 != before.1 {
-            ctx.set("stock", &self.goods.stock)?;
-        }
-        Ok(())
+    /// Where it is kept how many units a buyer has of a sale: the one that a
+    /// reservation is part of, else the one that the goods are in.
+    fn allowance(&self, slot: Option<&Reservation>, buyer_id: &str) -> Option<String> {
+        let (activity_id, buyer_id) = match (slot, &self.goods.sale) {
+            (Some(known), _) => (known.activity_id.as_ref()?, known.buyer_id.as_str()),
+            (None, Some(sale)) if !buyer_id.is_empty() => (&sale.activity_id, buyer_id),
+            (None, _) => return None,
+        };
+        Some(format!("by:{activity_id}:{buyer_id}"))
     }
 
-    fn save_outcomes(&mut self, ctx: &mut Ctx<'_>) -> Result<()> {
-        if self.outcomes.take_changed() {
-            ctx.set("commands", &self.outcomes)?;
+    fn save(&self, ctx: &mut Ctx<'_>, before: Mark) -> Result<()> {
+        let now = self.goods.mark();
+        if now.meta != before.meta {
+            ctx.set("meta", &self.goods.meta)?;
         }
+        if now.stock != before.stock {
+            ctx.set("stock", &self.goods.stock)?;
+        }
+        match &self.goods.sale {
+            Some(sale) if now.meta != before.meta || now.in_sale != before.in_sale => {
+                ctx.set("sale", sale)?;
+            }
+            None if before.in_sale.is_some() => ctx.remove("sale"),
+            Some(_) | None => {}
+        }
+        if now.sold_total != before.sold_total {
+            ctx.set("days", &self.goods.days)?;
+        }
+        let effects: Vec<Effect> = self.goods.effects(before, ctx.now().into());
+        carry_out(ctx, &effects);
         Ok(())
     }
 }

@@ -21,6 +21,10 @@ pub enum Reason {
     OffShelf,
     /// The price is not the expected one.
     PriceChanged,
+    /// The sale has not as many left.
+    QuotaExceeded,
+    /// The sale has not as many left for this buyer.
+    PerBuyerLimit,
     /// The order or reservation is in a state that does not allow this.
     WrongState,
     /// Another payment has paid the order.
@@ -68,11 +72,11 @@ impl Refusal {
         Self { available: Some(available), ..Self::new(Reason::OutOfStock, message) }
     }
 
-    /// The price is another one.
+    /// The price is another one, for this reason.
     #[must_use]
-    pub fn price_changed(price_cents: u64) -> Self {
+    pub fn other_price(reason: Reason, price_cents: u64) -> Self {
         let message = format!("the price is {price_cents} cents now");
-        Self { price_cents: Some(price_cents), ..Self::new(Reason::PriceChanged, message) }
+        Self { price_cents: Some(price_cents), ..Self::new(reason, message) }
     }
 }
 

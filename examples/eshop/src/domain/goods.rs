@@ -1,24 +1,34 @@
 //! One kind of goods: what it is, what it costs, how many there are.
 //!
 //! Nobody else writes stock: two writers would overwrite each other. What is held
-//! for whom is in `reservation.rs`, what can be asked in `commands.rs`; this file has the
-//! description and the count.
+//! for whom is in `reservation.rs`, what one costs in `selling.rs`, what can be asked in
+//! `commands.rs`; this file has the description and the count.
 //! Invariant: `held <= on_hand <= 100_000`, after every command.
 
 pub mod commands;
+pub mod selling;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::commands::{
-    Changed, Create, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
-};
+use self::commands::{Changed, Create, SetShelf, SetStock, StockView, UpdateMeta, View};
 use crate::domain::answer::{Reason, Refusal};
-use crate::domain::checks::{self, COUNT_MAX, TEXT_CHARS_MAX};
+use crate::domain::checks::{self, TEXT_CHARS_MAX};
+use crate::domain::days::Days;
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::events::{Event, GoodsFacts, StockLow};
+use crate::domain::sale::Sale;
+use crate::domain::time::Time;
 
 /// Most units of one kind of goods.
 pub const ON_HAND_MAX: u32 = 100_000;
 /// Longest name of goods, in characters.
 pub const NAME_CHARS_MAX: usize = 20;
+/// Fewer than this are few.
+pub const FEW: u32 = 10;
+/// How often it is looked for units that are held for too long.
+pub const LOOK_AFTER_HOLDS: Duration = Duration::from_secs(60);
 
 /// One kind of goods.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +37,27 @@ pub struct Goods {
     pub meta: Option<Meta>,
     /// How many there are.
     pub stock: Stock,
+    /// The sale that they are in.
+    pub sale: Option<Sale>,
+    /// How many were sold lately.
+    pub days: Days,
+}
+
+/// Where goods stood before a command, to see what it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The version of the description.
+    pub meta: u64,
+    /// The version of the count.
+    pub stock: u64,
+    /// Units in the house.
+    pub on_hand: u32,
+    /// Units promised.
+    pub held: u32,
+    /// Units sold.
+    pub sold_total: u64,
+    /// Units sold or held in the sale, if there is one.
+    pub in_sale: Option<u32>,
 }
 
 /// What the goods are.
@@ -50,7 +81,7 @@ pub struct Meta {
     /// Whether they have been deleted; the id is not used again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
-    /// Counts the changes.
+    /// Counts the changes, those of the sale among them.
     pub version: u64,
 }
 
@@ -169,34 +200,76 @@ impl Goods {
         self.put(Meta { deleted: true, ..meta })
     }
 
-    /// The price, and how many one order may have.
-    ///
-    /// # Errors
-    /// `invalid`, `not_found`.
-    pub fn quote(&self, command: &Quote) -> Result<Quoted, Refusal> {
-        checks::id("buyerId", &command.buyer_id)?;
-        let meta = self.meta()?;
-        let available = self.stock.available();
-        Ok(Quoted {
-            goods_id: meta.goods_id.clone(),
-            price_cents: meta.price_cents,
-            available,
-            count_max: if meta.shelf { available.min(COUNT_MAX) } else { 0 },
-        })
-    }
-
     /// The goods, as the outside sees them.
     ///
     /// # Errors
     /// `not_found`.
-    pub fn view(&self) -> Result<View, Refusal> {
-        Ok(View { meta: self.meta()?.clone(), stock: self.stock.view() })
+    pub fn view(&self, now: Time) -> Result<View, Refusal> {
+        Ok(View {
+            meta: self.meta()?.clone(),
+            stock: self.stock.view(),
+            sale: self.sale.clone(),
+            sell_count: self.days.sum(now),
+        })
     }
 
-    /// The versions of description and stock, to see which of them has changed.
+    /// Where they stand.
     #[must_use]
-    pub fn versions(&self) -> (u64, u64) {
-        (self.meta.as_ref().map_or(0, |meta| meta.version), self.stock.version)
+    pub fn mark(&self) -> Mark {
+        Mark {
+            meta: self.meta.as_ref().map_or(0, |meta| meta.version),
+            stock: self.stock.version,
+            on_hand: self.stock.on_hand,
+            held: self.stock.held,
+            sold_total: self.stock.sold_total,
+            in_sale: self.sale.as_ref().map(|sale| sale.sold),
+        }
+    }
+
+    /// What is to be done about what has changed since then.
+    #[must_use]
+    pub fn effects(&self, since: Mark, now: Time) -> Vec<Effect> {
+        let after = self.mark();
+        let mut effects = Vec::new();
+        if after.held > 0 && since.held == 0 {
+            effects.push(Effect::Remind(Reminder::Holds, now.after(LOOK_AFTER_HOLDS)));
+        } else if after.held == 0 && since.held > 0 {
+            effects.push(Effect::Forget(Reminder::Holds));
+        }
+        // What a reservation changes is not told: it may be undone, and there are many.
+        if after.meta != since.meta || after.on_hand != since.on_hand {
+            effects.extend(self.facts(now).map(Event::GoodsChanged).map(Effect::Publish));
+        }
+        effects
+    }
+
+    /// What is to be told while the goods are asked for: that few are left.
+    #[must_use]
+    pub fn hot(&self) -> Option<Event> {
+        let (meta, available) = (self.meta().ok()?, self.stock.available());
+        let goods_id = meta.goods_id.clone();
+        (available < FEW).then_some(Event::GoodsStockLow(StockLow { goods_id, available }))
+    }
+
+    /// The goods, as a catalogue shows them.
+    fn facts(&self, now: Time) -> Option<GoodsFacts> {
+        let meta = self.meta.as_ref()?;
+        let sale = self.sale_at(now);
+        Some(GoodsFacts {
+            id: meta.goods_id.clone(),
+            deleted: meta.deleted,
+            category_id: meta.category_id.clone(),
+            name: meta.name.clone(),
+            image: meta.image.clone(),
+            description: meta.description.clone(),
+            shelf: meta.shelf,
+            price_cents: sale.map_or(meta.price_cents, |sale| sale.price_cents),
+            old_price_cents: sale.map(|_| meta.price_cents),
+            sale_ends_at: sale.map(|sale| sale.end_at),
+            available: self.stock.available(),
+            sell_count: self.days.sum(now),
+            version: meta.version + self.stock.version,
+        })
     }
 
     /// What they are.

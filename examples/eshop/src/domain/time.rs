@@ -36,6 +36,13 @@ impl Time {
         Self { millis: self.millis.saturating_add(millis) }
     }
 
+    /// So much earlier.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self { millis: self.millis.saturating_sub(millis) }
+    }
+
     /// How much later this is than another time; nothing if it is earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

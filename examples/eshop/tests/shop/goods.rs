@@ -3,12 +3,17 @@
 //! Nothing is sold twice, a release may overtake its reservation, and a repeated
 //! request is answered as the first was.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use futures::future::join_all;
 use odeon_eshop::domain::answer::Reason;
 use odeon_eshop::domain::goods::Stock;
-use odeon_eshop::domain::goods::commands::{Create, SetStock};
+use odeon_eshop::domain::goods::commands::{Create, Quote, SetStock};
 use odeon_eshop::domain::reservation::commands::{OfOrder, Reserve};
 use odeon_eshop::domain::reservation::{Reservation, State};
+use odeon_eshop::domain::sale::{AttachSale, DetachSale};
+use odeon_eshop::domain::time::Time;
 use odeon_eshop::{GoodsActor, actors::GoodsActorClient};
 use odeon_sdk::testkit::Running;
 use serde_json::json;
@@ -94,6 +99,61 @@ async fn a_refusal_is_repeated_though_stock_has_come_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_quota_of_fifty_no_buyer_gets_two_whatever_a_thousand_try() {
+    let mut kit = shop().await;
+    soup(&kit, 100).await;
+    let soup = kit.client().actor::<GoodsActor>("soup").unwrap();
+    let command = AttachSale {
+        cmd_id: "c1".into(),
+        activity_id: "s1".into(),
+        price_cents: 700,
+        start_at: Time::default(),
+        end_at: Time::from(kit.now()).after(Duration::from_secs(60)),
+        quota: 50,
+        per_buyer: 1,
+        sold: 0,
+    };
+    soup.attach_sale(command).await.unwrap().0.unwrap();
+    let order = |n: usize| Reserve {
+        buyer_id: format!("b{}", n / 2),
+        expect_price_cents: Some(700),
+        ..reserve(&format!("o{n}"), 1)
+    };
+    let answers = join_all((0..2_000).map(|n| soup.reserve(order(n)))).await;
+    let mut buyers = BTreeSet::new();
+    let mut refusals = BTreeMap::new();
+    for (n, answer) in answers.into_iter().enumerate() {
+        match answer.unwrap().0 {
+            Ok(reserved) => {
+                assert_eq!(reserved.unit_price_cents, 700);
+                assert!(buyers.insert(n / 2), "buyer {} has two", n / 2);
+            }
+            Err(refusal) => *refusals.entry(format!("{:?}", refusal.reason)).or_default() += 1,
+        }
+    }
+    assert_eq!(buyers.len(), 50);
+    let expected = [("PerBuyerLimit", 49), ("QuotaExceeded", 1_901)];
+    assert_eq!(refusals, expected.map(|(reason, count)| (reason.to_owned(), count)).into());
+
+    // One gives theirs back, after a restart; another buyer gets it.
+    kit.restart().await;
+    let soup = kit.client().actor::<GoodsActor>("soup").unwrap();
+    soup.release(of("o0")).await.unwrap().0.unwrap();
+    assert!(soup.reserve(order(5_000)).await.unwrap().0.is_ok());
+    let late = soup.reserve(order(5_002)).await.unwrap();
+    assert_eq!(reason(&late), Some(Reason::QuotaExceeded));
+    let quote = Quote { buyer_id: "b0".into() };
+    let quoted = soup.quote(quote).await.unwrap().0.unwrap();
+    assert_eq!((quoted.price_cents, quoted.original_price_cents), (900, None));
+    let detach = DetachSale { cmd_id: "c2".into(), activity_id: "s1".into() };
+    assert_eq!(soup.detach_sale(detach).await.unwrap().0.unwrap().sold, 50);
+    kit.restart().await;
+    let soup = kit.client().actor::<GoodsActor>("soup").unwrap();
+    let view = soup.get().await.unwrap().0.unwrap();
+    assert_eq!((view.sale, view.stock.stock.held), (None, 50));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_release_that_comes_first_undoes_the_reservation_that_follows() {
     let kit = shop().await;
     let soup = soup(&kit, 10).await;
@@ -129,7 +189,10 @@ async fn callers_without_rust_see_plain_json() {
     let call = |method, body| json_call(&kit, method, body);
     assert_eq!(
         call("Reserve", json!({"orderId": "o1", "buyerId": "ann", "count": 2})).await,
-        json!({"ok": true, "orderId": "o1", "count": 2, "unitPriceCents": 900, "state": "held"})
+        json!({
+            "ok": true, "orderId": "o1", "count": 2, "unitPriceCents": 900, "state": "held",
+            "goodsName": "Noodle soup", "goodsImage": "", "originalPriceCents": 900
+        })
     );
     assert_eq!(
         call("Reserve", json!({"orderId": "o2", "buyerId": "ann", "count": 9})).await,

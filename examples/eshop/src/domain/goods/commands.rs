@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::goods::{Meta, Stock};
+use crate::domain::sale::Sale;
+use crate::domain::time::Time;
 
 /// Creates goods.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -116,6 +118,11 @@ pub struct View {
     pub meta: Meta,
     /// How many there are.
     pub stock: StockView,
+    /// The sale that they are in, be it running or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale: Option<Sale>,
+    /// How many were sold within a month.
+    pub sell_count: u32,
 }
 
 /// The price and how many one order may have.
@@ -128,6 +135,12 @@ pub struct Quoted {
     pub price_cents: u64,
     /// Units that an order can still have.
     pub available: u32,
-    /// Most units in one order now; 0 when they are not for sale.
+    /// Most units in one order now, at this price; 0 when they are not for sale.
     pub count_max: u32,
+    /// The price of one without the sale, in cents, if this is the sale's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_price_cents: Option<u64>,
+    /// When the sale ends, if this is its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_ends_at: Option<Time>,
 }

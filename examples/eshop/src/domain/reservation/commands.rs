@@ -54,4 +54,19 @@ pub struct Reserved {
     pub unit_price_cents: u64,
     /// What the command has made of them.
     pub state: State,
+    /// What was reserved, in the answer to `Reserve`.
+    #[serde(flatten)]
+    pub offer: Option<Offer>,
+}
+
+/// Goods as they were offered when they were reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Offer {
+    /// What they were called.
+    pub goods_name: String,
+    /// Where their picture was.
+    pub goods_image: String,
+    /// The price of one without any sale, in cents.
+    pub original_price_cents: u64,
 }

@@ -8,11 +8,14 @@ use odeon_sdk::{Ctx, Result, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::actors::carry_out;
 use crate::domain::answer::{Answer, Reason, Refusal};
+use crate::domain::effects::Effect;
 use crate::domain::order::delivery::{Deliver, Receive};
 use crate::domain::order::payment::{Paid, Pay, PaymentResult, RefundDone};
 use crate::domain::order::{Cancel, Create, Head, Order, Placed, Reject, Standing};
 use crate::domain::outcomes::Outcomes;
+use crate::domain::time::Time;
 
 /// An order, from the moment it is placed to its end.
 #[derive(Debug, Default)]
@@ -53,19 +56,25 @@ impl OrderActor {
     /// Places the order.
     async fn create(&mut self, ctx: &mut Ctx, command: Create) -> Result<Answer<Placed>> {
         let (id, now) = (ctx.id().clone(), ctx.now().into());
-        self.run(ctx, |slot, _| Answer(Order::create(slot, id.as_str(), &command, now)))
+        self.run(ctx, |slot, _, effects| {
+            Answer(Order::create(slot, id.as_str(), &command, now, effects))
+        })
     }
 
     /// Records that the order did not come about.
     async fn reject(&mut self, ctx: &mut Ctx, command: Reject) -> Result<Answer<Standing>> {
         let (id, now) = (ctx.id().clone(), ctx.now().into());
-        self.run(ctx, |slot, _| Answer(Order::reject(slot, id.as_str(), &command, now)))
+        self.run(ctx, |slot, _, effects| {
+            Answer(Order::reject(slot, id.as_str(), &command, now, effects))
+        })
     }
 
     /// Asks to pay the order.
     async fn pay(&mut self, ctx: &mut Ctx, command: Pay) -> Result<Answer<Paid>> {
         let now = ctx.now().into();
-        self.once(ctx, "Pay", &command.request_id, |order| order.pay(&command, now))
+        self.once(ctx, "Pay", &command.request_id, |order, effects| {
+            order.pay(&command, now, effects)
+        })
     }
 
     /// Takes note of what the bank answered.
@@ -75,55 +84,94 @@ impl OrderActor {
         command: PaymentResult,
     ) -> Result<Answer<Paid>> {
         let now = ctx.now().into();
-        self.run(ctx, |slot, _| Answer(placed(slot).and_then(|o| o.payment_result(&command, now))))
+        self.run(ctx, |slot, _, effects| {
+            Answer(placed(slot).and_then(|order| order.payment_result(&command, now, effects)))
+        })
     }
 
     /// Takes note that the bank has given the money back.
     async fn refund_done(&mut self, ctx: &mut Ctx, command: RefundDone) -> Result<Answer<Paid>> {
         let now = ctx.now().into();
-        self.run(ctx, |slot, _| Answer(placed(slot).and_then(|o| o.refund_done(&command, now))))
+        self.run(ctx, |slot, _, effects| {
+            Answer(placed(slot).and_then(|order| order.refund_done(&command, now, effects)))
+        })
     }
 
     /// Gives the order up.
     async fn cancel(&mut self, ctx: &mut Ctx, command: Cancel) -> Result<Answer<Standing>> {
         let now = ctx.now().into();
-        self.once(ctx, "Cancel", &command.cmd_id, |order| order.cancel(&command, now))
+        self.once(ctx, "Cancel", &command.cmd_id, |order, effects| {
+            order.cancel(&command, now, effects)
+        })
     }
 
     /// Sends the parcel.
     async fn deliver(&mut self, ctx: &mut Ctx, command: Deliver) -> Result<Answer<Standing>> {
         let now = ctx.now().into();
-        self.once(ctx, "Deliver", &command.cmd_id, |order| order.deliver(&command, now))
+        self.once(ctx, "Deliver", &command.cmd_id, |order, effects| {
+            order.deliver(&command, now, effects)
+        })
     }
 
     /// Receives the parcel.
     async fn receive(&mut self, ctx: &mut Ctx, command: Receive) -> Result<Answer<Standing>> {
         let now = ctx.now().into();
-        self.once(ctx, "Receive", &command.cmd_id, |order| order.receive(&command, now))
+        self.once(ctx, "Receive", &command.cmd_id, |order, effects| {
+            order.receive(&command, now, effects)
+        })
+    }
+
+    /// The time to pay is over. Called early, or again, it does no harm.
+    async fn pay_timeout(&mut self, ctx: &mut Ctx) -> Result<Answer<Standing>> {
+        self.reminded(ctx, Order::pay_timeout)
+    }
+
+    /// The parcel must be there. Called early, or again, it does no harm.
+    async fn auto_receive(&mut self, ctx: &mut Ctx) -> Result<Answer<Standing>> {
+        self.reminded(ctx, Order::auto_receive)
     }
 }
 
 impl OrderActor {
+    /// Does what is due, and says where the order stands.
+    fn reminded(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        run: impl FnOnce(&mut Order, Time, &mut Vec<Effect>),
+    ) -> Result<Answer<Standing>> {
+        let now = ctx.now().into();
+        self.run(ctx, |slot, _, effects| {
+            Answer(placed(slot).map(|order| {
+                run(order, now, effects);
+                order.standing()
+            }))
+        })
+    }
+
     /// Runs a command on the order unless it has run before.
     fn once<T: Serialize + DeserializeOwned>(
         &mut self,
         ctx: &mut Ctx<'_>,
         method: &str,
         cmd_id: &str,
-        run: impl FnOnce(&mut Order) -> Result<T, Refusal>,
+        run: impl FnOnce(&mut Order, &mut Vec<Effect>) -> Result<T, Refusal>,
     ) -> Result<Answer<T>> {
-        self.run(ctx, |slot, outcomes| outcomes.once(method, cmd_id, || placed(slot).and_then(run)))
+        self.run(ctx, |slot, outcomes, effects| {
+            outcomes.once(method, cmd_id, || placed(slot).and_then(|order| run(order, effects)))
+        })
     }
 
     /// Runs a command and keeps what it has changed.
     fn run<T>(
         &mut self,
         ctx: &mut Ctx<'_>,
-        run: impl FnOnce(&mut Option<Order>, &mut Outcomes) -> Answer<T>,
+        run: impl FnOnce(&mut Option<Order>, &mut Outcomes, &mut Vec<Effect>) -> Answer<T>,
     ) -> Result<Answer<T>> {
         let before = self.order.as_ref().map(|order| order.head.clone());
-        let answer = run(&mut self.order, &mut self.outcomes);
+        let mut effects = Vec::new();
+        let answer = run(&mut self.order, &mut self.outcomes, &mut effects);
         self.save(ctx, before.as_ref())?;
+        carry_out(ctx, &effects);
         Ok(answer)
     }
 

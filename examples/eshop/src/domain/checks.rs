@@ -79,6 +79,18 @@ pub fn price(value: u64) -> Result<(), Refusal> {
     Err(Refusal::invalid(format!("priceCents must be 1 to {PRICE_CENTS_MAX}, not {value}")))
 }
 
+/// The last four digits of a card.
+///
+/// # Errors
+/// `invalid`.
+pub fn card_tail(value: &str) -> Result<(), Refusal> {
+    if value.len() == 4 && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    // Not what was sent: it may be the whole number.
+    Err(Refusal::invalid("cardTail must be the last four digits of the card"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,9 +48,13 @@ async fn phase(order: &OrderActorClient) -> Phase {
     order.get().await.unwrap().0.unwrap().head.phase
 }
 
+fn ask() -> Pay {
+    Pay { request_id: "r1".into(), card_tail: None }
+}
+
 /// Pays the order; the payment's id.
 async fn pay(order: &OrderActorClient) -> String {
-    let asked = order.pay(Pay { request_id: "r1".into() }).await.unwrap().0.unwrap();
+    let asked = order.pay(ask()).await.unwrap().0.unwrap();
     let (payment_id, amount_cents) = (asked.payment_id.clone(), asked.amount_cents);
     let result = PaymentResult { payment_id, amount_cents, paid: true };
     order.payment_result(result).await.unwrap().0.unwrap();
@@ -89,7 +93,7 @@ async fn twenty_equal_orders_at_once_are_one_and_so_is_each_command() {
     let answers = join_all((0..20).map(|_| order.create(create()))).await;
     let placed = all_equal(answers.into_iter().map(|answer| answer.unwrap()).collect()).0.unwrap();
     assert_eq!((placed.order_id.as_str(), placed.total_cents), ("o1", 1_800));
-    let answers = join_all((0..20).map(|_| order.pay(Pay { request_id: "r1".into() }))).await;
+    let answers = join_all((0..20).map(|_| order.pay(ask()))).await;
     all_equal(answers.into_iter().map(|answer| answer.unwrap()).collect()).0.unwrap();
     pay(&order).await;
     let answers = join_all((0..20).map(|_| order.cancel(cancel("c1")))).await;
@@ -122,12 +126,12 @@ async fn who_pays_too_late_is_refused_and_the_order_is_cancelled_for_good() {
     let mut kit = shop().await;
     order(&kit).create(create()).await.unwrap().0.unwrap();
     kit.advance(Duration::from_secs(5 * 60)).await;
-    let late = order(&kit).pay(Pay { request_id: "r1".into() }).await.unwrap();
+    let late = order(&kit).pay(ask()).await.unwrap();
     assert_eq!(reason(&late), Some(Reason::Expired));
     kit.restart().await;
     let order = order(&kit);
     assert_eq!(phase(&order).await, Phase::Cancelled);
-    assert_eq!(order.pay(Pay { request_id: "r1".into() }).await.unwrap(), late);
+    assert_eq!(order.pay(ask()).await.unwrap(), late);
 }
 
 #[tokio::test(start_paused = true)]

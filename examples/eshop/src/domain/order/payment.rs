@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::events::{Event, OrderCancelled, OrderRefunded, PaymentAsked};
 use crate::domain::ids;
 use crate::domain::order::{Order, Phase};
 use crate::domain::time::Time;
@@ -30,6 +32,9 @@ pub struct Payment {
     pub request_id: String,
     /// How much, in cents.
     pub amount_cents: u64,
+    /// The last digits of the card, if the buyer said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_tail: Option<String>,
     /// What has become of it.
     pub state: PaymentState,
 }
@@ -51,11 +56,13 @@ pub enum PaymentState {
 }
 
 /// Asks to pay.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pay {
     /// The buyer's request.
     pub request_id: String,
+    /// The last four digits of the card.
+    pub card_tail: Option<String>,
 }
 
 /// What the bank answered.
@@ -95,6 +102,15 @@ impl Payment {
         let (payment_id, amount_cents) = (self.payment_id.clone(), self.amount_cents);
         Paid { payment_id, amount_cents, state }
     }
+
+    fn asked(&self, order_id: &str) -> PaymentAsked {
+        PaymentAsked {
+            payment_id: self.payment_id.clone(),
+            order_id: order_id.to_owned(),
+            amount_cents: self.amount_cents,
+            card_tail: self.card_tail.clone(),
+        }
+    }
 }
 
 impl Order {
@@ -104,15 +120,23 @@ impl Order {
     /// # Errors
     /// `invalid`; `expired`, which cancels the order; `conflict` while another
     /// request is being paid; `already_paid`; `wrong_state`.
-    pub fn pay(&mut self, command: &Pay, now: Time) -> Result<Paid, Refusal> {
+    pub fn pay(
+        &mut self,
+        command: &Pay,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Paid, Refusal> {
         checks::id("requestId", &command.request_id)?;
+        if let Some(tail) = &command.card_tail {
+            checks::card_tail(tail)?;
+        }
         let mut known = self.payments.iter();
         if let Some(known) = known.find(|payment| payment.request_id == command.request_id) {
             return Ok(known.to_answer(PaymentState::Requested));
         }
         match self.head.phase {
             Phase::Unpaid if now >= self.head.pay_before => {
-                self.expire(now);
+                self.expire(now, effects);
                 let message = format!("the order could be paid before {}", self.head.pay_before);
                 Err(Refusal::new(Reason::Expired, message))
             }
@@ -125,11 +149,14 @@ impl Order {
                     payment_id: ids::payment(&self.head.order_id, &command.request_id),
                     request_id: command.request_id.clone(),
                     amount_cents: self.head.total_cents,
+                    card_tail: command.card_tail.clone(),
                     state: PaymentState::Requested,
                 };
                 let answer = payment.to_answer(PaymentState::Requested);
+                let asked = payment.asked(&self.head.order_id);
+                effects.push(Effect::Publish(Event::PaymentRequested(asked)));
                 self.payments.push(payment);
-                self.enter(Phase::Paying);
+                self.enter(Phase::Paying, now, effects);
                 Ok(answer)
             }
             Phase::Paying => Err(Refusal::new(Reason::Conflict, "another request is being paid")),
@@ -150,7 +177,12 @@ impl Order {
     /// # Errors
     /// `not_found`; `invalid` when the amount is another; `wrong_state` when the bank
     /// contradicts itself or the order has ended otherwise.
-    pub fn payment_result(&mut self, command: &PaymentResult, now: Time) -> Result<Paid, Refusal> {
+    pub fn payment_result(
+        &mut self,
+        command: &PaymentResult,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Paid, Refusal> {
         let at = self.find(&command.payment_id)?;
         let payment = &self.payments[at];
         if payment.amount_cents != command.amount_cents {
@@ -164,20 +196,27 @@ impl Order {
             (state, _, PaymentState::Succeeded) if state.is_paid() => {}
             (PaymentState::Requested, Phase::Paying, PaymentState::Succeeded) => {
                 self.payments[at].state = outcome;
-                self.enter(Phase::Paid);
+                effects.push(Effect::Forget(Reminder::PayTimeout));
+                effects.push(Effect::Publish(Event::PayOrderSucc(self.facts())));
+                self.enter(Phase::Paid, now, effects);
                 self.note(&self.head.user_name.clone(), "paid", "", now);
             }
             (PaymentState::Requested, Phase::Paying, _) => {
                 self.payments[at].state = outcome;
-                self.enter(Phase::Unpaid);
+                self.enter(Phase::Unpaid, now, effects);
                 self.note("system", "could not collect the money for", "", now);
                 if now >= self.head.pay_before {
-                    self.expire(now);
+                    self.expire(now, effects);
+                } else if self.head.overdue > 0 {
+                    // The clock was set back: the time to pay is not over any more.
+                    self.head.overdue = 0;
+                    let at = self.head.pay_before;
+                    effects.push(Effect::Remind(Reminder::PayTimeout, at));
                 }
             }
             (PaymentState::Requested, Phase::Cancelled, PaymentState::Succeeded) => {
-                self.payments[at].state = PaymentState::Refunding;
-                self.enter(Phase::RefundingLate);
+                self.refund(at, effects);
+                self.enter(Phase::RefundingLate, now, effects);
                 self.note("system", "sends back the money for", "it came too late", now);
             }
             _ => return Err(self.wrong_state()),
@@ -189,14 +228,25 @@ impl Order {
     ///
     /// # Errors
     /// `not_found`; `wrong_state` when the payment was not to be given back.
-    pub fn refund_done(&mut self, command: &RefundDone, now: Time) -> Result<Paid, Refusal> {
+    pub fn refund_done(
+        &mut self,
+        command: &RefundDone,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Paid, Refusal> {
         let at = self.find(&command.payment_id)?;
         match (self.payments[at].state, self.head.phase) {
             (PaymentState::Refunded, _) => {}
             (PaymentState::Refunding, phase @ (Phase::Refunding | Phase::RefundingLate)) => {
                 self.payments[at].state = PaymentState::Refunded;
-                let late = phase == Phase::RefundingLate;
-                self.enter(if late { Phase::Cancelled } else { Phase::Refunded });
+                if phase == Phase::RefundingLate {
+                    self.enter(Phase::Cancelled, now, effects);
+                } else {
+                    let (order_id, lines) = (self.head.order_id.clone(), self.line_facts());
+                    let event = Event::OrderRefunded(OrderRefunded { order_id, lines });
+                    effects.push(Effect::Publish(event));
+                    self.enter(Phase::Refunded, now, effects);
+                }
                 self.note("system", "refunded", "", now);
             }
             _ => return Err(self.wrong_state()),
@@ -205,23 +255,13 @@ impl Order {
     }
 
     /// The time to pay is over: Unpaid -> Cancelled, and Paying -> Cancelled once the
-    /// bank has been waited for often enough. Says when to look again, if at all.
-    pub fn pay_timeout(&mut self, now: Time) -> Option<Duration> {
+    /// bank has been waited for often enough. Called early, or twice, it changes nothing
+    /// but asks to be called again at the right time.
+    pub fn pay_timeout(&mut self, now: Time, effects: &mut Vec<Effect>) {
         match self.head.phase {
-            // A clock that was set back fires early.
-            Phase::Unpaid if now < self.head.pay_before => Some(self.head.pay_before.since(now)),
-            Phase::Unpaid => {
-                self.expire(now);
-                None
-            }
-            Phase::Paying if self.head.overdue < OVERDUE_MAX => {
-                self.head.overdue += 1;
-                Some(ASK_AGAIN)
-            }
-            Phase::Paying => {
-                self.expire(now);
-                None
-            }
+            Phase::Unpaid | Phase::Paying if now < self.look_at() => {}
+            Phase::Paying if self.head.overdue < OVERDUE_MAX => self.head.overdue += 1,
+            Phase::Unpaid | Phase::Paying => return self.expire(now, effects),
             Phase::Paid
             | Phase::Shipped
             | Phase::Finished
@@ -229,13 +269,40 @@ impl Order {
             | Phase::Refunding
             | Phase::RefundingLate
             | Phase::Refunded
-            | Phase::Refused => None,
+            | Phase::Refused => return effects.push(Effect::Forget(Reminder::PayTimeout)),
         }
+        effects.push(Effect::Remind(Reminder::PayTimeout, self.look_at()));
     }
 
-    fn expire(&mut self, now: Time) {
-        self.enter(Phase::Cancelled);
-        self.note("system", "cancelled", "it was not paid in time", now);
+    /// When it is to be looked next whether the order is paid.
+    fn look_at(&self) -> Time {
+        self.head.pay_before.after(ASK_AGAIN * u32::from(self.head.overdue))
+    }
+
+    /// Unpaid | Paying -> Cancelled: too late.
+    fn expire(&mut self, now: Time, effects: &mut Vec<Effect>) {
+        self.give_up("system", "it was not paid in time", now, effects);
+    }
+
+    /// Unpaid | Paying -> Cancelled.
+    pub(super) fn give_up(&mut self, by: &str, reason: &str, now: Time, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Forget(Reminder::PayTimeout));
+        effects.push(Effect::Publish(Event::OrderCancelled(OrderCancelled {
+            order_id: self.head.order_id.clone(),
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+            lines: self.line_facts(),
+        })));
+        self.enter(Phase::Cancelled, now, effects);
+        self.note(by, "cancelled", reason, now);
+    }
+
+    /// Asks the bank to give a payment back.
+    pub(super) fn refund(&mut self, at: usize, effects: &mut Vec<Effect>) {
+        let payment = &mut self.payments[at];
+        payment.state = PaymentState::Refunding;
+        let asked = payment.asked(&self.head.order_id);
+        effects.push(Effect::Publish(Event::RefundRequested(asked)));
     }
 
     fn find(&self, payment_id: &str) -> Result<usize, Refusal> {

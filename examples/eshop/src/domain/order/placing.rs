@@ -5,6 +5,8 @@
 
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks::{self, LINES_MAX, PRICE_CENTS_MAX, TEXT_CHARS_MAX};
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::events::{Event, LineFacts, OrderFacts, OrderStep};
 use crate::domain::ids;
 use crate::domain::order::payment::PaymentState;
 use crate::domain::order::{
@@ -24,6 +26,7 @@ impl Order {
         order_id: &str,
         command: &Create,
         now: Time,
+        effects: &mut Vec<Effect>,
     ) -> Result<Placed, Refusal> {
         if let Some(order) = slot {
             return order.placed_before(command);
@@ -40,7 +43,9 @@ impl Order {
         order.head.total_cents = total_cents(&command.items);
         order.items.clone_from(&command.items);
         order.consignee = Some(command.consignee.clone());
-        order.enter(Phase::Unpaid);
+        effects.push(Effect::Remind(Reminder::PayTimeout, pay_before));
+        effects.push(Effect::Publish(Event::CreateOrderSucc(order.facts())));
+        order.enter(Phase::Unpaid, now, effects);
         order.note(&command.user_name, "placed", "", now);
         Ok(slot.insert(order).placed())
     }
@@ -54,6 +59,7 @@ impl Order {
         order_id: &str,
         command: &Reject,
         now: Time,
+        effects: &mut Vec<Effect>,
     ) -> Result<Standing, Refusal> {
         match slot {
             Some(order) if order.head.phase == Phase::Refused => Ok(order.standing()),
@@ -62,7 +68,7 @@ impl Order {
                 check_ids(order_id, &command.user_id, &command.user_name)?;
                 checks::name("reason", &command.reason, TEXT_CHARS_MAX)?;
                 let mut order = Self::new(order_id, &command.user_id, &command.user_name, now);
-                order.enter(Phase::Refused);
+                order.enter(Phase::Refused, now, effects);
                 order.note("system", "refused", &command.reason, now);
                 Ok(slot.insert(order).standing())
             }
@@ -73,18 +79,24 @@ impl Order {
     ///
     /// # Errors
     /// `invalid`; `wrong_state` in all other phases.
-    pub fn cancel(&mut self, command: &Cancel, now: Time) -> Result<Standing, Refusal> {
+    pub fn cancel(
+        &mut self,
+        command: &Cancel,
+        now: Time,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Standing, Refusal> {
         checks::name("by", &command.by, PERSON_CHARS_MAX)?;
         checks::name("reason", &command.reason, TEXT_CHARS_MAX)?;
         match self.head.phase {
-            Phase::Unpaid => self.enter(Phase::Cancelled),
+            Phase::Unpaid => self.give_up(&command.by, &command.reason, now, effects),
             Phase::Paid => {
-                for payment in &mut self.payments {
-                    if payment.state == PaymentState::Succeeded {
-                        payment.state = PaymentState::Refunding;
+                for at in 0..self.payments.len() {
+                    if self.payments[at].state == PaymentState::Succeeded {
+                        self.refund(at, effects);
                     }
                 }
-                self.enter(Phase::Refunding);
+                self.enter(Phase::Refunding, now, effects);
+                self.note(&command.by, "cancelled", &command.reason, now);
             }
             Phase::Paying
             | Phase::Shipped
@@ -95,7 +107,6 @@ impl Order {
             | Phase::Refunded
             | Phase::Refused => return Err(self.wrong_state()),
         }
-        self.note(&command.by, "cancelled", &command.reason, now);
         Ok(self.standing())
     }
 
@@ -143,9 +154,36 @@ impl Order {
     }
 
     /// A step.
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase, now: Time, effects: &mut Vec<Effect>) {
         self.head.phase = phase;
         self.head.version += 1;
+        effects.push(Effect::Publish(Event::OrderStateChanged(OrderStep {
+            order_id: self.head.order_id.clone(),
+            order_no: self.head.order_no.clone(),
+            user_id: self.head.user_id.clone(),
+            phase: phase.name().to_owned(),
+            state: phase.state(),
+            version: self.head.version,
+            at: now,
+        })));
+    }
+
+    /// The order in short, as the interested hear of it.
+    pub(super) fn facts(&self) -> OrderFacts {
+        OrderFacts {
+            order_id: self.head.order_id.clone(),
+            user_id: self.head.user_id.clone(),
+            user_name: self.head.user_name.clone(),
+            order_no: self.head.order_no.clone(),
+            total_cents: self.head.total_cents,
+            lines: self.line_facts(),
+        }
+    }
+
+    /// How many of what.
+    pub(super) fn line_facts(&self) -> Vec<LineFacts> {
+        let facts = |line: &Line| LineFacts { goods_id: line.goods_id.clone(), count: line.count };
+        self.items.iter().map(facts).collect()
     }
 
     /// The entry that belongs to a step: who did what to which order when, and why or how.

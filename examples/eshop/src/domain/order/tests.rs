@@ -5,10 +5,12 @@
 
 use proptest::prelude::*;
 
-use super::delivery::{Deliver, Receive};
+use super::delivery::{Deliver, RECEIVED_WITHIN, Receive};
 use super::payment::{Pay, PaymentResult, PaymentState, RefundDone};
 use super::*;
 use crate::domain::answer::{Reason, Refusal};
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::events::Event;
 
 fn at(seconds: i64) -> Time {
     Time::from_millis((1_767_225_600 + seconds) * 1_000)
@@ -37,25 +39,42 @@ fn create() -> Create {
 
 fn order() -> Order {
     let mut slot = None;
-    Order::create(&mut slot, "o1", &create(), at(0)).unwrap();
+    Order::create(&mut slot, "o1", &create(), at(0), &mut Vec::new()).unwrap();
     slot.unwrap()
+}
+
+fn pay(request_id: &str) -> Pay {
+    Pay { request_id: request_id.into(), card_tail: None }
 }
 
 /// What can happen to an order, by a letter each.
 fn happen(order: &mut Order, event: char, now: Time) -> Option<Reason> {
+    let mut effects = Vec::new();
+    let refused = happen_with(order, event, now, &mut effects);
+    assert!(effects.is_empty() || refused.is_none_or(|reason| reason == Reason::Expired));
+    refused
+}
+
+/// The same, and what is to be done about it.
+fn happen_with(
+    order: &mut Order,
+    event: char,
+    now: Time,
+    effects: &mut Vec<Effect>,
+) -> Option<Reason> {
     let cmd_id = String::new;
     let payment_id = order.payments.first().map(|one| one.payment_id.clone()).unwrap_or_default();
     let amount_cents = order.head.total_cents;
     let result = |paid| PaymentResult { payment_id: payment_id.clone(), amount_cents, paid };
     let done: Result<(), Refusal> = match event {
-        'p' => order.pay(&Pay { request_id: "r1".into() }, now).map(drop),
-        'q' => order.pay(&Pay { request_id: "r2".into() }, now).map(drop),
-        '+' => order.payment_result(&result(true), now).map(drop),
-        '-' => order.payment_result(&result(false), now).map(drop),
-        'r' => order.refund_done(&RefundDone { payment_id }, now).map(drop),
+        'p' => order.pay(&pay("r1"), now, effects).map(drop),
+        'q' => order.pay(&pay("r2"), now, effects).map(drop),
+        '+' => order.payment_result(&result(true), now, effects).map(drop),
+        '-' => order.payment_result(&result(false), now, effects).map(drop),
+        'r' => order.refund_done(&RefundDone { payment_id }, now, effects).map(drop),
         'c' => {
             let command = Cancel { cmd_id: cmd_id(), by: "Ann".into(), reason: "no".into() };
-            order.cancel(&command, now).map(drop)
+            order.cancel(&command, now, effects).map(drop)
         }
         'd' => {
             let command = Deliver {
@@ -65,11 +84,18 @@ fn happen(order: &mut Order, event: char, now: Time) -> Option<Reason> {
                 deliver_address: "Quay".into(),
                 ..Deliver::default()
             };
-            order.deliver(&command, now).map(drop)
+            order.deliver(&command, now, effects).map(drop)
         }
-        'e' => order.receive(&Receive { by: "Ann".into(), ..Receive::default() }, now).map(drop),
+        'e' => {
+            let command = Receive { by: "Ann".into(), ..Receive::default() };
+            order.receive(&command, now, effects).map(drop)
+        }
         't' => {
-            order.pay_timeout(now);
+            order.pay_timeout(now, effects);
+            Ok(())
+        }
+        'a' => {
+            order.auto_receive(now, effects);
             Ok(())
         }
         other => panic!("no event {other}"),
@@ -102,7 +128,10 @@ fn each_phase_takes_only_its_own_events() {
     for (way, expected) in table {
         let mut there = order();
         for event in way.chars() {
-            assert_eq!(happen(&mut there, event, at(1)), None, "{way}");
+            // A timeout comes when it is due; the other events at once.
+            let overdue = i64::from(there.head.overdue);
+            let now = if event == 't' { at(300 + 60 * overdue) } else { at(1) };
+            assert_eq!(happen(&mut there, event, now), None, "{way}");
         }
         for (event, expected) in "pq+-rcde".chars().zip(expected) {
             let mut order = there.clone();
@@ -121,15 +150,15 @@ fn each_phase_takes_only_its_own_events() {
 #[test]
 fn an_order_is_placed_once_and_checked() {
     let mut slot = None;
-    let placed = Order::create(&mut slot, "o1", &create(), at(0)).unwrap();
+    let placed = Order::create(&mut slot, "o1", &create(), at(0), &mut Vec::new()).unwrap();
     assert_eq!((placed.total_cents, placed.pay_before), (2_800, at(300)));
     assert!(placed.order_no.starts_with("20260101000000"));
-    assert_eq!(Order::create(&mut slot, "o1", &create(), at(9)), Ok(placed));
+    assert_eq!(Order::create(&mut slot, "o1", &create(), at(9), &mut Vec::new()), Ok(placed));
     let other = Create { user_id: "bob".into(), ..create() };
-    let refused = Order::create(&mut slot, "o1", &other, at(0)).unwrap_err();
+    let refused = Order::create(&mut slot, "o1", &other, at(0), &mut Vec::new()).unwrap_err();
     assert_eq!(refused.reason, Reason::Conflict);
     let reject = Reject { reason: "sold out".into(), ..Reject::default() };
-    let refused = Order::reject(&mut slot, "o1", &reject, at(0)).unwrap_err();
+    let refused = Order::reject(&mut slot, "o1", &reject, at(0), &mut Vec::new()).unwrap_err();
     assert_eq!(refused.reason, Reason::WrongState);
 
     let line = create().items[0].clone();
@@ -144,7 +173,7 @@ fn an_order_is_placed_once_and_checked() {
         Create { pay_before: Some(at(0)), ..create() },
     ] {
         let mut slot = None;
-        let refused = Order::create(&mut slot, "o1", &command, at(0)).unwrap_err();
+        let refused = Order::create(&mut slot, "o1", &command, at(0), &mut Vec::new()).unwrap_err();
         assert_eq!((refused.reason, slot), (Reason::Invalid, None), "{command:?}");
     }
 }
@@ -154,10 +183,10 @@ fn a_refused_order_leaves_a_trace_and_stays_refused() {
     let mut slot = None;
     let reject =
         Reject { user_id: "ann".into(), user_name: "Ann Lee".into(), reason: "sold out".into() };
-    let standing = Order::reject(&mut slot, "o1", &reject, at(0)).unwrap();
+    let standing = Order::reject(&mut slot, "o1", &reject, at(0), &mut Vec::new()).unwrap();
     assert_eq!(standing.phase, Phase::Refused);
-    assert_eq!(Order::reject(&mut slot, "o1", &reject, at(1)), Ok(standing));
-    let refused = Order::create(&mut slot, "o1", &create(), at(1)).unwrap_err();
+    assert_eq!(Order::reject(&mut slot, "o1", &reject, at(1), &mut Vec::new()), Ok(standing));
+    let refused = Order::create(&mut slot, "o1", &create(), at(1), &mut Vec::new()).unwrap_err();
     assert_eq!(refused.reason, Reason::WrongState);
     let log = &slot.unwrap().log;
     assert!(log[0].trade_log_value.ends_with(": sold out"), "{log:?}");
@@ -175,30 +204,69 @@ fn who_pays_too_late_finds_the_order_cancelled() {
     assert_eq!(order.head.phase, Phase::Cancelled, "the time passed while the bank was asked");
 }
 
+/// What a timeout asks for, and the phase it leads to.
+fn time_out(order: &mut Order, now: Time) -> (Phase, Option<Time>) {
+    let mut effects = Vec::new();
+    order.pay_timeout(now, &mut effects);
+    let again = effects.iter().find_map(|effect| match effect {
+        Effect::Remind(Reminder::PayTimeout, at) => Some(*at),
+        _ => None,
+    });
+    (order.head.phase, again)
+}
+
 #[test]
 fn the_timeout_cancels_or_waits_for_the_bank() {
     let mut unpaid = order();
-    assert_eq!(unpaid.pay_timeout(at(200)), Some(Duration::from_secs(100)));
-    assert_eq!(unpaid.head.phase, Phase::Unpaid);
-    assert_eq!(unpaid.pay_timeout(at(300)), None);
-    assert_eq!(unpaid.head.phase, Phase::Cancelled);
+    assert_eq!(time_out(&mut unpaid, at(200)), (Phase::Unpaid, Some(at(300))), "too early");
+    assert_eq!(time_out(&mut unpaid, at(300)), (Phase::Cancelled, None));
 
     let mut paying = order();
     happen(&mut paying, 'p', at(1));
-    for _ in 0..5 {
-        assert_eq!(paying.pay_timeout(at(300)), Some(Duration::from_secs(60)));
-        assert_eq!(paying.head.phase, Phase::Paying);
+    for n in 0..5 {
+        let (due, again) = (at(300 + 60 * n), at(360 + 60 * n));
+        assert_eq!(time_out(&mut paying, due), (Phase::Paying, Some(again)));
+        assert_eq!(time_out(&mut paying, due), (Phase::Paying, Some(again)), "it came twice");
     }
-    assert_eq!(paying.pay_timeout(at(600)), None);
-    assert_eq!(paying.head.phase, Phase::Cancelled);
+    assert_eq!(time_out(&mut paying, at(600)), (Phase::Cancelled, None));
+}
+
+#[test]
+fn a_parcel_that_nobody_confirms_is_received_after_a_week() {
+    let mut order = order();
+    for event in "p+d".chars() {
+        happen(&mut order, event, at(60));
+    }
+    let due = at(60).after(RECEIVED_WITHIN);
+    let mut effects = Vec::new();
+    order.auto_receive(due.before(Duration::from_secs(1)), &mut effects);
+    assert_eq!(effects, [Effect::Remind(Reminder::AutoReceive, due)]);
+    assert_eq!(order.head.phase, Phase::Shipped);
+    order.auto_receive(due, &mut effects);
+    assert_eq!(order.head.phase, Phase::Finished);
+    assert!(order.log[3].trade_log_value.starts_with("system received order"));
+}
+
+#[test]
+fn only_the_tail_of_a_card_is_taken() {
+    for tail in ["4111111111111111", "12", "abcd", "１２３４"] {
+        let mut order = order();
+        let command = Pay { card_tail: Some(tail.into()), ..pay("r1") };
+        let refused = order.pay(&command, at(1), &mut Vec::new()).unwrap_err();
+        assert_eq!(refused.reason, Reason::Invalid);
+        assert!(!refused.message.contains(tail), "{}", refused.message);
+    }
 }
 
 #[test]
 fn the_bank_must_name_the_right_amount() {
     let mut order = order();
-    let payment_id = order.pay(&Pay { request_id: "r1".into() }, at(1)).unwrap().payment_id;
+    let payment_id = order.pay(&pay("r1"), at(1), &mut Vec::new()).unwrap().payment_id;
     let result = PaymentResult { payment_id, amount_cents: 2_799, paid: true };
-    assert_eq!(order.payment_result(&result, at(2)).unwrap_err().reason, Reason::Invalid);
+    assert_eq!(
+        order.payment_result(&result, at(2), &mut Vec::new()).unwrap_err().reason,
+        Reason::Invalid
+    );
     assert_eq!(order.head.phase, Phase::Paying);
 }
 
@@ -247,15 +315,81 @@ fn may_follow(from: Phase, to: Phase) -> bool {
     )
 }
 
+/// What has been told and asked for since the order was placed.
+#[derive(Debug, Default)]
+struct Told {
+    pay_timeout: Option<Time>,
+    auto_receive: Option<Time>,
+    version: u64,
+    paid: u32,
+    cancelled: u32,
+    refunded: u32,
+    payments: Vec<String>,
+    refunds: Vec<String>,
+}
+
+impl Told {
+    fn hear(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Remind(Reminder::PayTimeout, at) => self.pay_timeout = Some(*at),
+            Effect::Remind(Reminder::AutoReceive, at) => self.auto_receive = Some(*at),
+            Effect::Forget(Reminder::PayTimeout) => self.pay_timeout = None,
+            Effect::Forget(Reminder::AutoReceive) => self.auto_receive = None,
+            Effect::Publish(Event::OrderStateChanged(step)) => {
+                assert_eq!(step.version, self.version + 1, "each step is told once, in order");
+                self.version = step.version;
+            }
+            Effect::Publish(Event::PayOrderSucc(_)) => self.paid += 1,
+            Effect::Publish(Event::OrderCancelled(_)) => self.cancelled += 1,
+            Effect::Publish(Event::OrderRefunded(_)) => self.refunded += 1,
+            Effect::Publish(Event::PaymentRequested(asked)) => {
+                self.payments.push(asked.payment_id.clone());
+            }
+            Effect::Publish(Event::RefundRequested(asked)) => {
+                self.refunds.push(asked.payment_id.clone());
+            }
+            Effect::Publish(
+                Event::CreateOrderSucc(_)
+                | Event::LogisticsDeliverSucc(_)
+                | Event::LogisticsReceiveSucc(_),
+            ) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What was asked for and told is what the order needs, no more.
+    fn check(&self, order: &Order) {
+        let phase = order.head.phase;
+        let is_open = matches!(phase, Phase::Unpaid | Phase::Paying);
+        assert_eq!(self.pay_timeout.is_some(), is_open, "{phase:?}");
+        assert_eq!(self.auto_receive.is_some(), phase == Phase::Shipped);
+        assert_eq!(self.version, order.head.version);
+        let asked: Vec<_> = order.payments.iter().map(|one| one.payment_id.clone()).collect();
+        assert_eq!(self.payments, asked, "each payment is asked for once");
+        let back = |state| matches!(state, PaymentState::Refunding | PaymentState::Refunded);
+        let back = order.payments.iter().filter(|one| back(one.state));
+        assert_eq!(self.refunds, back.map(|one| one.payment_id.clone()).collect::<Vec<_>>());
+        let is_cancelled = matches!(phase, Phase::Cancelled | Phase::RefundingLate);
+        assert_eq!(self.cancelled, u32::from(is_cancelled));
+        let was_paid = !is_open && !is_cancelled;
+        assert_eq!(self.paid, u32::from(was_paid), "{phase:?}");
+        assert_eq!(self.refunded, u32::from(phase == Phase::Refunded));
+    }
+}
+
 proptest! {
     #[test]
-    fn no_events_break_the_invariants(events in prop::collection::vec((prop::sample::select("pq+-rcdet".chars().collect::<Vec<_>>()), 0_i64..40), 1..60)) {
-        let mut order = order();
+    fn no_events_break_the_invariants(events in prop::collection::vec((prop::sample::select("pq+-rcdeat".chars().collect::<Vec<_>>()), 0_i64..40), 1..60)) {
+        let (mut slot, mut told, mut effects) = (None, Told::default(), Vec::new());
+        Order::create(&mut slot, "o1", &create(), at(0), &mut effects).unwrap();
+        let mut order = slot.unwrap();
         let mut now = 0;
         for (event, passed) in events {
             now += passed;
             let before = order.clone();
-            let refused = happen(&mut order, event, at(now));
+            let refused = happen_with(&mut order, event, at(now), &mut effects);
+            effects.drain(..).for_each(|effect| told.hear(&effect));
+            told.check(&order);
             let (from, to) = (before.head.phase, order.head.phase);
             let steps = order.head.version - before.head.version;
             match steps {

@@ -20,9 +20,7 @@ use odeon_base::{ActorType, AppId, Namespace};
 use odeon_runtime::Engine;
 
 pub(crate) use ended::Ended;
-pub use facts::{
-    ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus, go_duration,
-};
+pub use facts::{ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus};
 pub use health::Health;
 pub use operations::{Operation, OperationError, check_key, read_activation};
 pub use owners::{Owner, Owners};

@@ -95,6 +95,16 @@ pub(crate) fn compact(raw: &RawValue) -> Bytes {
     out.into()
 }
 
+/// A text as JSON, with Go's escapes.
+pub(crate) fn text(text: &str) -> String {
+    let quoted = serde_json::value::to_raw_value(text);
+    // A text can always be written.
+    quoted.map_or_else(
+        |_| "\"\"".to_owned(),
+        |raw| String::from_utf8_lossy(&compact(&raw)).into_owned(),
+    )
+}
+
 /// RFC 3339, to the second.
 pub(crate) fn timestamp(at: SystemTime) -> String {
     let at = prost_types::Timestamp::from(at);

@@ -16,3 +16,6 @@ pub const REFUSAL_CODES: &str = "odeon-refusal-codes";
 /// The query with which a method was called over HTTP. It is put behind the path of an
 /// application that is called on a port; to all others it is one more header.
 pub const QUERY: &str = "odeon-query";
+/// The data of a timer or reminder that is set over gRPC is JSON, and is to come back as it is;
+/// else it comes back in base64.
+pub const DATA_IS_JSON: &str = "odeon-data-is-json";

@@ -158,6 +158,7 @@ fn a_call_between_hosts_comes_back() {
         call_chain: vec![u64::MAX, 0, 1],
         reentrancy_id: String::new(),
         epoch,
+        timer: Some(host::TimerSpec { keep_alive: true, ..Default::default() }),
     });
     comes_back(&host::PeerRequest { protocol: 1, request: Some(request) });
     comes_back(&host::PeerReply {

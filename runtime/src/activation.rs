@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use jiff::Timestamp;
 use odeon_base::{ActorId, Fence};
 use odeon_ring::Policy;
 use tokio::sync::{Notify, Semaphore};
@@ -16,12 +18,15 @@ use tokio::sync::{Notify, Semaphore};
 use crate::config::TypeSpec;
 use crate::core::Core;
 use crate::directory::{Directory, Keyed};
+use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::mailbox::{Effects, Entered, Mailbox, Next, Phase, Rules, Why};
 use crate::metrics::Counters;
+use crate::schedule::{TimerPlan, TimerSpec};
 use crate::seams::Instance;
 use crate::store::Item;
 use crate::sync::{AtomicU8, Mutex, lock};
+use crate::timers::TIMERS_MAX;
 use crate::view::View;
 
 /// A type as it is hosted here: from its offer until it is withdrawn.
@@ -177,6 +182,7 @@ impl Activation {
             Next::Close(why) => Some(why),
             Next::Remove => {
                 self.hosting.directory.remove(self);
+                self.end_timers();
                 self.hosting.gone.notify_waiters();
                 None
             }
@@ -226,16 +232,18 @@ impl Activation {
         drop(cache);
     }
 
-    /// A call arrives; when its turn begins at once, the memory comes with it.
+    /// A call arrives; when its turn begins at once, the memory comes with it. `is_use` tells
+    /// whether the actor counts as used by it.
     pub(crate) fn enter(
         &self,
         flight: Option<&Arc<str>>,
         bytes: usize,
         now: u64,
+        is_use: bool,
     ) -> (Entered, Instance) {
         self.with(|inner| {
             let entered = inner.mailbox.enter(&self.hosting.rules, flight, bytes, now);
-            if matches!(entered, Entered::Run { .. }) {
+            if is_use && matches!(entered, Entered::Run { .. }) {
                 inner.last_used = now;
             }
             let instance = match entered {
@@ -244,6 +252,47 @@ impl Activation {
             };
             (entered, instance)
         })
+    }
+
+    /// Sets a timer, as long as this life of the actor lasts.
+    pub(crate) fn set_timer(
+        &self,
+        name: &Arc<str>,
+        spec: &Arc<TimerSpec>,
+        data: &Bytes,
+    ) -> Result<(), Error> {
+        let core = &self.hosting.core;
+        let now = Timestamp::try_from(core.wall.now())
+            .map_err(|error| Error::Arguments(format!("the clock of this host: {error}")))?;
+        let plan =
+            TimerPlan::new(spec, now).map_err(|error| Error::Arguments(error.to_string()))?;
+        let fence = self.with(|inner| inner.fence);
+        let whose = (&self.actor, fence);
+        if !core.timers.set(whose, name, (spec, data.clone()), plan) {
+            let ActorRef { actor_type, id } = &self.actor;
+            return Err(Error::Arguments(format!(
+                "actor '{actor_type}||{id}' has {TIMERS_MAX} timers, the limit"
+            )));
+        }
+        let is_over =
+            |inner: &mut Inner| inner.fence != fence || inner.mailbox.phase() == Phase::Gone;
+        if self.with(is_over) {
+            // It ended meanwhile, before there was a timer to end with it.
+            core.timers.end(&self.actor, fence);
+        }
+        Ok(())
+    }
+
+    /// There is no timer of this name any more.
+    pub(crate) fn drop_timer(&self, name: &str) {
+        let whose = (&self.actor, self.with(|inner| inner.fence));
+        self.hosting.core.timers.drop_one(whose, name);
+    }
+
+    /// This life of the actor is over, and its timers with it (TIM-1).
+    pub(crate) fn end_timers(&self) {
+        let fence = self.with(|inner| inner.fence);
+        self.hosting.core.timers.end(&self.actor, fence);
     }
 
     /// Whether this activation still is what the directory should hold.

@@ -73,6 +73,7 @@ async fn run(activation: Arc<Activation>, why: Why) {
         Route::Here(epoch) if why != Why::Moved => Some(hosting.core.next_fence(epoch)),
         Route::Here(_) | Route::Shut | Route::Elsewhere(_) | Route::NoHost(_) => None,
     };
+    activation.end_timers();
     let effects = activation.with(|inner| {
         if let Some(fence) = next {
             inner.fence = fence;

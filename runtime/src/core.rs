@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::config::Config;
 use crate::lease::Lease;
 use crate::store::StateStore;
+use crate::timers::Timers;
 
 /// A word to the membership loop from where calls run.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) wall: Arc<dyn WallClock>,
     pub(crate) entropy: Entropy,
     pub(crate) tasks: Tasks,
+    pub(crate) timers: Timers,
     store: OnceLock<Arc<dyn StateStore>>,
     /// The engine itself, for calls from inside a turn.
     pub(crate) engine: OnceLock<Weak<dyn Any + Send + Sync>>,
@@ -58,6 +60,7 @@ impl Core {
             wall,
             entropy,
             tasks,
+            timers: Timers::default(),
             store: OnceLock::new(),
             engine: OnceLock::new(),
             notices,

@@ -43,6 +43,7 @@ mod holding;
 mod inspect;
 mod moving;
 mod offering;
+mod ticks;
 
 /// What an engine is given from outside.
 #[derive(Debug)]
@@ -199,6 +200,7 @@ impl Engine {
         let idle = Arc::clone(&inner.idle);
         let stop = tasks.stopping().clone();
         tasks.spawn(TaskKind::Idle, async move { idle.run(&core.lease, stop).await });
+        ticks::start(&inner);
         Self { inner }
     }
 
@@ -266,6 +268,9 @@ impl Engine {
     /// # Cancel safety
     /// A call that waits is taken out of its queue; a turn that began runs on (O7).
     pub async fn call(&self, invocation: Invocation) -> Result<Reply, Error> {
+        if let Some(answered) = self.about_timers(&invocation) {
+            return answered;
+        }
         if let Some(epoch) = invocation.routed_by {
             // Kept out of the memory that every other call takes.
             return Box::pin(self.routed(invocation, epoch)).await;
@@ -284,8 +289,8 @@ impl Engine {
         let path = self.path(entry, &call.actor, call.body.len(), call.routed_by);
         match self.admitted(&path, &mut caller).await {
             Ok(admitted) => {
-                let Invocation { actor, method, body, headers, .. } = call;
-                let body = Encoded(Call { method, body, headers });
+                let Invocation { actor, kind, method, body, headers, .. } = call;
+                let body = Encoded(Call { kind, method, body, headers });
                 self.turn(&actor, admitted, caller, body).await
             }
             Err(error @ Error::Moved { .. }) if path.can_forward => match &self.inner.peers {
@@ -380,7 +385,7 @@ impl Engine {
         let inner = &*self.inner;
         let can_forward = routed_by.is_none() && inner.peers.is_some();
         let (core, idle) = (&inner.core, &inner.idle);
-        Path { core, entry, idle, actor, bytes, routed_by, can_forward }
+        Path { core, entry, idle, actor, bytes, routed_by, can_forward, only: None, is_use: true }
     }
 
     /// A handle that does not keep the engine alive, for what the engine itself holds.

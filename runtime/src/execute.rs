@@ -26,7 +26,7 @@ use crate::config::Preload;
 #[cfg(all(test, feature = "model"))]
 use crate::defect::Defect;
 use crate::error::{AppFailure, Error};
-use crate::invocation::Reply;
+use crate::invocation::{CallKind, Reply};
 use crate::lease::nanos;
 use crate::mailbox::Why;
 use crate::metrics::Outcome;
@@ -60,7 +60,20 @@ impl Body for Encoded {
 
     async fn run(self, instance: &mut Instance, turn: &Turn) -> Result<Reply, Error> {
         let activation = turn.port().downcast_ref::<Activation>().ok_or(Error::Closed)?;
-        activation.hosting.spec.behaviour.invoke(instance, turn, self.0).await
+        let call = self.0;
+        match &call.kind {
+            CallKind::SetTimer(spec) => {
+                activation.set_timer(&call.method, spec, &call.body)?;
+                Ok(Reply::default())
+            }
+            CallKind::DropTimer => {
+                activation.drop_timer(&call.method);
+                Ok(Reply::default())
+            }
+            CallKind::Method | CallKind::Reminder | CallKind::Timer(_) => {
+                activation.hosting.spec.behaviour.invoke(instance, turn, call).await
+            }
+        }
     }
 }
 
@@ -132,11 +145,13 @@ pub(crate) struct Admitted {
     pub(crate) activate: bool,
     /// Its share in the limit of the whole type (TURN-8).
     pub(crate) permit: Option<OwnedSemaphorePermit>,
+    /// Whether the actor counts as used by it (DEA-7).
+    pub(crate) is_use: bool,
 }
 
 impl Admitted {
     pub(crate) fn new(activation: Arc<Activation>, instance: Instance, activate: bool) -> Self {
-        Self { activation: Some(activation), instance, activate, permit: None }
+        Self { activation: Some(activation), instance, activate, permit: None, is_use: true }
     }
 
     /// Whether the turn may begin with nothing more to wait for.
@@ -230,14 +245,14 @@ pub(crate) fn begin<B: Body>(
         return Err(cut_error(&activation, cut, Execution::None));
     }
     let mut instance = std::mem::take(&mut admitted.instance);
-    let permit = admitted.permit.take();
+    let (permit, is_use) = (admitted.permit.take(), admitted.is_use);
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
     let work = async move {
         let result = body.run(&mut instance, &turn).await;
         (instance, result)
     };
     let watch = Watch::default();
-    Ok(Running { work: Some(work), watch, activation: Some(activation), started, permit })
+    Ok(Running { work: Some(work), watch, activation: Some(activation), started, permit, is_use })
 }
 
 pin_project! {
@@ -252,6 +267,7 @@ pin_project! {
         activation: Option<Arc<Activation>>,
         started: u64,
         permit: Option<OwnedSemaphorePermit>,
+        is_use: bool,
     }
 
     impl<W> PinnedDrop for Running<W> {
@@ -301,7 +317,8 @@ where
             Outcome::Done | Outcome::Failed => None,
             Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
         };
-        end(activation, instance, now, why);
+        let used = if *this.is_use { now } else { activation.with(|inner| inner.last_used) };
+        end(activation, instance, used, why);
         *this.activation = None;
         *this.permit = None;
         Poll::Ready(result)

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use odeon_base::{ActorId, ActorType, Epoch};
 use tokio::time::Instant;
 
+use crate::schedule::TimerSpec;
+
 /// Longest call chain that is kept (REE-4).
 pub const CHAIN_MAX: usize = 64;
 
@@ -136,11 +138,31 @@ impl CallChain {
     }
 }
 
-/// A call of an actor's method.
+/// What is asked of an actor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CallKind {
+    /// That its method runs.
+    #[default]
+    Method,
+    /// Its reminder fires. The method is the reminder's name, the body the JSON that it was
+    /// given, or nothing.
+    Reminder,
+    /// Its timer fires: as a reminder does, with what was said when it was set. Never sent to
+    /// another host, for a timer lives where its actor does.
+    Timer(Arc<TimerSpec>),
+    /// That it has a timer from now on: name and data as when it fires.
+    SetTimer(Arc<TimerSpec>),
+    /// That it has no timer of this name any more.
+    DropTimer,
+}
+
+/// A call of an actor.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// Who is called.
     pub actor: ActorRef,
+    /// What is asked.
+    pub kind: CallKind,
     /// The method, cleaned (`odeon_base::ident::clean_method`).
     pub method: Arc<str>,
     /// The argument, opaque.
@@ -161,6 +183,7 @@ impl Invocation {
     pub fn new(actor: ActorRef, method: &str, body: impl Into<Bytes>) -> Self {
         Self {
             actor,
+            kind: CallKind::Method,
             method: method.into(),
             body: body.into(),
             headers: Headers::new(),
@@ -174,6 +197,8 @@ impl Invocation {
 /// The method and argument of one turn.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// What is asked.
+    pub kind: CallKind,
     /// The method, cleaned.
     pub method: Arc<str>,
     /// The argument.
@@ -191,6 +216,8 @@ pub struct Reply {
     pub headers: Headers,
     /// The body is an error in the application's own terms, passed on as it is.
     pub is_app_error: bool,
+    /// The timer or reminder that fired is to fire no more.
+    pub is_last: bool,
 }
 
 #[cfg(test)]

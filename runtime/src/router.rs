@@ -10,7 +10,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use odeon_base::backoff::Backoff;
-use odeon_base::{Epoch, Execution};
+use odeon_base::{Epoch, Execution, Fence};
 use odeon_ring::Member;
 use tokio::time::Instant;
 
@@ -73,6 +73,10 @@ pub(crate) struct Path<'a> {
     pub(crate) routed_by: Option<Epoch>,
     /// Whether the call may be sent to the host that owns the actor.
     pub(crate) can_forward: bool,
+    /// The only life of the actor that the call is meant for; any, if it is not said.
+    pub(crate) only: Option<Fence>,
+    /// Whether the actor counts as used by it (DEA-7).
+    pub(crate) is_use: bool,
 }
 
 impl Path<'_> {
@@ -141,7 +145,9 @@ impl Path<'_> {
         activation.hosting.counters.waited(now.saturating_sub(since));
         let admitted = match turned {
             Turned::Run { activate, instance } => {
-                Admitted::new(Arc::clone(&activation), instance, activate)
+                let mut admitted = Admitted::new(Arc::clone(&activation), instance, activate);
+                admitted.is_use = self.is_use;
+                admitted
             }
             Turned::Retry => return Ok(Step::Again),
             Turned::Failed(error) => return Err(error),
@@ -180,10 +186,11 @@ impl Path<'_> {
         #[cfg(all(test, feature = "model"))]
         let flight = secret.as_ref().filter(|_| caller.chain.hops().is_empty()).or(flight);
         let activation = self.activation(hosting, epoch, now)?;
-        let (entered, instance) = activation.enter(flight, self.bytes, now);
+        let (entered, instance) = activation.enter(flight, self.bytes, now, self.is_use);
         match entered {
             Entered::Run { activate } => {
-                let admitted = Admitted::new(activation, instance, activate);
+                let mut admitted = Admitted::new(activation, instance, activate);
+                admitted.is_use = self.is_use;
                 #[cfg(all(test, feature = "model"))]
                 if Defect::GateIsNotLookedAtAgain.is_planted() {
                     return Ok(Step::Run(admitted, now));
@@ -335,7 +342,12 @@ impl Path<'_> {
         matches!(
             self.look(&standing, caller, now),
             Ok(Look::Here(hosting, _)) if Arc::ptr_eq(hosting, &activation.hosting)
-        )
+        ) && self.is_meant(activation)
+    }
+
+    /// Whether the call is for this life of the actor.
+    fn is_meant(&self, activation: &Activation) -> bool {
+        self.only.is_none_or(|only| activation.with(|inner| inner.fence == only))
     }
 
     fn activation(
@@ -344,8 +356,13 @@ impl Path<'_> {
         epoch: Epoch,
         now: u64,
     ) -> Result<Arc<Activation>, Error> {
-        if let Some(found) = hosting.directory.get(&self.actor.id) {
+        if let Some(found) = hosting.directory.get(&self.actor.id)
+            && self.is_meant(&found)
+        {
             return Ok(found);
+        }
+        if self.only.is_some() {
+            return Err(Error::NotActive);
         }
         if let Some((attempts, until)) = lock(&hosting.failures).get(&self.actor.id)
             && *until > now

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 #[cfg(feature = "defects")]
@@ -18,6 +19,7 @@ use crate::closing;
 use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::mailbox::{Phase, Why};
+use crate::schedule::TimerSpec;
 use crate::store::{self, ActorScope, Condition, Item, Key, Op, StateStore, Transaction};
 use crate::turn::{Change, Port};
 
@@ -343,6 +345,14 @@ impl Port for Activation {
         // A turn is running, so this only leaves a note for its end.
         let why = if forget { Why::Forget } else { Why::Asked };
         self.with(|inner| inner.mailbox.note(why));
+    }
+
+    fn set_timer(&self, name: &Arc<str>, spec: &Arc<TimerSpec>, data: &Bytes) -> Result<(), Error> {
+        Self::set_timer(self, name, spec, data)
+    }
+
+    fn drop_timer(&self, name: &str) {
+        Self::drop_timer(self, name);
     }
 
     fn is_live(&self) -> bool {

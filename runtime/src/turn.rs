@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::invocation::{ActorRef, Call, CallChain, Invocation};
+use crate::schedule::TimerSpec;
 use crate::store::{Condition, Expiry, Item};
 
 /// One write to an actor's state.
@@ -87,6 +88,8 @@ pub(crate) trait Port: Any + Send + Sync + Debug {
     ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>>;
     fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>>;
     fn end(&self, forget: bool);
+    fn set_timer(&self, name: &Arc<str>, spec: &Arc<TimerSpec>, data: &Bytes) -> Result<(), Error>;
+    fn drop_timer(&self, name: &str);
     fn is_live(&self) -> bool;
     fn engine(&self) -> Option<Arc<dyn Any + Send + Sync>>;
     fn wall(&self) -> std::time::SystemTime;
@@ -209,14 +212,34 @@ impl Turn {
     /// it again, a few times, as if it had just come (RT-3).
     #[must_use = "the turn fails with it"]
     pub fn refuse(&self, call: Call, reason: impl Into<String>) -> Error {
-        let Call { method, body, headers } = call;
+        let Call { kind, method, body, headers } = call;
         let Caller { deadline, chain } = self.caller.clone();
         let actor = self.actor().clone();
         // The table by which it was sent here is known by now.
         let routed_by = None;
         let call =
-            Box::new(Invocation { actor, method, body, headers, deadline, chain, routed_by });
+            Box::new(Invocation { actor, kind, method, body, headers, deadline, chain, routed_by });
         Error::Refused { reason: reason.into(), call }
+    }
+
+    /// Sets a timer of the actor in place of the one of this name; it lasts as long as the
+    /// actor is in memory. `data` is JSON, or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] names what says no time; there may be
+    /// [`crate::timers::TIMERS_MAX`] of them.
+    pub fn set_timer(
+        &self,
+        name: &Arc<str>,
+        spec: &Arc<TimerSpec>,
+        data: &Bytes,
+    ) -> Result<(), Error> {
+        self.port.set_timer(name, spec, data)
+    }
+
+    /// The actor has no timer of this name any more.
+    pub fn drop_timer(&self, name: &str) {
+        self.port.drop_timer(name);
     }
 
     /// Ends the activation after this turn and forgets its memory.

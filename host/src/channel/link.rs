@@ -105,7 +105,7 @@ impl Drop for Asked<'_> {
         let mut flights = self.link.flights();
         let Flights { open, late, .. } = &mut *flights;
         let Some(flight) = open.get_mut(&self.id) else { return };
-        if self.is_sent && self.kind == Kind::Invoke {
+        if self.is_sent && self.kind != Kind::Deactivate {
             flight.late = Some(self.actor.clone());
             *late.entry(self.actor.clone()).or_default() += 1;
         } else {

@@ -14,7 +14,8 @@ use odeon_proto::dapr::runtime::v1::subscribe_actor_events_request_alpha1::Reque
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
 use odeon_proto::dapr::runtime::v1::{
     SubscribeActorEventsRequestAlpha1, SubscribeActorEventsRequestInvokeResponseAlpha1,
-    SubscribeActorEventsResponseAlpha1, SubscribeActorEventsResponseInitialAlpha1,
+    SubscribeActorEventsRequestReminderResponseAlpha1, SubscribeActorEventsResponseAlpha1,
+    SubscribeActorEventsResponseInitialAlpha1,
 };
 use odeon_runtime::{Headers, Reply};
 use tokio::sync::{mpsc, oneshot};
@@ -154,10 +155,10 @@ fn receive(link: &Link, message: SubscribeActorEventsRequestAlpha1) -> Result<()
             link.answer(&id, Some(Kind::Invoke), Answer::Reply(reply));
         }
         Some(RequestType::ReminderResponse(response)) => {
-            link.answer(&response.id, Some(Kind::Reminder), Answer::Done);
+            link.answer(&response.id, Some(Kind::Reminder), fired(&response));
         }
         Some(RequestType::TimerResponse(response)) => {
-            link.answer(&response.id, Some(Kind::Timer), Answer::Done);
+            link.answer(&response.id, Some(Kind::Timer), fired(&response));
         }
         Some(RequestType::DeactivateResponse(response)) => {
             link.answer(&response.id, Some(Kind::Deactivate), Answer::Done);
@@ -175,11 +176,17 @@ fn receive(link: &Link, message: SubscribeActorEventsRequestAlpha1) -> Result<()
     Ok(())
 }
 
+/// What a worker says of a timer or reminder that fired.
+fn fired(response: &SubscribeActorEventsRequestReminderResponseAlpha1) -> Answer {
+    Answer::Reply(Reply { is_last: response.cancel, ..Reply::default() })
+}
+
 fn reply(response: SubscribeActorEventsRequestInvokeResponseAlpha1) -> (String, Reply) {
     let mut headers = Headers::new();
     for (name, value) in response.metadata {
         headers.push(name, value);
     }
-    let reply = Reply { body: response.data, headers, is_app_error: response.error };
+    let (body, is_app_error) = (response.data, response.error);
+    let reply = Reply { body, headers, is_app_error, is_last: false };
     (response.id, reply)
 }

@@ -15,17 +15,20 @@ use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::Resp
 use odeon_proto::dapr::runtime::v1::{
     SubscribeActorEventsResponseDeactivateRequestAlpha1 as DeactivateRequest,
     SubscribeActorEventsResponseInvokeRequestAlpha1 as InvokeRequest,
+    SubscribeActorEventsResponseReminderRequestAlpha1 as ReminderRequest,
+    SubscribeActorEventsResponseTimerRequestAlpha1 as TimerRequest,
 };
 use odeon_runtime::error::AppFailure;
+use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, Error, Reply, TypeConfig};
+use odeon_runtime::{ActorRef, CallKind, Error, Reply, TypeConfig};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::link::{Answer, Kind, Link};
-use super::marks;
 use super::refusals::Refusal;
+use super::{marks, tick};
 
 /// The code by which a worker says that a method does not exist: gRPC's NotFound.
 const NO_METHOD: u32 = 5;
@@ -114,8 +117,8 @@ impl Worker {
                 }
             };
             has_asked = true;
-            let question = |id| ResponseType::InvokeRequest(invoke_request(id, turn, &call));
-            let (code, message) = match link.ask(Kind::Invoke, turn.actor(), question).await {
+            let (kind, question) = (kind_of(&call), |id| question(id, turn, &call));
+            let (code, message) = match link.ask(kind, turn.actor(), question).await {
                 Ok(Answer::Reply(reply)) => return Ok(reply),
                 Ok(Answer::Done) => return Ok(Reply::default()),
                 Ok(Answer::Failed { code, message }) => (code, message),
@@ -127,7 +130,9 @@ impl Worker {
                 Err(error) => return Err(error),
             };
             match link.refusal(code) {
-                None if code == NO_METHOD => return Err(no_method(turn.actor(), &call.method)),
+                None if code == NO_METHOD && kind == Kind::Invoke => {
+                    return Err(no_method(turn.actor(), &call.method));
+                }
                 None => return Err(Error::App(AppFailure { message })),
                 Some(Refusal::Arguments) => return Err(Error::Arguments(message)),
                 Some(Refusal::Busy) => return Err(turn.refuse(call, message)),
@@ -192,6 +197,47 @@ impl Behaviour for Worker {
 fn no_method(actor: &ActorRef, method: &str) -> Error {
     let ActorRef { actor_type, id } = actor.clone();
     Error::NoMethod { actor_type, id, method: method.to_owned() }
+}
+
+fn kind_of(call: &Call) -> Kind {
+    match call.kind {
+        CallKind::Timer(_) => Kind::Timer,
+        CallKind::Reminder => Kind::Reminder,
+        // Who sets and drops timers is the engine itself.
+        CallKind::Method | CallKind::SetTimer(_) | CallKind::DropTimer => Kind::Invoke,
+    }
+}
+
+fn question(id: String, turn: &Turn, call: &Call) -> ResponseType {
+    let ActorRef { actor_type, id: actor_id } = turn.actor();
+    let (actor_type, actor_id) = (actor_type.to_string(), actor_id.to_string());
+    let (name, data) = (call.method.to_string(), tick::any(&call.body));
+    match &call.kind {
+        CallKind::Timer(spec) => {
+            let TimerSpec { due_time, period, callback, .. } = (**spec).clone();
+            ResponseType::TimerRequest(TimerRequest {
+                id,
+                actor_type,
+                actor_id,
+                name,
+                due_time,
+                period,
+                callback,
+                data,
+            })
+        }
+        CallKind::Reminder => ResponseType::ReminderRequest(ReminderRequest {
+            id,
+            actor_type,
+            actor_id,
+            name,
+            data,
+            ..ReminderRequest::default()
+        }),
+        CallKind::Method | CallKind::SetTimer(_) | CallKind::DropTimer => {
+            ResponseType::InvokeRequest(invoke_request(id, turn, call))
+        }
+    }
 }
 
 fn invoke_request(id: String, turn: &Turn, call: &Call) -> InvokeRequest {

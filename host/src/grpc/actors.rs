@@ -10,7 +10,7 @@ use odeon_proto::dapr::runtime::v1::{
     InvokeActorRequest, InvokeActorResponse, TransactionalActorStateOperation,
 };
 use odeon_proto::names;
-use odeon_runtime::{ActorRef, CallChain, Change, Headers, Invocation};
+use odeon_runtime::{ActorRef, CallChain, CallKind, Change, Headers, Invocation};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
@@ -46,6 +46,7 @@ pub(super) async fn invoke(
     }
     let invocation = Invocation {
         actor,
+        kind: CallKind::Method,
         method: method.into(),
         body: data,
         headers,
@@ -119,7 +120,7 @@ fn read(operation: TransactionalActorStateOperation) -> Operation {
     }
 }
 
-fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
+pub(super) fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
     let actor = ActorRef::parse(actor_type, id).map_err(Failure::bad_request)?;
     if actor.actor_type.is_internal() {
         return Err(Failure::reserved_type(actor_type));
@@ -135,9 +136,9 @@ fn activation(caller: &MetadataMap) -> Result<Option<Fence>, Failure> {
 
 /// What a caller says to the host itself: in the request's own metadata, as a
 /// worker does that copies what it was given, or in the call's.
-struct Said<'a> {
-    metadata: &'a HashMap<String, String>,
-    caller: &'a MetadataMap,
+pub(super) struct Said<'a> {
+    pub(super) metadata: &'a HashMap<String, String>,
+    pub(super) caller: &'a MetadataMap,
 }
 
 impl Said<'_> {
@@ -148,7 +149,7 @@ impl Said<'_> {
     }
 
     /// The sooner of `odeon-actor-timeout` and the call's own time limit (TURN-7).
-    fn deadline(&self) -> Result<Option<Instant>, Failure> {
+    pub(super) fn deadline(&self) -> Result<Option<Instant>, Failure> {
         let ours = match self.get(names::ACTOR_TIMEOUT) {
             None => None,
             Some(text) => {
@@ -170,7 +171,7 @@ impl Said<'_> {
         Ok(limit.map(|limit| Instant::now() + limit.min(TIMEOUT_MAX)))
     }
 
-    fn chain(&self) -> CallChain {
+    pub(super) fn chain(&self) -> CallChain {
         let reentrancy = self.get("dapr-reentrancy-id").map(Arc::from);
         match self.get(names::ACTOR_CHAIN) {
             Some(hops) => CallChain::from_header(hops, reentrancy),

@@ -8,7 +8,8 @@ use odeon_proto::dapr::runtime::v1::{
 };
 use tonic::metadata::MetadataMap;
 
-use crate::api::{Api, AppConnection, Facts, HostingStatus, Shutdown, go_duration};
+use crate::api::{Api, AppConnection, Facts, HostingStatus, Shutdown};
+use odeon_runtime::schedule;
 
 /// `GetMetadata`.
 #[expect(deprecated, reason = "older clients read the actors' first place")]
@@ -84,8 +85,8 @@ fn app(app: &AppConnection) -> AppConnectionProperties {
         max_concurrency: number(app.max_concurrency),
         health: app.health.as_ref().map(|health| AppConnectionHealthProperties {
             health_check_path: health.path.clone(),
-            health_probe_interval: go_duration(health.interval),
-            health_probe_timeout: go_duration(health.timeout),
+            health_probe_interval: schedule::go_text(health.interval),
+            health_probe_timeout: schedule::go_text(health.timeout),
             health_threshold: number(health.threshold),
         }),
     }

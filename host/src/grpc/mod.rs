@@ -6,6 +6,7 @@
 
 pub mod door;
 pub mod service;
+mod timers;
 
 mod actors;
 mod answer;

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer;
 use super::missing::rpcs_to_come;
-use super::{actors, metadata};
+use super::{actors, metadata, timers};
 use crate::api::Api;
 use crate::channel::{self, Hub, Outbound, Refusals};
 use crate::status::Failure;
@@ -68,6 +68,22 @@ impl Dapr for Service {
     ) -> Result<Response<()>, Status> {
         let (caller, _, request) = request.into_parts();
         answered(actors::transact(&self.api, &caller, request).await)
+    }
+
+    async fn register_actor_timer(
+        &self,
+        request: Request<RegisterActorTimerRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(timers::set(&self.api, &caller, request).await)
+    }
+
+    async fn unregister_actor_timer(
+        &self,
+        request: Request<UnregisterActorTimerRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(timers::drop(&self.api, &caller, request).await)
     }
 
     async fn subscribe_actor_events_alpha1(
@@ -131,10 +147,6 @@ impl Dapr for Service {
         "the secrets building block" {
             get_secret(GetSecretRequest) -> GetSecretResponse,
             get_bulk_secret(GetBulkSecretRequest) -> GetBulkSecretResponse,
-        }
-        "actor timers" {
-            register_actor_timer(RegisterActorTimerRequest) -> (),
-            unregister_actor_timer(UnregisterActorTimerRequest) -> (),
         }
         "actor reminders" {
             register_actor_reminder(RegisterActorReminderRequest) -> (),

@@ -5,7 +5,7 @@
 
 use odeon_base::ident;
 use odeon_proto::names;
-use odeon_runtime::Invocation;
+use odeon_runtime::{CallKind, Invocation};
 
 use super::answer::{self, Answer};
 use super::headers;
@@ -30,6 +30,7 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
     let body = call.body.read(limit).await.map_err(Failure::bad_request)?;
     let invocation = Invocation {
         actor,
+        kind: CallKind::Method,
         method: method.into(),
         body,
         headers,

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::answer::{self, Answer};
 use super::request::Call;
-use crate::api::{ActorCount, AppConnection, Facts, HostingStatus, go_duration};
+use crate::api::{ActorCount, AppConnection, Facts, HostingStatus};
 use crate::status::Failure;
+use odeon_runtime::schedule;
 
 /// `GET /v1.0/metadata`.
 pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
@@ -163,8 +164,8 @@ impl<'a> ShownApp<'a> {
             max_concurrency: app.max_concurrency,
             health: app.health.as_ref().map(|health| ShownHealth {
                 health_check_path: &health.path,
-                health_probe_interval: go_duration(health.interval),
-                health_probe_timeout: go_duration(health.timeout),
+                health_probe_interval: schedule::go_text(health.interval),
+                health_probe_timeout: schedule::go_text(health.timeout),
                 health_threshold: health.threshold,
             }),
         }

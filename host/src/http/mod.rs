@@ -23,6 +23,7 @@ mod request;
 mod routes;
 mod shutdown;
 mod state;
+mod timers;
 
 pub use answer::Answer;
 pub use door::{Audience, Door};

@@ -65,6 +65,14 @@ impl Call<'_> {
         Ok(actor)
     }
 
+    /// The actor that the path names, if it may have timers and reminders: those of the
+    /// runtime's own have none.
+    pub(super) fn schedulable_actor(&self) -> Result<ActorRef, Failure> {
+        let actor = self.open_actor()?;
+        Failure::check_schedulable(&actor)?;
+        Ok(actor)
+    }
+
     /// A header's first value; a value that is not ASCII counts as absent.
     pub(super) fn header(&self, name: &'static str) -> Option<&str> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())

@@ -11,7 +11,7 @@ use http::Method;
 
 use super::answer::Answer;
 use super::request::Call;
-use super::{actors, health, metadata, odeon, shutdown, state};
+use super::{actors, health, metadata, odeon, shutdown, state, timers};
 use crate::status::Failure;
 
 const GET: u8 = 1;
@@ -74,7 +74,6 @@ const fn missing(verbs: u8, path: &'static str, what: &'static str) -> Route {
 }
 
 const REMINDERS: &str = "actor reminders";
-const TIMERS: &str = "actor timers";
 const INVOKE: &str = "service invocation";
 const STATE: &str = "the state building block";
 const PUBSUB: &str = "the pub/sub building block";
@@ -94,7 +93,8 @@ const ROUTES: &[Route] = &[
     api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/state", run!(state::transact)),
     api(POST, "/v1.0-alpha1/actors/{actorType}/{actorId}/deactivate", run!(actors::deactivate)),
     missing(GET | POST | PUT | DELETE, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", REMINDERS),
-    missing(POST | PUT | DELETE, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", TIMERS),
+    api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::set)),
+    api(DELETE, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::drop)),
 
     public(GET, "/v1.0/metadata", run!(metadata::get)),
     api(PUT, "/v1.0/metadata/{key}", run!(metadata::put)),

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_base::ident::clean_routed_method;
+use odeon_base::ident::{check_name, clean_routed_method};
 use odeon_base::{ActorId, ActorType, Epoch, Execution, Incarnation, Kind, Namespace};
 use odeon_placement::wire::{Error, Wrong, check_protocol};
 use odeon_proto::odeon::host::v1 as proto;
 use odeon_proto::odeon::placement::v1::Epoch as ProtoEpoch;
 use odeon_runtime::invocation::CHAIN_MAX;
 use odeon_runtime::peers::Failure;
-use odeon_runtime::{ActorRef, CallChain, Error as EngineError, Headers, Invocation, Reply};
+use odeon_runtime::schedule::TimerSpec;
+use odeon_runtime::{
+    ActorRef, CallChain, CallKind, Error as EngineError, Headers, Invocation, Reply,
+};
 use proto::peer_reply::Answer as ProtoAnswer;
 use proto::peer_request::Request;
 use tokio::time::Instant;
@@ -162,13 +165,14 @@ pub(super) fn write_call(
     call: &Invocation,
     left: Option<Duration>,
 ) -> proto::Call {
-    let Invocation { actor, method, body, headers, chain, routed_by, deadline: _ } = call;
+    let Invocation { actor, kind, method, body, headers, chain, routed_by, deadline: _ } = call;
+    let (kind, timer) = write_kind_of_call(kind);
     proto::Call {
         call_id: id,
         namespace: namespace.as_str().to_owned(),
         actor_type: actor.actor_type.as_str().to_owned(),
         actor_id: actor.id.as_str().to_owned(),
-        kind: proto::CallKind::Method.into(),
+        kind: kind.into(),
         method: method.as_ref().to_owned(),
         body: body.clone(),
         headers: write_headers(headers),
@@ -178,6 +182,36 @@ pub(super) fn write_call(
         call_chain: chain.hops().to_vec(),
         reentrancy_id: chain.reentrancy.as_deref().unwrap_or_default().to_owned(),
         epoch: routed_by.map(|epoch| ProtoEpoch { term: epoch.term, n: epoch.n }),
+        timer,
+    }
+}
+
+fn write_kind_of_call(kind: &CallKind) -> (proto::CallKind, Option<proto::TimerSpec>) {
+    match kind {
+        CallKind::Reminder => (proto::CallKind::Reminder, None),
+        CallKind::SetTimer(spec) => {
+            let TimerSpec { due_time, period, ttl, callback, keep_alive } = (**spec).clone();
+            let timer = proto::TimerSpec { due_time, period, ttl, callback, keep_alive };
+            (proto::CallKind::SetTimer, Some(timer))
+        }
+        CallKind::DropTimer => (proto::CallKind::DropTimer, None),
+        // A timer fires where it lives, so none is ever on its way to another host.
+        CallKind::Method | CallKind::Timer(_) => (proto::CallKind::Method, None),
+    }
+}
+
+fn read_kind_of_call(kind: i32, timer: Option<proto::TimerSpec>) -> Result<CallKind, Wrong> {
+    let expected = "0 (method), 1 (reminder), 2 (set timer) or 3 (drop timer)";
+    match proto::CallKind::try_from(kind).map_err(|_| Wrong::new("kind", kind, expected))? {
+        proto::CallKind::Method => Ok(CallKind::Method),
+        proto::CallKind::Reminder => Ok(CallKind::Reminder),
+        proto::CallKind::SetTimer => {
+            let proto::TimerSpec { due_time, period, ttl, callback, keep_alive } =
+                timer.ok_or_else(|| Wrong::missing("timer", "what is said of the timer"))?;
+            let spec = TimerSpec { due_time, period, ttl, callback, keep_alive };
+            Ok(CallKind::SetTimer(Arc::new(spec)))
+        }
+        proto::CallKind::DropTimer => Ok(CallKind::DropTimer),
     }
 }
 
@@ -222,17 +256,22 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
     if call.namespace != namespace.as_str() {
         return Err(Wrong::text("namespace", &call.namespace, format_args!("{namespace}")));
     }
-    if call.kind != i32::from(proto::CallKind::Method) {
-        return Err(Wrong::new("kind", call.kind, "0, a method: this release knows no other"));
-    }
+    let kind = read_kind_of_call(call.kind, call.timer)?;
     let actor = ActorRef {
         actor_type: ActorType::parse(&call.actor_type)
             .map_err(|error| Wrong::text("actor_type", &call.actor_type, error))?,
         id: ActorId::parse(&call.actor_id)
             .map_err(|error| Wrong::text("actor_id", &call.actor_id, error))?,
     };
-    let method = clean_routed_method(&call.method)
-        .map_err(|error| Wrong::text("method", &call.method, error))?;
+    let method = match kind {
+        CallKind::Method => clean_routed_method(&call.method)
+            .map_err(|error| Wrong::text("method", &call.method, error))?,
+        CallKind::Reminder | CallKind::Timer(_) | CallKind::SetTimer(_) | CallKind::DropTimer => {
+            let name = check_name("name", &call.method);
+            name.map_err(|error| Wrong::text("method", &call.method, error))?;
+            call.method
+        }
+    };
     if call.call_chain.len() > CHAIN_MAX {
         let expected = format_args!("at most {CHAIN_MAX} hops");
         return Err(Wrong::new("call_chain", call.call_chain.len(), expected));
@@ -241,6 +280,7 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
     let reentrancy = (!call.reentrancy_id.is_empty()).then(|| Arc::from(call.reentrancy_id));
     Ok(Invocation {
         actor,
+        kind,
         method: method.into(),
         body: call.body,
         headers: read_headers(call.headers)?,
@@ -258,12 +298,12 @@ pub(super) fn write_answer(
     code: impl FnOnce(&EngineError) -> String,
 ) -> proto::PeerReply {
     let answer = match answer {
-        Ok(Reply { body, headers, is_app_error }) => ProtoAnswer::Reply(proto::Reply {
+        Ok(Reply { body, headers, is_app_error, is_last }) => ProtoAnswer::Reply(proto::Reply {
             call_id,
             headers: write_headers(&headers),
             body,
             is_actor_error: is_app_error,
-            ends_reminder: false,
+            ends_reminder: is_last,
         }),
         Err(EngineError::Moved { epoch, .. }) => ProtoAnswer::Moved(proto::Moved {
             call_id,
@@ -298,9 +338,9 @@ pub(super) fn hear_answer(heard: proto::PeerReply) -> Result<Heard, Wrong> {
     match answer {
         ProtoAnswer::Reply(reply) => {
             let headers = read_headers(reply.headers).map_err(|wrong| wrong.inside("reply"))?;
-            let is_app_error = reply.is_actor_error;
-            let reply_to = reply.call_id;
-            Ok(Heard::Answer(reply_to, Ok(Reply { body: reply.body, headers, is_app_error })))
+            let (is_app_error, is_last) = (reply.is_actor_error, reply.ends_reminder);
+            let (reply_to, body) = (reply.call_id, reply.body);
+            Ok(Heard::Answer(reply_to, Ok(Reply { body, headers, is_app_error, is_last })))
         }
         ProtoAnswer::Failure(failure) => {
             let kind = read_kind(failure.kind());

@@ -49,6 +49,27 @@ async fn a_call_survives_the_wire() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_asked_survives_the_wire() {
+    let spec = TimerSpec {
+        due_time: "1s".into(),
+        period: "R5/PT1S".into(),
+        ttl: "1h".into(),
+        callback: "Tick".into(),
+        keep_alive: false,
+    };
+    for kind in
+        [CallKind::Method, CallKind::Reminder, CallKind::SetTimer(spec.into()), CallKind::DropTimer]
+    {
+        let sent = Invocation { kind: kind.clone(), ..invocation() };
+        let Asked::Call(1, read) = read(write_call(1, &namespace(), &sent, None)) else {
+            panic!("not the call")
+        };
+        assert_eq!(read.kind, kind);
+        assert_eq!((&read.method, &read.body), (&sent.method, &sent.body));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_time_limit_is_none_and_a_part_of_a_millisecond_is_a_whole_one() {
     for (left, expected) in [
         (None, None),
@@ -67,7 +88,7 @@ async fn no_time_limit_is_none_and_a_part_of_a_millisecond_is_a_whole_one() {
 fn answers_survive_the_wire() {
     let mut headers = Headers::new();
     headers.push("a", "b");
-    let reply = Reply { body: "x".into(), headers, is_app_error: true };
+    let reply = Reply { body: "x".into(), headers, is_app_error: true, is_last: true };
     let answer = write_answer(3, Ok(reply.clone()), |_| unreachable!());
     assert_eq!(hear_answer(answer).unwrap(), Heard::Answer(3, Ok(reply)));
 
@@ -158,7 +179,7 @@ fn a_call_that_is_not_understood_is_named_and_the_stream_goes_on() {
         ("call.namespace", |call| call.namespace = "other".into()),
         ("call.actor_type", |call| call.actor_type.clear()),
         ("call.actor_id", |call| call.actor_id = "x".repeat(100_000)),
-        ("call.kind", |call| call.kind = 1),
+        ("call.timer is missing", |call| call.kind = 2),
         ("call.kind", |call| call.kind = 77),
         ("call.call_chain", |call| call.call_chain = vec![1; CHAIN_MAX + 1]),
         ("call.epoch is missing", |call| call.epoch = None),

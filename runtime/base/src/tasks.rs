@@ -27,6 +27,8 @@ pub enum TaskKind {
     Membership,
     /// Deactivates idle actors. A failure is a defect and is reported.
     Idle,
+    /// Fires timers. A failure is a defect and is reported.
+    Timers,
     /// Moves actors away behind a shut gate. A failure is a defect and is reported.
     Drain,
     /// Carries messages between a stream and the engine. Its end fails what was in flight on it.
@@ -47,6 +49,7 @@ impl TaskKind {
             Self::DetachedTurn => "detached turn",
             Self::Membership => "membership",
             Self::Idle => "idle",
+            Self::Timers => "timers",
             Self::Drain => "drain",
             Self::Stream => "stream",
             Self::Process => "process",

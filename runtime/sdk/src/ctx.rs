@@ -4,6 +4,7 @@
 //! method has returned `Ok`, then committed at once, and only then the answer
 //! leaves (ST-9). `Ctx::call`, which needs the typed clients, is in `client.rs`.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::changes::{Changes, Own};
 use crate::error::{Cause, Error, Result};
 use crate::place::{After, Place};
+use crate::timer::{Timer, Wish};
 use crate::wire;
 
 /// The turn, as the actor's code sees it.
@@ -37,12 +39,13 @@ use crate::wire;
 pub struct Ctx<'a> {
     pub(crate) place: Place<'a>,
     changes: Changes,
+    wishes: Vec<Wish>,
     headers: Option<&'a Headers>,
 }
 
 impl<'a> Ctx<'a> {
     pub(crate) fn new(place: Place<'a>, headers: Option<&'a Headers>) -> Self {
-        Self { place, changes: Changes::default(), headers }
+        Self { place, changes: Changes::default(), wishes: Vec::new(), headers }
     }
 
     /// The actor's id.
@@ -128,6 +131,18 @@ impl<'a> Ctx<'a> {
         self.changes.put(Change::remove(key));
     }
 
+    /// Sets a timer in place of the one of this name, once the method has returned `Ok` and what
+    /// it set is kept. There may be a thousand of an actor.
+    pub fn set_timer(&mut self, name: &str, timer: Timer) {
+        let Timer { spec, data } = timer;
+        self.wishes.push(Wish::Set { name: name.into(), spec: Arc::new(spec), data });
+    }
+
+    /// Drops the timer of this name, once the method has returned `Ok`.
+    pub fn drop_timer(&mut self, name: &str) {
+        self.wishes.push(Wish::Drop { name: name.into() });
+    }
+
     /// Asks that the actor leaves memory after this turn, as if it had been idle.
     pub fn deactivate(&self) {
         self.place.after(After::Deactivate);
@@ -149,14 +164,17 @@ impl<'a> Ctx<'a> {
     /// # Cancel safety
     /// Dropped, the outcome is unknown; the turn is dropped only with its activation.
     pub(crate) async fn commit(&mut self) -> Result<(), Cause> {
-        if self.changes.is_empty() {
-            return Ok(());
+        if !self.changes.is_empty() {
+            let committed = self.place.commit(self.changes.take()).await;
+            if committed.is_err() {
+                self.place.after(After::Forget);
+                return committed;
+            }
         }
-        let committed = self.place.commit(self.changes.take()).await;
-        if committed.is_err() {
-            self.place.after(After::Forget);
+        for wish in std::mem::take(&mut self.wishes) {
+            self.place.wish(wish).await?;
         }
-        committed
+        Ok(())
     }
 
     /// The memory may hold what the state does not: it is dropped after the turn.

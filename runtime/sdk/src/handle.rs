@@ -11,7 +11,7 @@ use bytes::Bytes;
 use odeon_base::ident;
 use odeon_runtime::engine::Target;
 use odeon_runtime::turn::Caller;
-use odeon_runtime::{ActorRef, Engine, Headers, Invocation, Reply};
+use odeon_runtime::{ActorRef, CallKind, Engine, Headers, Invocation, Reply};
 use tokio::time::Instant;
 
 use crate::error::{Cause, Error, Result};
@@ -79,6 +79,7 @@ impl Handle {
         let actor = self.actor.clone();
         let invocation = Invocation {
             actor,
+            kind: CallKind::Method,
             method,
             body,
             headers: Headers::new(),

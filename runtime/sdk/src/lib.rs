@@ -47,6 +47,7 @@
 //! - One turn at a time, unless the type is reentrant; `&mut self` is nobody else's.
 //! - What a method sets is committed at once when it returns `Ok`, before its answer
 //!   leaves; if the commit fails the caller hears of it.
+//! - A timer that a method sets is set after that commit, and ends with the activation.
 //! - When a method returns an error, nothing it set is kept; if it could have changed
 //!   memory, the instance is dropped and made anew from its state.
 //! - A typed call within a process is never encoded. The same method is reached in
@@ -73,6 +74,7 @@ mod native;
 mod place;
 mod remote;
 pub mod testkit;
+mod timer;
 mod turn;
 mod wire;
 mod worker;
@@ -85,6 +87,7 @@ pub use crate::ctx::Ctx;
 pub use crate::error::{Cause, Error, Result};
 pub use crate::handle::Handle;
 pub use crate::native::{spec, spec_with};
+pub use crate::timer::Timer;
 pub use crate::worker::Worker;
 
 /// The types of an embedded application, for the host library or for

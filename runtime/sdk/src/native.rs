@@ -15,7 +15,7 @@ use odeon_runtime::config::TypeSpec;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance, Work};
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, Error as EngineError, Headers, Reply};
+use odeon_runtime::{ActorRef, CallKind, Error as EngineError, Headers, Reply};
 
 use crate::actor::{Actor, Held, Make, Method};
 use crate::ctx::Ctx;
@@ -82,11 +82,12 @@ impl<A: Actor> Behaviour for Native<A> {
             let Some(mut lent) = A::Hold::lend(instance) else {
                 return Err(foreign::<A>());
             };
-            let Call { method, body, headers } = call;
+            let Call { kind, method, body, headers } = call;
+            let method = called(&kind, &method);
             let mut ctx = Ctx::new(Place::Engine(turn), Some(&headers));
-            let answer = A::dispatch(lent.as_mut(), &mut ctx, &method, body).await;
+            let answer = A::dispatch(lent.as_mut(), &mut ctx, method, body).await;
             match answer {
-                Ok(body) => Ok(Reply { body, headers: json(), is_app_error: false }),
+                Ok(body) => Ok(Reply { body, headers: json(), ..Reply::default() }),
                 Err(error) => Err(ended(error, turn.actor())),
             }
         }
@@ -105,6 +106,22 @@ impl<A: Actor> Behaviour for Native<A> {
     fn is_shared(&self) -> bool {
         A::Hold::IS_SHARED
     }
+}
+
+/// The method that a call runs: what fires runs the one that its callback names, or else the
+/// one of its own name.
+fn called<'a>(kind: &'a CallKind, method: &'a str) -> &'a str {
+    match kind {
+        CallKind::Timer(spec) => called_back(&spec.callback, method),
+        CallKind::Method | CallKind::Reminder | CallKind::SetTimer(_) | CallKind::DropTimer => {
+            method
+        }
+    }
+}
+
+/// As [`called`], for a timer.
+pub(crate) fn called_back<'a>(callback: &'a str, name: &'a str) -> &'a str {
+    if callback.is_empty() { name } else { callback }
 }
 
 fn json() -> Headers {

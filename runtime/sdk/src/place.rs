@@ -12,6 +12,7 @@ use odeon_runtime::turn::{Caller, Change, Turn};
 
 use crate::error::Cause;
 use crate::remote::{Activation, Remote};
+use crate::timer::Wish;
 
 /// Where a turn runs.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +107,20 @@ impl Place<'_> {
             Self::Worker(turn) => {
                 turn.host.commit(turn.actor, turn.activation.as_ref(), changes).await
             }
+        }
+    }
+
+    /// Sets or drops a timer.
+    pub(crate) async fn wish(&self, wish: Wish) -> Result<(), Cause> {
+        match (self, wish) {
+            (Self::Engine(turn), Wish::Set { name, spec, data }) => {
+                Ok(turn.set_timer(&name, &spec, &data)?)
+            }
+            (Self::Engine(turn), Wish::Drop { name }) => {
+                turn.drop_timer(&name);
+                Ok(())
+            }
+            (Self::Worker(turn), wish) => turn.host.wish(turn.actor, wish).await,
         }
     }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use odeon_base::Execution;
 use odeon_proto::dapr::runtime::v1 as proto;
 use odeon_proto::names;
+use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::store::Expiry;
 use odeon_runtime::turn::{Caller, Change};
 use odeon_runtime::{ActorRef, CallChain, Headers, Invocation};
@@ -21,6 +22,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, ConnectError, Request, Status, Streaming};
 
 use crate::error::{Cause, Error, Result};
+use crate::timer::Wish;
 use crate::wire;
 
 /// Largest message in either direction, in bytes; a host's own limit is usually lower.
@@ -173,6 +175,39 @@ impl Remote {
             .execute_actor_state_transaction(request)
             .await
             .map_err(|status| cause(&status))?;
+        Ok(())
+    }
+
+    /// Sets or drops a timer of an actor.
+    pub(crate) async fn wish(&self, actor: &ActorRef, wish: Wish) -> Result<(), Cause> {
+        let (actor_type, actor_id) =
+            (actor.actor_type.as_str().to_owned(), actor.id.as_str().to_owned());
+        let mut client = self.client();
+        let done = match wish {
+            Wish::Set { name, spec, data } => {
+                let TimerSpec { due_time, period, ttl, callback, .. } = (*spec).clone();
+                let name = name.as_ref().to_owned();
+                let mut request = self.request(proto::RegisterActorTimerRequest {
+                    actor_type,
+                    actor_id,
+                    name,
+                    due_time,
+                    period,
+                    callback,
+                    data,
+                    ttl,
+                });
+                let yes = MetadataValue::from_static("true");
+                request.metadata_mut().insert(names::DATA_IS_JSON, yes);
+                client.register_actor_timer(request).await
+            }
+            Wish::Drop { name } => {
+                let name = name.as_ref().to_owned();
+                let message = proto::UnregisterActorTimerRequest { actor_type, actor_id, name };
+                client.unregister_actor_timer(self.request(message)).await
+            }
+        };
+        done.map_err(|status| cause(&status))?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use odeon_base::{Execution, Kind};
 use odeon_sdk::testkit::{Running, TestKit};
-use odeon_sdk::{Ctx, Error, Result, actor};
+use odeon_sdk::{Ctx, Error, Result, Timer, actor};
 use tokio::sync::Notify;
 
 /// Counts, and misbehaves on request.
@@ -61,6 +61,24 @@ impl Counter {
 
     async fn describe(&self, ctx: &Ctx, item_name: String, count: u32) -> Result<String> {
         Ok(format!("{} has {count} of {item_name}", ctx.id()))
+    }
+
+    async fn tick_in(&mut self, ctx: &mut Ctx, seconds: u64) -> Result<()> {
+        let timer = Timer::after(Duration::from_secs(seconds)).every(Duration::from_secs(1));
+        ctx.set_timer("tick", timer.calls("add").with(&5)?);
+        // The method of the timer's own name, without an argument.
+        ctx.set_timer("clear", Timer::after(Duration::from_secs(seconds + 3)));
+        Ok(())
+    }
+
+    async fn clear(&mut self, ctx: &mut Ctx) -> Result<()> {
+        ctx.drop_timer("tick");
+        Ok(())
+    }
+
+    async fn tick_and_fail(&mut self, ctx: &mut Ctx) -> Result<()> {
+        ctx.set_timer("add", Timer::after(Duration::ZERO).with(&100)?);
+        Err(Error::failed("no"))
     }
 
     async fn panic(&mut self) -> Result<()> {
@@ -139,6 +157,24 @@ async fn an_unused_actor_leaves_memory() -> Result<()> {
     assert!(kit.engine().status().types.iter().any(|hosted| hosted.active == 1));
     kit.advance(Duration::from_secs(3 * 60)).await;
     assert!(kit.engine().status().types.iter().all(|hosted| hosted.active == 0));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_call_methods_until_they_are_dropped() -> Result<()> {
+    let kit = kit().await;
+    let counter = kit.client().actor::<Counter>("c")?;
+    counter.tick_in(10).await?;
+    kit.advance(Duration::from_millis(9_900)).await;
+    assert_eq!(counter.value().await?, 0);
+    kit.advance(Duration::from_millis(200)).await;
+    assert_eq!(counter.value().await?, 5);
+    kit.advance(Duration::from_secs(60)).await;
+    assert!((15..=20).contains(&counter.value().await?), "three or four, then it was dropped");
+    let before = counter.value().await?;
+    assert!(counter.tick_and_fail().await.is_err());
+    kit.advance(Duration::from_secs(60)).await;
+    assert_eq!(counter.value().await?, before, "a method that fails sets none");
     Ok(())
 }
 

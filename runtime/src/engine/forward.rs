@@ -60,8 +60,8 @@ impl Engine {
             } else {
                 match self.admitted(&path, &mut caller).await {
                     Ok(admitted) => {
-                        let Invocation { method, body, headers, .. } = call;
-                        let body = Encoded(Call { method, body, headers });
+                        let Invocation { kind, method, body, headers, .. } = call;
+                        let body = Encoded(Call { kind, method, body, headers });
                         return self.turn(&actor, admitted, caller, body).await;
                     }
                     Err(error @ Error::Moved { .. }) => (Wait::Change(changes), error),

@@ -250,6 +250,8 @@ pub async fn perform(
             stand_still(probe).await;
             place.nest(&body).await?
         }
+        // Of a timer or reminder: this was the last time.
+        "last" => return Ok(Reply { is_last: true, ..Reply::default() }),
         "panic" => panic!("as asked"),
         "fail" => return Err(Error::App(AppFailure { message: "as asked".to_owned() })),
         "leave" => {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use odeon_base::{TaskKind, Tasks};
 use odeon_host::api::{Api, Identity, Parts};
@@ -17,7 +18,7 @@ use odeon_host::grpc::Door;
 use odeon_proto::dapr::runtime::v1::dapr_client::DaprClient;
 use odeon_runtime::error::Error;
 use odeon_runtime::turn::Caller;
-use odeon_runtime::{ActorRef, Engine, TypeConfig};
+use odeon_runtime::{ActorRef, Engine, Reply, TypeConfig};
 use odeon_test_wire::InProcess;
 use odeon_test_wire::app::{Asked, Port, parts};
 use tokio::sync::mpsc;
@@ -113,10 +114,16 @@ impl Called {
         Arc::clone(memory)
     }
 
-    /// `{type}/{id}/method/{method}`.
+    /// `{type}/{id}/method/{method}`, or `.../method/timer/{name}` and `.../method/remind/{name}`.
     async fn turn(&self, path: &str, asked: Asked) {
         let parts: Vec<&str> = path.split('/').collect();
-        let [actor_type, id, "method", method] = parts[..] else { unreachable!("{path}") };
+        let (actor_type, id, method, body) = match parts[..] {
+            [actor_type, id, "method", method] => (actor_type, id, method, asked.body.clone()),
+            [actor_type, id, "method", "timer" | "remind", name] => {
+                (actor_type, id, name, data(&asked.body))
+            }
+            _ => unreachable!("{path}"),
+        };
         let actor = ActorRef::parse(actor_type, id).expect("a good name");
         let memory = self.memory(id);
         let headers = asked.headers.iter();
@@ -131,12 +138,21 @@ impl Called {
             turn: None,
             wire: Some(&wire),
         };
-        let turn = perform(&self.probe, place, &memory, method, &asked.body);
+        let turn = perform(&self.probe, place, &memory, method, &body);
         match AssertUnwindSafe(turn).catch_unwind().await {
+            Ok(Ok(Reply { is_last: true, .. })) => {
+                asked.answer(200, &[("X-DaprReminderCancel", "true")], "");
+            }
             Ok(Ok(reply)) => asked.answer(200, &[], reply.body),
             Ok(Err(Error::App(failure))) => asked.answer(500, &[], failure.message),
             Ok(Err(error)) => asked.answer(500, &[], error.to_string()),
             Err(_) => asked.answer(500, &[], "the turn panicked"),
         }
     }
+}
+
+/// What a timer or reminder was given.
+fn data(body: &[u8]) -> Bytes {
+    let fields: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+    fields.get("data").map(|data| data.to_string().into()).unwrap_or_default()
 }

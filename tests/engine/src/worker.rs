@@ -4,10 +4,11 @@
 //! reaches its state and other actors over gRPC, and runs on when a turn is cut. It is
 //! not asked to make an actor: it says hello to one that it does not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use odeon_base::{AppId, Namespace, TaskKind, Tasks};
 use odeon_host::api::{Api, Health, Identity, Parts};
@@ -18,6 +19,7 @@ use odeon_runtime::error::Error;
 use odeon_runtime::turn::Caller;
 use odeon_runtime::{ActorRef, Engine, Reply, TypeConfig};
 use odeon_test_wire::InProcess;
+use prost::Message;
 use proto::dapr_client::DaprClient;
 use proto::subscribe_actor_events_request_alpha1::RequestType;
 use proto::subscribe_actor_events_response_alpha1::ResponseType;
@@ -105,6 +107,20 @@ impl Worker {
                     let worker = Arc::clone(&self);
                     tasks.spawn(TaskKind::Process, async move { worker.turn(question).await });
                 }
+                Some(ResponseType::TimerRequest(fired)) => {
+                    let proto::SubscribeActorEventsResponseTimerRequestAlpha1 {
+                        id,
+                        actor_type,
+                        actor_id,
+                        name: method,
+                        data,
+                        ..
+                    } = fired;
+                    let (data, metadata) = (held(data), HashMap::new());
+                    let question = Question { id, actor_type, actor_id, method, data, metadata };
+                    let worker = Arc::clone(&self);
+                    tasks.spawn(TaskKind::Process, async move { worker.tick(question).await });
+                }
                 Some(ResponseType::DeactivateRequest(question)) => {
                     self.forget(&question.actor_type, &question.actor_id);
                     let id = question.id;
@@ -131,8 +147,31 @@ impl Worker {
         memories.remove(&format!("{actor_type}/{id}"));
     }
 
+    async fn tick(&self, question: Question) {
+        let id = question.id.clone();
+        let answer = match self.run(question).await {
+            Ok(reply) => {
+                let cancel = reply.is_last;
+                RequestType::TimerResponse(
+                    proto::SubscribeActorEventsRequestReminderResponseAlpha1 { id, cancel },
+                )
+            }
+            Err((code, message)) => failed(id, code, message),
+        };
+        self.say(answer).await;
+    }
+
     async fn turn(&self, question: Question) {
-        let Question { id, actor_type, actor_id, method, data, metadata } = question;
+        let id = question.id.clone();
+        let answer = match self.run(question).await {
+            Ok(reply) => answered(id, reply),
+            Err((code, message)) => failed(id, code, message),
+        };
+        self.say(answer).await;
+    }
+
+    async fn run(&self, question: Question) -> Result<Reply, (u32, String)> {
+        let Question { id: _, actor_type, actor_id, method, data, metadata } = question;
         let actor = ActorRef::parse(&actor_type, &actor_id).expect("a good name");
         let memory = self.memory(&actor);
         let wire = Wire { client: self.client.clone(), metadata };
@@ -144,14 +183,19 @@ impl Worker {
             wire: Some(&wire),
         };
         let turn = perform(&self.probe, place, &memory, &method, &data);
-        let answer = match AssertUnwindSafe(turn).catch_unwind().await {
-            Ok(Ok(reply)) => answered(id, reply),
-            Ok(Err(Error::App(failure))) => failed(id, FAILED, failure.message),
-            Ok(Err(error)) => failed(id, FAILED, error.to_string()),
-            Err(_) => failed(id, PANICKED, "the turn panicked".to_owned()),
-        };
-        self.say(answer).await;
+        match AssertUnwindSafe(turn).catch_unwind().await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(Error::App(failure))) => Err((FAILED, failure.message)),
+            Ok(Err(error)) => Err((FAILED, error.to_string())),
+            Err(_) => Err((PANICKED, "the turn panicked".to_owned())),
+        }
     }
+}
+
+/// The bytes in the message that stands for data on a stream: one field, number 1.
+fn held(data: Option<prost_types::Any>) -> Bytes {
+    let bytes = data.map(|data| Vec::<u8>::decode(data.value.as_slice()).expect("a BytesValue"));
+    bytes.unwrap_or_default().into()
 }
 
 fn name(actor: &ActorRef) -> String {

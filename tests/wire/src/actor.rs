@@ -55,7 +55,7 @@ async fn answer(turn: &Turn, call: Call) -> Result<Reply, Error> {
             if let Some(kind) = call.headers.get("content-type") {
                 headers.push("content-type", kind);
             }
-            Ok(Reply { body: call.body, headers, is_app_error: false })
+            Ok(Reply { body: call.body, headers, ..Reply::default() })
         }
         "seen" => {
             let headers: BTreeMap<&str, &str> = call.headers.iter().collect();
@@ -88,7 +88,7 @@ async fn answer(turn: &Turn, call: Call) -> Result<Reply, Error> {
             ] {
                 headers.push(name, value);
             }
-            Ok(Reply { body: "ok".into(), headers, is_app_error: false })
+            Ok(Reply { body: "ok".into(), headers, ..Reply::default() })
         }
         "large" => {
             let body = vec![b'x'; number()];

@@ -56,7 +56,7 @@ impl Inner {
             };
             let tasks = &self.parts.tasks;
             match late::Request::new(&self.late, tasks, turn.actor(), exchange).await {
-                Ok(answered) => return request::reply(turn.actor(), &call.method, answered),
+                Ok(answered) => return request::reply(turn.actor(), &call, answered),
                 Err(Lost::Unsent(error)) => {
                     tracing::debug!(%error, "a connection was closed before it was used");
                 }

@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use odeon_base::ActorType;
-use odeon_runtime::TypeConfig;
+use odeon_runtime::{TypeConfig, schedule};
 use serde::Deserialize;
 
-use super::duration;
 use crate::channel::settings::{self, Offer, Settings};
 use crate::json::{self, Fields};
 
@@ -53,7 +52,7 @@ fn common(fields: &Fields<'_>) -> Result<Settings, String> {
         match text(fields, name)? {
             None => Ok(None),
             Some(written) => {
-                duration::parse(&written).map(Some).ok_or_else(|| wrong(name, &written))
+                schedule::go_duration(&written).map(Some).ok_or_else(|| wrong(name, &written))
             }
         }
     };
@@ -64,7 +63,7 @@ fn common(fields: &Fields<'_>) -> Result<Settings, String> {
 fn own(fields: &Fields<'_>) -> Result<Settings, String> {
     let read = |name| -> Result<Option<Duration>, String> {
         let Some(written) = text(fields, name)? else { return Ok(None) };
-        let read = duration::parse(&written);
+        let read = schedule::go_duration(&written);
         if read.is_none() {
             tracing::warn!("the application's configuration: {}", wrong(name, &written));
         }

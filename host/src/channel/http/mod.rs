@@ -9,7 +9,6 @@
 mod actors;
 mod config;
 mod dial;
-mod duration;
 mod health;
 mod late;
 mod life;

@@ -14,11 +14,11 @@ use odeon_proto::names;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::Call;
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, Error, Headers, Reply};
+use odeon_runtime::{ActorRef, CallKind, Error, Headers, Reply};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::pool::{Answered, Outgoing, Protocol};
-use crate::channel::marks;
+use crate::channel::{marks, tick};
 
 /// What is escaped in one segment of a path. Source: Go's `net/url`.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -79,11 +79,22 @@ impl Writer {
         }
     }
 
-    /// `PUT /actors/{type}/{id}/method/{method}`, with the query of the caller.
+    /// `PUT /actors/{type}/{id}/method/{method}`, with the query of the caller; or
+    /// `.../method/timer/{name}`, `.../method/remind/{name}` for what fires.
     pub(super) fn invoke(&self, turn: &Turn, call: &Call) -> Outgoing {
         let mut path = actor_path(turn.actor());
         path.push_str("/method/");
-        path.extend(utf8_percent_encode(&call.method, SEGMENTS));
+        let (kind, body) = match &call.kind {
+            CallKind::Timer(spec) => (Some("timer/"), tick::timer_body(&call.body, spec)),
+            CallKind::Reminder => (Some("remind/"), tick::reminder_body(&call.body)),
+            // Who sets and drops timers is the engine itself.
+            CallKind::Method | CallKind::SetTimer(_) | CallKind::DropTimer => {
+                (None, call.body.clone())
+            }
+        };
+        path.push_str(kind.unwrap_or_default());
+        let escaped = if kind.is_some() { SEGMENT } else { SEGMENTS };
+        path.extend(utf8_percent_encode(&call.method, escaped));
         if let Some(query) = call.headers.get(names::QUERY) {
             path.push('?');
             path.push_str(query);
@@ -95,9 +106,12 @@ impl Writer {
         for (name, value) in marks::of(turn) {
             add(&mut headers, name, &value);
         }
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
+        if kind.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         self.show_token(&mut headers);
-        self.request(Method::PUT, &path, headers, call.body.clone())
+        self.request(Method::PUT, &path, headers, body)
     }
 
     /// `DELETE /actors/{type}/{id}`.
@@ -173,13 +187,14 @@ fn add(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// What an answer to a method means.
-pub(super) fn reply(actor: &ActorRef, method: &str, answered: Answered) -> Result<Reply, Error> {
+/// What an answer to a method means, or to a timer or reminder.
+pub(super) fn reply(actor: &ActorRef, call: &Call, answered: Answered) -> Result<Reply, Error> {
+    let is_tick = matches!(call.kind, CallKind::Timer(_) | CallKind::Reminder);
     let Answered { head, body } = answered;
     match head.status.as_u16() {
         200 => {}
-        404 => {
-            let ActorRef { actor_type, id } = actor;
+        404 if !is_tick => {
+            let (ActorRef { actor_type, id }, method) = (actor, &call.method);
             // It may well have run: an application's own word for what it did not find.
             return Err(Error::AppLost {
                 reason: format!("actor method not found: actors/{actor_type}/{id}/method/{method}"),
@@ -191,7 +206,8 @@ pub(super) fn reply(actor: &ActorRef, method: &str, answered: Answered) -> Resul
             return Err(Error::App(AppFailure { message }));
         }
     }
-    if head.headers.get(REMINDER_CANCEL).is_some_and(|value| value == "true") {
+    let is_last = head.headers.get(REMINDER_CANCEL).is_some_and(|value| value == "true");
+    if is_last && !is_tick {
         let reason = "the application answered with X-DaprReminderCancel, which only a reminder may be answered with";
         return Err(Error::AppLost { reason: reason.into(), execution: Execution::Done });
     }
@@ -200,7 +216,7 @@ pub(super) fn reply(actor: &ActorRef, method: &str, answered: Answered) -> Resul
     for (name, value) in &head.headers {
         headers.push(name.as_str(), String::from_utf8_lossy(value.as_bytes()));
     }
-    Ok(Reply { body, headers, is_app_error })
+    Ok(Reply { body, headers, is_app_error, is_last })
 }
 
 #[cfg(test)]

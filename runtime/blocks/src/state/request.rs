@@ -202,7 +202,7 @@ async fn get(store: &dyn StateStore, prefixes: &Prefixes, request: Get) -> Resul
     if let Some(at) = item.expires_at {
         headers.push("metadata.ttlExpireTime", rfc3339(at));
     }
-    Ok(Reply { body: item.value, headers, is_app_error: false })
+    Ok(Reply { body: item.value, headers, ..Reply::default() })
 }
 
 async fn bulk_get(
@@ -307,7 +307,7 @@ fn json(value: &impl Serialize) -> Result<Reply, Error> {
         .map_err(|error| Error::Arguments(format!("the answer cannot be written: {error}")))?;
     let mut headers = Headers::new();
     headers.push("content-type", "application/json");
-    Ok(Reply { body: body.into(), headers, is_app_error: false })
+    Ok(Reply { body: body.into(), headers, ..Reply::default() })
 }
 
 /// To the second, as Dapr's stores tell it; a time that no calendar has is left empty.

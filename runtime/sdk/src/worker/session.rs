@@ -23,6 +23,7 @@ use super::answer::{self, Asked};
 use super::desk::Desk;
 use super::hosted::{Hosted, Offered, Question};
 use crate::error::Cause;
+use crate::native;
 use crate::remote::{self, Remote, Turns};
 
 /// Answers on their way to the host; at the limit turns wait with theirs.
@@ -147,12 +148,11 @@ impl Session {
                 self.turn(&asked.actor_type, question);
             }
             Some(ResponseType::ReminderRequest(asked)) => {
-                // As over HTTP: a reminder calls the method `remind/<name>`.
                 let question = Question {
                     asked: Asked::Reminder,
                     id: asked.id,
                     actor_id: asked.actor_id,
-                    method: format!("remind/{}", asked.name),
+                    method: asked.name,
                     body: data(asked.data),
                     headers: Headers::new(),
                 };
@@ -163,7 +163,7 @@ impl Session {
                     asked: Asked::Timer,
                     id: asked.id,
                     actor_id: asked.actor_id,
-                    method: asked.callback,
+                    method: native::called_back(&asked.callback, &asked.name).to_owned(),
                     body: data(asked.data),
                     headers: Headers::new(),
                 };

@@ -82,7 +82,6 @@ impl Counter {
         panic!("on purpose")
     }
 
-    #[actor(name = "remind/daily")]
     async fn daily(&mut self, ctx: &mut Ctx, by: i64) -> Result<i64> {
         self.add(ctx, by).await
     }

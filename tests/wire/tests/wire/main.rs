@@ -17,4 +17,5 @@ mod refusals;
 mod sdk;
 mod state;
 mod stream;
+mod timers;
 mod worker;

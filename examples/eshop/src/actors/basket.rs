@@ -7,9 +7,10 @@ use odeon_sdk::{Ctx, Result, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::answer::{Answer, Reason, Refusal};
-use crate::domain::basket::{Basket, Clear, Merge, Put, Receipt, View};
-use crate::domain::checkout::{Begin, Begun, Checkout, End};
+use crate::actors::carry_out;
+use crate::domain::answer::{Answer, Refusal};
+use crate::domain::basket::{Basket, Clear, Mark, Merge, Put, Receipt, Touch, View};
+use crate::domain::checkout::{ABORT, Begin, Begun, COMPLETE, Checkout, End};
 use crate::domain::outcomes::Outcomes;
 
 /// A buyer's basket.
@@ -60,15 +61,31 @@ impl BasketActor {
         self.once(ctx, "Merge", &command.cmd_id, |basket| basket.merge(&command, now))
     }
 
+    /// Marks the lines with what their goods say.
+    async fn touch(&mut self, ctx: &mut Ctx, command: Touch) -> Result<Answer<Receipt>> {
+        let answer = self.once(ctx, "Touch", &command.cmd_id, |basket| basket.touch(&command))?;
+        ctx.set("basket", &self.basket)?;
+        Ok(answer)
+    }
+
+    /// Nobody has touched the basket. Called early, or again, it does no harm.
+    async fn abandon(&mut self, ctx: &mut Ctx) -> Result<Answer<Receipt>> {
+        let (id, now, mut effects) = (ctx.id().clone(), ctx.now().into(), Vec::new());
+        let before = self.basket.clone();
+        self.basket.abandon(id.as_str(), now, &mut effects);
+        if self.basket != before {
+            ctx.set("basket", &self.basket)?;
+        }
+        carry_out(ctx, &effects);
+        Ok(Answer(Ok(self.basket.receipt())))
+    }
+
     /// Begins a checkout: the lines as they are now are to become an order.
     async fn begin_checkout(&mut self, ctx: &mut Ctx, command: Begin) -> Result<Answer<Begun>> {
-        if let Some(ended) = self.outcomes.answer("BeginCheckout", &command.request_id) {
-            return Ok(ended);
-        }
         let (buyer, now) = (ctx.id().clone(), ctx.now().into());
         let before = self.checkout.is_some();
-        let slot = &mut self.checkout;
-        let begun = self.basket.begin_checkout(slot, buyer.as_str(), &command, now);
+        let Self { basket, checkout, outcomes } = self;
+        let begun = basket.begin_checkout(checkout, outcomes, buyer.as_str(), &command, now);
         if self.checkout.is_some() != before {
             ctx.set("checkout", &self.checkout)?;
         }
@@ -78,14 +95,14 @@ impl BasketActor {
     /// Ends a checkout: the ordered units leave the basket.
     async fn complete_checkout(&mut self, ctx: &mut Ctx, command: End) -> Result<Answer<Receipt>> {
         let now = ctx.now().into();
-        self.end(ctx, "CompleteCheckout", &command.order_id, |basket, slot| {
+        self.end(ctx, COMPLETE, &command.order_id, |basket, slot| {
             basket.complete_checkout(slot, &command, now)
         })
     }
 
     /// Ends a checkout: the basket stays as it is.
     async fn abort_checkout(&mut self, ctx: &mut Ctx, command: End) -> Result<Answer<Receipt>> {
-        self.end(ctx, "AbortCheckout", &command.order_id, |basket, slot| {
+        self.end(ctx, ABORT, &command.order_id, |basket, slot| {
             basket.abort_checkout(slot, &command)
         })
     }
@@ -100,7 +117,7 @@ impl BasketActor {
         cmd_id: &str,
         run: impl FnOnce(&mut Basket) -> Result<T, Refusal>,
     ) -> Result<Answer<T>> {
-        let before = self.basket.version;
+        let before = self.basket.mark();
         let answer = self.outcomes.once(method, cmd_id, || run(&mut self.basket));
         self.save(ctx, before)?;
         Ok(answer)
@@ -114,27 +131,21 @@ impl BasketActor {
         order_id: &str,
         run: impl FnOnce(&mut Basket, &mut Option<Checkout>) -> Result<Receipt, Refusal>,
     ) -> Result<Answer<Receipt>> {
-        let (before, request) = (self.basket.version, self.request_id());
-        let checkout = &mut self.checkout;
-        let answer = self.outcomes.once(method, order_id, || run(&mut self.basket, checkout));
-        if let (Some(request), None) = (request, &self.checkout) {
-            // Else a repetition of the beginning that comes late would begin again.
-            let ended = Refusal::new(Reason::WrongState, "this request has been checked out");
-            self.outcomes.keep::<Begun>("BeginCheckout", &request, &Answer(Err(ended)));
+        let (before, had) = (self.basket.mark(), self.checkout.is_some());
+        let Self { basket, checkout, outcomes } = self;
+        let answer = outcomes.once(method, order_id, || run(basket, checkout));
+        if had && self.checkout.is_none() {
             ctx.remove("checkout");
         }
         self.save(ctx, before)?;
         Ok(answer)
     }
 
-    fn request_id(&self) -> Option<String> {
-        self.checkout.as_ref().map(|checkout| checkout.request_id.clone())
-    }
-
-    fn save(&mut self, ctx: &mut Ctx<'_>, before: u64) -> Result<()> {
-        if self.basket.version != before {
+    fn save(&mut self, ctx: &mut Ctx<'_>, before: Mark) -> Result<()> {
+        if self.basket.version != before.version {
             ctx.set("basket", &self.basket)?;
         }
+        carry_out(ctx, self.basket.effects(before).as_slice());
         if self.outcomes.take_changed() {
             ctx.set("commands", &self.outcomes)?;
         }

@@ -4,11 +4,20 @@
 //! to compare; the price that counts is decided by the goods when they are
 //! reserved. How a basket becomes an order is in `checkout.rs`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks::{self, COUNT_MAX, LINES_MAX, PRICE_CENTS_MAX, TEXT_CHARS_MAX};
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::events::{BasketFacts, Event};
 use crate::domain::time::Time;
+
+/// How long after the last change a basket counts as abandoned.
+pub const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long after that it is emptied: a week after the last change.
+pub const EMPTIED_AFTER: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
 /// A buyer's basket.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +29,9 @@ pub struct Basket {
     pub version: u64,
     /// When it was changed last.
     pub updated_at: Time,
+    /// When it was told that nobody touches it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned_at: Option<Time>,
 }
 
 /// One line of a basket.
@@ -42,6 +54,50 @@ pub struct Item {
     /// When the line was added.
     #[serde(default)]
     pub added_at: Time,
+    /// What the goods said about it lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<LineQuote>,
+}
+
+/// What the goods say about a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LineQuote {
+    /// The price of one, in cents.
+    pub price_cents: u64,
+    /// How many can be had.
+    pub available: u32,
+    /// Whether they are for sale.
+    pub on_shelf: bool,
+}
+
+/// Marks lines with what the goods say about them; lines that are gone are left alone.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Touch {
+    /// The command's id.
+    pub cmd_id: String,
+    /// What the goods say.
+    pub lines: Vec<Requote>,
+}
+
+/// What the goods say about the line with them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Requote {
+    /// The id of the goods.
+    pub goods_id: String,
+    /// What they say.
+    pub quoted: LineQuote,
+}
+
+/// Where a basket stood before a command, to see what it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The version.
+    pub version: u64,
+    /// Whether somebody would miss it.
+    pub is_waiting: bool,
 }
 
 /// Sets the count of a line, or adds to it. What is left out stays as it is.
@@ -158,10 +214,76 @@ impl Basket {
             if let Some(own) = known {
                 own.count = (own.count + item.count).min(COUNT_MAX);
             } else if self.items.len() < LINES_MAX {
-                self.items.push(Item { added_at: now, ..item.clone() });
+                self.items.push(Item { added_at: now, quoted: None, ..item.clone() });
             }
         }
         Ok(self.changed(now))
+    }
+
+    /// Marks lines with what the goods say. The buyer has changed nothing, so the
+    /// version stays.
+    ///
+    /// # Errors
+    /// `invalid`.
+    pub fn touch(&mut self, command: &Touch) -> Result<Receipt, Refusal> {
+        if command.lines.len() > LINES_MAX {
+            return Err(Refusal::invalid(format!("a basket has at most {LINES_MAX} lines")));
+        }
+        for line in &command.lines {
+            let own = self.items.iter_mut().find(|own| own.goods_id == line.goods_id);
+            if let Some(own) = own {
+                own.quoted = Some(line.quoted.clone());
+            }
+        }
+        Ok(self.receipt())
+    }
+
+    /// Nobody has touched it: after a day that is told, after a week it is emptied.
+    /// Called early, it asks to be called again at the right time.
+    pub fn abandon(&mut self, account_id: &str, now: Time, effects: &mut Vec<Effect>) {
+        let due_at = match self.abandoned_at {
+            None => self.updated_at.after(ABANDONED_AFTER),
+            Some(told_at) => told_at.after(EMPTIED_AFTER),
+        };
+        if self.items.is_empty() {
+            effects.push(Effect::Forget(Reminder::Abandon));
+        } else if now < due_at {
+            effects.push(Effect::Remind(Reminder::Abandon, due_at));
+        } else if self.abandoned_at.is_none() {
+            self.abandoned_at = Some(now);
+            let (account_id, lines) = (account_id.to_owned(), self.items.len());
+            let event = Event::BasketAbandoned(BasketFacts { account_id, lines });
+            effects.push(Effect::Publish(event));
+            effects.push(Effect::Remind(Reminder::Abandon, now.after(EMPTIED_AFTER)));
+        } else {
+            self.items.clear();
+            self.changed(now);
+            effects.push(Effect::Forget(Reminder::Abandon));
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let is_waiting = !self.items.is_empty() && self.abandoned_at.is_none();
+        Mark { version: self.version, is_waiting }
+    }
+
+    /// What is to be done about what a command has changed since then.
+    #[must_use]
+    pub fn effects(&self, since: Mark) -> Option<Effect> {
+        if self.version == since.version {
+            return None;
+        }
+        match (since.is_waiting, self.mark().is_waiting) {
+            // That it waits longer is found out when the reminder fires.
+            (true, true) => None,
+            (false, true) => {
+                let due_at = self.updated_at.after(ABANDONED_AFTER);
+                Some(Effect::Remind(Reminder::Abandon, due_at))
+            }
+            (_, false) => Some(Effect::Forget(Reminder::Abandon)),
+        }
     }
 
     /// Takes lines out as far as they are still in, because they have been ordered.
@@ -221,6 +343,7 @@ impl Basket {
     fn changed(&mut self, now: Time) -> Receipt {
         self.version += 1;
         self.updated_at = now;
+        self.abandoned_at = None;
         self.receipt()
     }
 

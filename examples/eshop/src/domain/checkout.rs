@@ -2,7 +2,9 @@
 //!
 //! Between the two the basket may change; the order is made from the lines as they
 //! were when the checkout began. One checkout at a time, named by the buyer's
-//! request: the same request is the same order, however often it is sent.
+//! request: the same request is the same order, however often it is sent. Once it has
+//! ended, or was ended before it began, it does not begin any more: a beginning that
+//! comes late would be a checkout that nobody ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,7 @@ use crate::domain::answer::{Reason, Refusal};
 use crate::domain::basket::{Basket, Item, Receipt, total_cents};
 use crate::domain::checks;
 use crate::domain::ids;
+use crate::domain::outcomes::Outcomes;
 use crate::domain::time::Time;
 
 /// A checkout that has begun.
@@ -54,21 +57,32 @@ pub struct Begun {
     pub total_cents: u64,
 }
 
+/// The two ways to end, as the outcomes know them.
+pub const COMPLETE: &str = "CompleteCheckout";
+/// The other way.
+pub const ABORT: &str = "AbortCheckout";
+
 /// Each takes the checkout, if one has begun.
 impl Basket {
-    /// None -> begun. The same request is answered the same while it goes on.
+    /// None -> begun. The same request is answered the same while it goes on. The
+    /// outcomes tell of those that have ended.
     ///
     /// # Errors
     /// `invalid`, also for an empty basket; `conflict` while another request is
-    /// being checked out.
+    /// being checked out; `wrong_state` when this one has ended.
     pub fn begin_checkout(
         &self,
         slot: &mut Option<Checkout>,
+        ended: &Outcomes,
         buyer_id: &str,
         command: &Begin,
         now: Time,
     ) -> Result<Begun, Refusal> {
         checks::id("requestId", &command.request_id)?;
+        let order_id = ids::order(buyer_id, &command.request_id);
+        if [COMPLETE, ABORT].into_iter().any(|way| ended.has(way, &order_id)) {
+            return Err(Refusal::new(Reason::WrongState, "this request has been checked out"));
+        }
         let checkout = match slot {
             Some(begun) if begun.request_id == command.request_id => begun,
             Some(_) => {
@@ -78,7 +92,7 @@ impl Basket {
             None if self.items.is_empty() => return Err(Refusal::invalid("the basket is empty")),
             None => slot.insert(Checkout {
                 request_id: command.request_id.clone(),
-                order_id: ids::order(buyer_id, &command.request_id),
+                order_id,
                 at: now,
                 items: self.items.clone(),
             }),

@@ -40,8 +40,15 @@ impl Outcomes {
         Answer::deserialize(&outcome.answer).ok()
     }
 
+    /// Whether this command was answered not long ago.
+    #[must_use]
+    pub fn has(&self, method: &str, cmd_id: &str) -> bool {
+        let command = name(method, cmd_id);
+        self.last.iter().any(|outcome| outcome.command == command)
+    }
+
     /// Keeps the answer of a command, in place of an earlier one.
-    pub fn keep<T: Serialize>(&mut self, method: &str, cmd_id: &str, answer: &Answer<T>) {
+    fn keep<T: Serialize>(&mut self, method: &str, cmd_id: &str, answer: &Answer<T>) {
         let Ok(answer) = serde_json::to_value(answer) else { return };
         let command = name(method, cmd_id);
         self.last.retain(|outcome| outcome.command != command);

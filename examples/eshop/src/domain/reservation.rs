@@ -172,7 +172,7 @@ impl Goods {
             None => {
                 let taken = self.take(bought, command, now);
                 if let Err(refusal) = &taken
-                    && !matches!(refusal.reason, Reason::Invalid | Reason::NotFound)
+                    && is_kept(refusal.reason)
                 {
                     *slot = Some(Reservation::refused(command, refusal.clone(), now));
                 }
@@ -345,6 +345,27 @@ impl Goods {
         let mut effects: Vec<_> = over.map(Event::StockHoldExpired).map(Effect::Publish).collect();
         effects.push(Effect::Remind(Reminder::Holds, now.after(LOOK_AFTER_HOLDS)));
         effects
+    }
+}
+
+/// Whether a refusal to reserve is kept, and so is the answer for ever. What breaks a
+/// rule, or asks for what was never there, is not: anybody can send that, and as often
+/// as they like.
+#[must_use]
+pub fn is_kept(reason: Reason) -> bool {
+    match reason {
+        Reason::OffShelf
+        | Reason::OutOfStock
+        | Reason::PriceChanged
+        | Reason::QuotaExceeded
+        | Reason::PerBuyerLimit => true,
+        Reason::Invalid
+        | Reason::NotFound
+        | Reason::WrongState
+        | Reason::AlreadyPaid
+        | Reason::Conflict
+        | Reason::Duplicate
+        | Reason::Expired => false,
     }
 }
 

@@ -3,11 +3,14 @@
 //! A basket equals its model, beside the domain; here it is asked by many at once
 //! and by callers that repeat themselves.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use odeon_eshop::BasketActor;
 use odeon_eshop::domain::answer::Reason;
-use odeon_eshop::domain::basket::{Item, Merge, Put};
+use odeon_eshop::domain::basket::{Item, LineQuote, Merge, Put, Requote, Touch};
 use odeon_eshop::domain::checkout::{Begin, End};
+use odeon_eshop::domain::ids;
 use serde_json::json;
 
 use crate::{all_equal, json, reason, shop};
@@ -72,6 +75,44 @@ async fn a_checkout_survives_a_restart_and_ends_once() {
     assert_eq!(reason(&late), Some(Reason::WrongState), "a repetition does not begin again");
     let next = basket.begin_checkout(Begin { request_id: "r2".into() }).await.unwrap();
     assert!(next.0.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_aborted_does_not_begin_also_after_a_restart() {
+    let mut kit = shop().await;
+    let basket = kit.client().actor::<BasketActor>("ann").unwrap();
+    basket.add(put("c1", "soup", 2)).await.unwrap().0.unwrap();
+    let end = End { order_id: ids::order("ann", "r1") };
+    let aborted = basket.abort_checkout(end).await.unwrap();
+    assert_eq!(reason(&aborted), Some(Reason::WrongState));
+    kit.restart().await;
+    let basket = kit.client().actor::<BasketActor>("ann").unwrap();
+    let late = basket.begin_checkout(Begin { request_id: "r1".into() }).await.unwrap();
+    assert_eq!(reason(&late), Some(Reason::WrongState));
+    let next = basket.begin_checkout(Begin { request_id: "r2".into() }).await.unwrap();
+    assert!(next.0.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goods_say_is_kept_and_a_basket_left_alone_is_emptied() {
+    let mut kit = shop().await;
+    let basket = kit.client().actor::<BasketActor>("ann").unwrap();
+    basket.add(put("c1", "soup", 2)).await.unwrap().0.unwrap();
+    let quoted = LineQuote { price_cents: 700, available: 1, on_shelf: true };
+    let line = Requote { goods_id: "soup".into(), quoted: quoted.clone() };
+    let touch = Touch { cmd_id: "c2".into(), lines: vec![line] };
+    assert_eq!(basket.touch(touch).await.unwrap().0.unwrap().version, 1);
+    kit.restart().await;
+    let basket = kit.client().actor::<BasketActor>("ann").unwrap();
+    let view = basket.get().await.unwrap().0.unwrap();
+    assert_eq!(view.basket.items[0].quoted, Some(quoted));
+
+    for (days, lines) in [(0, 1), (1, 1), (5, 1), (1, 0)] {
+        kit.advance(Duration::from_secs(days * 24 * 60 * 60)).await;
+        let basket = kit.client().actor::<BasketActor>("ann").unwrap();
+        assert_eq!(basket.abandon().await.unwrap().0.unwrap().lines, lines, "{days} days later");
+        kit.restart().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

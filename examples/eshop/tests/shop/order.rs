@@ -135,6 +135,56 @@ async fn who_pays_too_late_is_refused_and_the_order_is_cancelled_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_that_nobody_pays_is_cancelled_when_its_time_is_over_and_not_before() {
+    let mut kit = shop().await;
+    let nothing = order(&kit).pay_timeout().await.unwrap();
+    assert_eq!(reason(&nothing), Some(Reason::NotFound));
+    order(&kit).create(create()).await.unwrap().0.unwrap();
+    kit.advance(Duration::from_secs(5 * 60 - 1)).await;
+    assert_eq!(order(&kit).pay_timeout().await.unwrap().0.unwrap().phase, Phase::Unpaid);
+    kit.restart().await;
+    kit.advance(Duration::from_secs(1)).await;
+    assert_eq!(order(&kit).pay_timeout().await.unwrap().0.unwrap().phase, Phase::Cancelled);
+    let again = order(&kit).pay_timeout().await.unwrap().0.unwrap();
+    assert_eq!((again.phase, again.version), (Phase::Cancelled, 2));
+
+    // While the bank is asked, it is waited for five minutes more.
+    let paying = kit.client().actor::<OrderActor>("o2").unwrap();
+    paying.create(create()).await.unwrap().0.unwrap();
+    paying.pay(ask()).await.unwrap().0.unwrap();
+    for _ in 0..9 {
+        kit.advance(Duration::from_secs(60)).await;
+        assert_eq!(paying.pay_timeout().await.unwrap().0.unwrap().phase, Phase::Paying);
+        paying.pay_timeout().await.unwrap().0.unwrap();
+    }
+    kit.restart().await;
+    let paying = kit.client().actor::<OrderActor>("o2").unwrap();
+    assert_eq!(paying.pay_timeout().await.unwrap().0.unwrap().phase, Phase::Paying);
+    kit.advance(Duration::from_secs(60)).await;
+    assert_eq!(paying.pay_timeout().await.unwrap().0.unwrap().phase, Phase::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parcel_is_received_after_a_week() {
+    let mut kit = shop().await;
+    order(&kit).create(create()).await.unwrap().0.unwrap();
+    pay(&order(&kit)).await;
+    let deliver = Deliver {
+        cmd_id: "c1".into(),
+        by: "Clerk".into(),
+        logistics_no: "SF1".into(),
+        deliver_name: "Harbour Kitchen".into(),
+        deliver_address: "1 Quay Street".into(),
+        ..Deliver::default()
+    };
+    order(&kit).deliver(deliver).await.unwrap().0.unwrap();
+    assert_eq!(order(&kit).auto_receive().await.unwrap().0.unwrap().phase, Phase::Shipped);
+    kit.advance(Duration::from_secs(7 * 24 * 60 * 60)).await;
+    kit.restart().await;
+    assert_eq!(order(&kit).auto_receive().await.unwrap().0.unwrap().phase, Phase::Finished);
+}
+
+#[tokio::test(start_paused = true)]
 async fn callers_without_rust_see_plain_json() {
     let kit = shop().await;
     order(&kit).create(create()).await.unwrap().0.unwrap();

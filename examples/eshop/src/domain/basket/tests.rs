@@ -78,6 +78,58 @@ fn a_guests_lines_come_in_as_far_as_there_is_room() {
     assert!(basket.line("new").is_some() && basket.line("no-room").is_none());
 }
 
+#[test]
+fn goods_mark_their_line_and_the_buyer_need_not_know() {
+    let mut basket = Basket::default();
+    basket.add(&put("a", 2), now()).unwrap();
+    let quoted = LineQuote { price_cents: 700, available: 1, on_shelf: true };
+    let line = |goods_id: &str| Requote { goods_id: goods_id.into(), quoted: quoted.clone() };
+    let command = Touch { cmd_id: "c".into(), lines: vec![line("a"), line("gone")] };
+    assert_eq!(basket.touch(&command).unwrap().version, 1);
+    assert_eq!((&basket.items[0].quoted, basket.items.len()), (&Some(quoted.clone()), 1));
+    let item =
+        Item { goods_id: "b".into(), count: 1, quoted: Some(quoted.clone()), ..Item::default() };
+    basket.merge(&Merge { cmd_id: "c".into(), items: vec![item] }, now()).unwrap();
+    assert_eq!(basket.items[1].quoted, None, "only goods say what they say");
+    let many = Touch { cmd_id: "c".into(), lines: vec![line("a"); 51] };
+    assert_eq!(reason(basket.touch(&many)), Some(Reason::Invalid));
+}
+
+#[test]
+fn a_basket_is_told_of_after_a_day_and_emptied_after_a_week() {
+    let (mut basket, mut effects) = (Basket::default(), Vec::new());
+    let remind = |at| Effect::Remind(Reminder::Abandon, at);
+    let before = basket.mark();
+    basket.add(&put("a", 2), now()).unwrap();
+    let day = now().after(ABANDONED_AFTER);
+    assert_eq!(basket.effects(before), Some(remind(day)));
+    let (before, hour) = (basket.mark(), now().after(Duration::from_secs(3_600)));
+    basket.add(&put("a", 1), hour).unwrap();
+    assert_eq!(basket.effects(before), None, "one reminder does for all changes");
+    basket.abandon("ann", day, &mut effects);
+    let later = hour.after(ABANDONED_AFTER);
+    assert_eq!(std::mem::take(&mut effects), [remind(later)]);
+    basket.abandon("ann", later, &mut effects);
+    let facts = BasketFacts { account_id: "ann".into(), lines: 1 };
+    let week = later.after(EMPTIED_AFTER);
+    let told = [Effect::Publish(Event::BasketAbandoned(facts)), remind(week)];
+    assert_eq!(std::mem::take(&mut effects), told);
+    basket.abandon("ann", later, &mut effects);
+    assert_eq!(std::mem::take(&mut effects), [remind(week)], "it is told once");
+
+    // Whoever comes back has a day again.
+    let mut back = basket.clone();
+    let before = back.mark();
+    back.add(&put("b", 1), later).unwrap();
+    assert_eq!(back.effects(before), Some(remind(later.after(ABANDONED_AFTER))));
+
+    basket.abandon("ann", week, &mut effects);
+    assert_eq!((effects, basket.items.len()), (vec![Effect::Forget(Reminder::Abandon)], 0));
+    let before = back.mark();
+    back.clear(&Clear::default(), week).unwrap();
+    assert_eq!(back.effects(before), Some(Effect::Forget(Reminder::Abandon)));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Set(u8, u32),

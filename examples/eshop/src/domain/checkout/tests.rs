@@ -14,19 +14,20 @@ fn begin(request_id: &str) -> Begin {
 fn a_checkout_takes_what_was_in_the_basket_when_it_began() {
     let (mut basket, mut slot) = (Basket::default(), None);
     assert_eq!(
-        reason(basket.begin_checkout(&mut slot, "ann", &begin("r1"), now())),
+        reason(basket.begin_checkout(&mut slot, &Outcomes::default(), "ann", &begin("r1"), now())),
         Some(Reason::Invalid),
         "an empty basket"
     );
     basket.add(&put("a", 2), now()).unwrap();
     basket.add(&put("b", 1), now()).unwrap();
-    let begun = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now()).unwrap();
+    let begun =
+        basket.begin_checkout(&mut slot, &Outcomes::default(), "ann", &begin("r1"), now()).unwrap();
     basket.add(&put("a", 3), now()).unwrap();
     basket.set_item(&put("b", 0), now()).unwrap();
     basket.add(&put("c", 1), now()).unwrap();
-    let again = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now());
+    let again = basket.begin_checkout(&mut slot, &Outcomes::default(), "ann", &begin("r1"), now());
     assert_eq!(again, Ok(begun.clone()));
-    let other = basket.begin_checkout(&mut slot, "ann", &begin("r2"), now());
+    let other = basket.begin_checkout(&mut slot, &Outcomes::default(), "ann", &begin("r2"), now());
     assert_eq!(reason(other), Some(Reason::Conflict));
     let end = |order_id: &str| End { order_id: order_id.into() };
     let wrong = basket.complete_checkout(&mut slot, &end("other"), now());
@@ -40,8 +41,23 @@ fn an_aborted_checkout_leaves_the_basket_alone() {
     let mut basket = Basket::default();
     basket.add(&put("a", 2), now()).unwrap();
     let mut slot: Option<Checkout> = None;
-    let begun = basket.begin_checkout(&mut slot, "ann", &begin("r1"), now()).unwrap();
+    let begun =
+        basket.begin_checkout(&mut slot, &Outcomes::default(), "ann", &begin("r1"), now()).unwrap();
     let before = basket.clone();
     basket.abort_checkout(&mut slot, &End { order_id: begun.order_id }).unwrap();
     assert_eq!((basket, slot), (before, None));
+}
+
+#[test]
+fn what_was_aborted_before_it_began_does_not_begin() {
+    let (mut basket, mut slot, mut outcomes) = (Basket::default(), None, Outcomes::default());
+    basket.add(&put("a", 2), now()).unwrap();
+    let command = End { order_id: ids::order("ann", "r1") };
+    let aborted =
+        outcomes.once(ABORT, &command.order_id, || basket.abort_checkout(&mut slot, &command));
+    assert_eq!(reason(aborted.0), Some(Reason::WrongState));
+    let late = basket.begin_checkout(&mut slot, &outcomes, "ann", &begin("r1"), now());
+    assert_eq!((reason(late), slot.is_some()), (Some(Reason::WrongState), false));
+    let other = basket.begin_checkout(&mut slot, &outcomes, "ann", &begin("r2"), now());
+    assert!(other.is_ok());
 }

@@ -247,7 +247,11 @@ fn check_lines(items: &[Line]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_consignee(consignee: &Consignee) -> Result<(), Refusal> {
+/// Who gets an order: all of it must be said.
+///
+/// # Errors
+/// `invalid`.
+pub fn check_consignee(consignee: &Consignee) -> Result<(), Refusal> {
     checks::name("consignee.name", &consignee.name, PERSON_CHARS_MAX)?;
     checks::name("consignee.address", &consignee.address, TEXT_CHARS_MAX)?;
     checks::name("consignee.tel", &consignee.tel, PERSON_CHARS_MAX)

@@ -1,0 +1,135 @@
+//! Who does something about an event, and what: each event as the calls it leads to.
+//!
+//! A call may be made more than once and late; whoever is called answers it the same,
+//! or refuses what has been overtaken. So a refusal ends the matter, and only technical
+//! trouble is tried again.
+
+use crate::domain::bank::{Charge, Refund};
+use crate::domain::events::{Event, HoldExpired, LineFacts, PaymentAsked, PaymentTold};
+use crate::domain::order::Phase;
+use crate::domain::order::payment::{PaymentResult, RefundDone};
+use crate::domain::reservation::HOLD;
+use crate::domain::reservation::commands::{Extend, OfOrder};
+use crate::domain::time::Time;
+
+/// A call of an actor: its id, and the command.
+#[derive(Debug, Clone)]
+pub enum Call {
+    /// `Commit` of these goods.
+    Commit(String, OfOrder),
+    /// `Release` of these goods.
+    Release(String, OfOrder),
+    /// `Return` of these goods.
+    Return(String, OfOrder),
+    /// `Extend` of these goods.
+    Extend(String, Extend),
+    /// `Charge` of this payment.
+    Charge(String, Charge),
+    /// `Refund` of this payment.
+    Refund(String, Refund),
+    /// `PaymentResult` of this order.
+    PaymentResult(String, PaymentResult),
+    /// `RefundDone` of this order.
+    RefundDone(String, RefundDone),
+}
+
+/// What is to be done about an event; nothing about those that are only to be shown.
+#[must_use]
+pub fn calls(event: &Event) -> Vec<Call> {
+    match event {
+        Event::PayOrderSucc(facts) => of_lines(&facts.lines, &facts.order_id, Call::Commit),
+        Event::OrderCancelled(facts) => of_lines(&facts.lines, &facts.order_id, Call::Release),
+        Event::OrderRefunded(facts) => of_lines(&facts.lines, &facts.order_id, Call::Return),
+        Event::PaymentRequested(asked) => vec![charge(asked)],
+        Event::RefundRequested(asked) => {
+            let refund = Refund { amount_cents: asked.amount_cents };
+            vec![Call::Refund(asked.payment_id.clone(), refund)]
+        }
+        Event::PaymentSucceeded(told) => vec![result(told, true)],
+        Event::PaymentFailed(told) => vec![result(told, false)],
+        Event::RefundDone(told) => {
+            let done = RefundDone { payment_id: told.payment_id.clone() };
+            vec![Call::RefundDone(told.order_id.clone(), done)]
+        }
+        // Whoever handles this has to ask the order first.
+        Event::StockHoldExpired(_)
+        | Event::CreateOrderSucc(_)
+        | Event::OrderStateChanged(_)
+        | Event::LogisticsDeliverSucc(_)
+        | Event::LogisticsReceiveSucc(_)
+        | Event::GoodsChanged(_)
+        | Event::GoodsStockLow(_)
+        | Event::LimitedTimeActivitieStarted(_)
+        | Event::LimitedTimeActivitieEnded(_)
+        | Event::BasketAbandoned(_) => Vec::new(),
+    }
+}
+
+/// What is to be done about units that are held for too long, once it is known where
+/// their order stands, or that there is none.
+#[must_use]
+pub fn of_expired_hold(hold: &HoldExpired, order: Option<Phase>, now: Time) -> Call {
+    let (goods_id, order_id) = (hold.goods_id.clone(), hold.order_id.clone());
+    match order {
+        // An order that is not there is not placed any more: its time to pay is over.
+        None | Some(Phase::Cancelled | Phase::RefundingLate | Phase::Refused) => {
+            Call::Release(goods_id, OfOrder { order_id })
+        }
+        // Paid: the commit is on its way.
+        Some(
+            Phase::Unpaid
+            | Phase::Paying
+            | Phase::Paid
+            | Phase::Shipped
+            | Phase::Finished
+            | Phase::Refunding
+            | Phase::Refunded,
+        ) => Call::Extend(goods_id, Extend { order_id, until: now.after(HOLD) }),
+    }
+}
+
+fn of_lines(lines: &[LineFacts], order_id: &str, call: fn(String, OfOrder) -> Call) -> Vec<Call> {
+    let order = OfOrder { order_id: order_id.to_owned() };
+    lines.iter().map(|line| call(line.goods_id.clone(), order.clone())).collect()
+}
+
+fn charge(asked: &PaymentAsked) -> Call {
+    let command = Charge {
+        order_id: asked.order_id.clone(),
+        amount_cents: asked.amount_cents,
+        card_tail: asked.card_tail.clone(),
+    };
+    Call::Charge(asked.payment_id.clone(), command)
+}
+
+fn result(told: &PaymentTold, paid: bool) -> Call {
+    let (payment_id, amount_cents) = (told.payment_id.clone(), told.amount_cents);
+    Call::PaymentResult(told.order_id.clone(), PaymentResult { payment_id, amount_cents, paid })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expired_units_go_back_unless_the_order_still_wants_them() {
+        let hold = HoldExpired {
+            goods_id: "g1".into(),
+            order_id: "o1".into(),
+            expires_at: Time::default(),
+        };
+        for (order, is_released) in [
+            (None, true),
+            (Some(Phase::Refused), true),
+            (Some(Phase::Cancelled), true),
+            (Some(Phase::RefundingLate), true),
+            (Some(Phase::Unpaid), false),
+            (Some(Phase::Paying), false),
+            (Some(Phase::Paid), false),
+            (Some(Phase::Refunding), false),
+        ] {
+            let call = of_expired_hold(&hold, order, Time::default());
+            assert_eq!(matches!(call, Call::Release(..)), is_released, "{order:?}: {call:?}");
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! The shop's actors: the values of `domain`, each with a place to live.
 //!
-//! All three read their state when they are activated, let the domain decide, and
-//! set what has changed; the runtime keeps it in one transaction before the answer
-//! leaves. None of them calls another actor, so no two can wait for each other.
+//! All read their state when they are activated, let the domain decide, and set what
+//! has changed; the runtime keeps it in one transaction before the answer leaves. Only a
+//! checkout calls others, and none of those calls anybody, so no two wait for each other.
 
 mod basket;
+mod checkout;
 mod goods;
 mod order;
 
@@ -13,6 +14,7 @@ use odeon_sdk::Ctx;
 use crate::domain::effects::Effect;
 
 pub use basket::{BasketActor, BasketActorClient};
+pub use checkout::{CheckoutActor, CheckoutActorClient};
 pub use goods::{GoodsActor, GoodsActorClient};
 pub use order::{OrderActor, OrderActorClient};
 

@@ -1,4 +1,4 @@
-//! A shop whose baskets, goods and orders are actors.
+//! A shop whose baskets, goods, orders and checkouts are actors.
 //!
 //! `domain` decides, without any I/O; `actors` keeps what was decided, one turn at
 //! a time; `seed` puts the first goods on the shelf. The program that runs it all
@@ -8,4 +8,4 @@ pub mod actors;
 pub mod domain;
 pub mod seed;
 
-pub use actors::{BasketActor, GoodsActor, OrderActor};
+pub use actors::{BasketActor, CheckoutActor, GoodsActor, OrderActor};

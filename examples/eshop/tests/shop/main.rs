@@ -8,18 +8,25 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod basket;
+mod checkout;
 mod goods;
 mod order;
 mod seed;
 
 use odeon_eshop::domain::answer::{Answer, Reason};
-use odeon_eshop::{BasketActor, GoodsActor, OrderActor};
+use odeon_eshop::{BasketActor, CheckoutActor, GoodsActor, OrderActor};
 use odeon_sdk::testkit::{Running, TestKit};
 use serde_json::Value;
 
 /// The shop, with nothing in it.
 async fn shop() -> Running {
-    TestKit::new().actor::<BasketActor>().actor::<GoodsActor>().actor::<OrderActor>().start().await
+    TestKit::new()
+        .actor::<BasketActor>()
+        .actor::<CheckoutActor>()
+        .actor::<GoodsActor>()
+        .actor::<OrderActor>()
+        .start()
+        .await
 }
 
 /// The answer to a call in JSON, as a caller without Rust sees it.

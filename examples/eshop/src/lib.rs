@@ -1,4 +1,4 @@
-//! A shop whose baskets, goods, orders and checkouts are actors.
+//! A shop whose baskets, goods, sales, checkouts, orders and payments are actors.
 //!
 //! `domain` decides, without any I/O; `actors` keeps what was decided, one turn at
 //! a time; `seed` puts the first goods on the shelf. The program that runs it all
@@ -8,4 +8,6 @@ pub mod actors;
 pub mod domain;
 pub mod seed;
 
-pub use actors::{BasketActor, CheckoutActor, GoodsActor, OrderActor};
+pub use actors::{
+    BasketActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor, PaymentActor,
+};

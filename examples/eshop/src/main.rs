@@ -2,7 +2,7 @@
 //! the host beside it.
 //!
 //! It connects to the host's gRPC port, offers the goods, puts the first of them on
-//! the shelf, offers baskets, orders and checkouts, and serves until Ctrl-C or SIGTERM. A host
+//! the shelf, offers all the others, and serves until Ctrl-C or SIGTERM. A host
 //! that goes away is tried again until it is back.
 
 use std::io::IsTerminal as _;
@@ -11,7 +11,9 @@ use std::time::Duration;
 use clap::Parser;
 use futures::FutureExt as _;
 use odeon_eshop::seed::{GOODS, seed};
-use odeon_eshop::{BasketActor, CheckoutActor, GoodsActor, OrderActor};
+use odeon_eshop::{
+    BasketActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor, PaymentActor,
+};
 use odeon_sdk::{Client, Result, Worker};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -58,8 +60,13 @@ async fn main() -> Result<()> {
     log();
     let (client, stop) = (flags.client()?, told_to_stop().shared());
     let goods = flags.worker().actor::<GoodsActor>().run(stop.clone());
-    let counter =
-        flags.worker().actor::<BasketActor>().actor::<OrderActor>().actor::<CheckoutActor>();
+    let counter = flags
+        .worker()
+        .actor::<BasketActor>()
+        .actor::<CheckoutActor>()
+        .actor::<FlashSaleActor>()
+        .actor::<OrderActor>()
+        .actor::<PaymentActor>();
     // Whoever waits until the host lists all types finds the shelf filled.
     let counter = async {
         tokio::select! {

@@ -49,7 +49,7 @@ impl CheckoutActor {
         if saga.step == Step::Done {
             return Ok(Answer(Ok(saga.standing())));
         }
-        let mut effects = Vec::new();
+        let (before, mut effects) = (saga.clone(), Vec::new());
         loop {
             let (step, commands) = (saga.step, saga.next());
             let replies = join_all(commands.iter().map(|command| ask(ctx, command))).await;
@@ -63,7 +63,9 @@ impl CheckoutActor {
                 break;
             }
         }
-        ctx.set("saga", &saga)?;
+        if *saga != before {
+            ctx.set("saga", &saga)?;
+        }
         let standing = saga.standing();
         carry_out(ctx, &effects);
         Ok(Answer(Ok(standing)))

@@ -13,7 +13,7 @@ use crate::actors::carry_out;
 use crate::domain::answer::{Answer, Refusal};
 use crate::domain::effects::Effect;
 use crate::domain::goods::commands::{
-    Changed, Create, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
+    Changed, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
 };
 use crate::domain::goods::{Goods, Mark};
 use crate::domain::outcomes::Outcomes;
@@ -67,6 +67,11 @@ impl GoodsActor {
     /// Says how many are in the house.
     async fn set_stock(&mut self, ctx: &mut Ctx, command: SetStock) -> Result<Answer<StockView>> {
         self.once(ctx, "SetStock", &command.cmd_id, |goods| goods.set_stock(&command))
+    }
+
+    /// Takes units out of the house that nobody bought.
+    async fn deduct(&mut self, ctx: &mut Ctx, command: Deduct) -> Result<Answer<StockView>> {
+        self.once(ctx, "Deduct", &command.cmd_id, |goods| goods.deduct(&command))
     }
 
     /// Deletes the goods.
@@ -194,7 +199,10 @@ impl GoodsActor {
         if let Some(key) = allowance
             && book.bought != before.1.bought
         {
-            ctx.set(&key, &book.bought)?;
+            match book.bought {
+                0 => ctx.remove(&key),
+                bought => ctx.set(&key, &bought)?,
+            }
         }
         self.save(ctx, before.0)?;
         Ok(answer)

@@ -22,6 +22,8 @@ pub const SLOW: &str = "0003";
 pub const TWICE: &str = "0004";
 /// For cards that end so no answer ever comes, and no money is taken.
 pub const SILENT: &str = "0005";
+/// The bank declines a payment of more than this, in cents.
+pub const AMOUNT_CENTS_MAX: u64 = 10_000_000;
 /// How long the slow answer takes.
 pub const SLOW_ANSWER: Duration = Duration::from_secs(5);
 

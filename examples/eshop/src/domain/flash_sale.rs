@@ -278,7 +278,9 @@ impl FlashSale {
         }
     }
 
-    fn planned(&self, now: Time) -> Planned {
+    /// Where it stands, in short.
+    #[must_use]
+    pub fn planned(&self, now: Time) -> Planned {
         Planned {
             activity_id: self.activity_id.clone(),
             shelf: self.shelf,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::commands::{Changed, Create, SetShelf, SetStock, StockView, UpdateMeta, View};
+use self::commands::{Changed, Create, Deduct, SetShelf, SetStock, StockView, UpdateMeta, View};
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks::{self, TEXT_CHARS_MAX};
 use crate::domain::days::Days;
@@ -183,6 +183,25 @@ impl Goods {
             return Err(Refusal::new(Reason::Conflict, message));
         }
         self.stock.on_hand = command.on_hand;
+        self.stock.version += 1;
+        Ok(self.stock.view())
+    }
+
+    /// Takes units out of the house that nobody bought.
+    ///
+    /// # Errors
+    /// `invalid`, `not_found`; `conflict` when fewer would be left than are promised.
+    pub fn deduct(&mut self, command: &Deduct) -> Result<StockView, Refusal> {
+        self.meta()?;
+        if command.count == 0 {
+            return Err(Refusal::invalid("count must be at least 1, not 0"));
+        }
+        let available = self.stock.available();
+        if command.count > available {
+            let message = format!("only {available} are neither gone nor promised to orders");
+            return Err(Refusal::new(Reason::Conflict, message));
+        }
+        self.stock.on_hand -= command.count;
         self.stock.version += 1;
         Ok(self.stock.view())
     }

@@ -11,10 +11,14 @@ mod basket;
 mod checkout;
 mod goods;
 mod order;
+mod payment;
+mod sale;
 mod seed;
 
 use odeon_eshop::domain::answer::{Answer, Reason};
-use odeon_eshop::{BasketActor, CheckoutActor, GoodsActor, OrderActor};
+use odeon_eshop::{
+    BasketActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor, PaymentActor,
+};
 use odeon_sdk::testkit::{Running, TestKit};
 use serde_json::Value;
 
@@ -23,8 +27,10 @@ async fn shop() -> Running {
     TestKit::new()
         .actor::<BasketActor>()
         .actor::<CheckoutActor>()
+        .actor::<FlashSaleActor>()
         .actor::<GoodsActor>()
         .actor::<OrderActor>()
+        .actor::<PaymentActor>()
         .start()
         .await
 }

@@ -70,6 +70,14 @@ pub struct SetShelf {
     pub shelf: bool,
 }
 
+/// Gives a sale up for good.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Delete {
+    /// The command's id.
+    pub cmd_id: String,
+}
+
 /// What a command has made of a sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

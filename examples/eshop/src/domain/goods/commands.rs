@@ -72,6 +72,16 @@ pub struct SetStock {
     pub on_hand: u32,
 }
 
+/// Takes units out of the house that nobody bought: they are spoilt, or lost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deduct {
+    /// The command's id.
+    pub cmd_id: String,
+    /// How many.
+    pub count: u32,
+}
+
 /// Deletes goods.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

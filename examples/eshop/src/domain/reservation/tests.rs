@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::goods::commands::{Create, Quote, SetShelf, SetStock, UpdateMeta};
+use crate::domain::goods::commands::{Create, Deduct, Quote, SetShelf, SetStock, UpdateMeta};
 use crate::domain::goods::{Meta, Stock};
 
 const NOW: i64 = 1_767_225_600_000;
@@ -203,6 +203,11 @@ fn goods_leave_only_when_nobody_waits_for_them() {
     assert_eq!(reason(goods.set_stock(&set(1))), Some(Reason::Conflict));
     assert_eq!(goods.set_stock(&set(2)).unwrap().available, 0);
     assert_eq!(reason(goods.set_stock(&set(100_001))), Some(Reason::Invalid));
+    let deduct = |count| Deduct { cmd_id: "c".into(), count };
+    assert_eq!(reason(goods.deduct(&deduct(0))), Some(Reason::Invalid));
+    assert_eq!(reason(goods.deduct(&deduct(1))), Some(Reason::Conflict));
+    goods.set_stock(&set(4)).unwrap();
+    assert_eq!(goods.deduct(&deduct(2)).unwrap().available, 0);
     assert_eq!(reason(goods.delete()), Some(Reason::Conflict));
     goods.set_shelf(&SetShelf { cmd_id: "c".into(), shelf: false }).unwrap();
     assert_eq!(reason(goods.delete()), Some(Reason::Conflict));

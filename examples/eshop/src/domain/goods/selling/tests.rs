@@ -12,7 +12,7 @@ use super::*;
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::Event;
 use crate::domain::goods::Stock;
-use crate::domain::goods::commands::{SetShelf, SetStock};
+use crate::domain::goods::commands::{Deduct, SetShelf, SetStock};
 use crate::domain::reservation::commands::{Extend, Reserve, Reserved};
 use crate::domain::reservation::{Reservation, State};
 
@@ -179,6 +179,7 @@ enum Step {
     Return(usize),
     Extend(usize),
     SetStock(u32),
+    Deduct(u32),
     SetShelf(bool),
     Attach,
     Detach,
@@ -197,6 +198,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => order.clone().prop_map(Step::Return),
         1 => order.prop_map(Step::Extend),
         1 => (0_u32..30).prop_map(Step::SetStock),
+        1 => (0_u32..4).prop_map(Step::Deduct),
         1 => any::<bool>().prop_map(Step::SetShelf),
         1 => Just(Step::Attach),
         1 => Just(Step::Detach),
@@ -284,6 +286,11 @@ impl Shelf {
                 let old = i64::from(self.goods.stock.on_hand);
                 self.goods.set_stock(&SetStock { cmd_id: "c".into(), on_hand })?;
                 self.brought += i64::from(on_hand) - old;
+                Ok(())
+            }
+            Step::Deduct(count) => {
+                self.goods.deduct(&Deduct { cmd_id: "c".into(), count })?;
+                self.brought -= i64::from(count);
                 Ok(())
             }
             Step::SetShelf(shelf) => {

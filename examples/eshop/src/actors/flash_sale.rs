@@ -1,0 +1,125 @@
+//! A sale as the shop plans it; the id of the actor is the id of the sale.
+//!
+//! State: `activity`, and `commands`, the last answers. `Settle` tells the goods what
+//! follows from the plan and the time; it is to be called after every command and when
+//! the sale begins or ends, and does nothing when there is nothing to tell.
+
+use odeon_sdk::{Ctx, Result, actor};
+
+use crate::actors::{GoodsActor, carry_out};
+use crate::domain::answer::{Answer, Reason, Refusal};
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::flash_sale::commands::{Create, Delete, Planned, SetShelf, Update};
+use crate::domain::flash_sale::{FlashSale, Wanted};
+use crate::domain::outcomes::Outcomes;
+use crate::domain::time::Time;
+
+/// A sale for a limited time.
+#[derive(Debug, Default)]
+pub struct FlashSaleActor {
+    plan: Option<FlashSale>,
+    outcomes: Outcomes,
+}
+
+#[actor(
+    type = "FlashSaleActor",
+    methods = "PascalCase",
+    idle_timeout = "10m",
+    drain_timeout = "30s"
+)]
+impl FlashSaleActor {
+    async fn activate(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let (plan, outcomes) = tokio::try_join!(ctx.get("activity"), ctx.get("commands"))?;
+        self.plan = plan;
+        self.outcomes = Option::unwrap_or_default(outcomes);
+        Ok(())
+    }
+
+    /// Plans the sale, off the shelf.
+    async fn create(&mut self, ctx: &mut Ctx, command: Create) -> Result<Answer<Planned>> {
+        let id = ctx.id().clone();
+        self.once(ctx, "Create", &command.cmd_id, |slot, now, _| {
+            FlashSale::create(slot, id.as_str(), &command, now)
+        })
+    }
+
+    /// Changes the plan.
+    async fn update(&mut self, ctx: &mut Ctx, command: Update) -> Result<Answer<Planned>> {
+        self.once(ctx, "Update", &command.cmd_id, |slot, now, _| {
+            planned(slot)?.update(&command, now)
+        })
+    }
+
+    /// Puts the sale on the shelf, so that it takes place, or takes it off.
+    async fn set_shelf(&mut self, ctx: &mut Ctx, command: SetShelf) -> Result<Answer<Planned>> {
+        self.once(ctx, "SetShelf", &command.cmd_id, |slot, now, effects| {
+            planned(slot)?.set_shelf(&command, now, effects)
+        })
+    }
+
+    /// Gives the sale up.
+    async fn delete(&mut self, ctx: &mut Ctx, command: Delete) -> Result<Answer<Planned>> {
+        self.once(ctx, "Delete", &command.cmd_id, |slot, now, effects| {
+            planned(slot)?.delete(now, effects)
+        })
+    }
+
+    /// Tells the goods what they have to know now. Called early, or again, it does no
+    /// harm.
+    async fn settle(&mut self, ctx: &mut Ctx) -> Result<Answer<Planned>> {
+        let Some(plan) = &mut self.plan else { return Ok(Answer(Err(no_sale()))) };
+        let (now, mut effects) = (ctx.now().into(), Vec::new());
+        for reminder in [Reminder::Start, Reminder::End] {
+            plan.due(reminder, now, &mut effects);
+        }
+        while let Some(wanted) = plan.wanted(now) {
+            let goods = ctx.call::<GoodsActor>(&plan.goods_id)?;
+            let answer = match &wanted {
+                Wanted::Attach(command) => goods.attach_sale(command.clone()).await?,
+                Wanted::Detach(command) => goods.detach_sale(command.clone()).await?,
+            };
+            plan.settled(&wanted, answer.0, now, &mut effects);
+            ctx.set("activity", &plan)?;
+        }
+        let standing = plan.planned(now);
+        carry_out(ctx, &effects);
+        Ok(Answer(Ok(standing)))
+    }
+
+    /// The sale.
+    async fn get(&self) -> Result<Answer<FlashSale>> {
+        let plan = self.plan.clone().filter(|plan| !plan.deleted);
+        Ok(Answer(plan.ok_or_else(no_sale)))
+    }
+}
+
+impl FlashSaleActor {
+    /// Runs a command unless it has run before.
+    fn once(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        method: &str,
+        cmd_id: &str,
+        run: impl FnOnce(&mut Option<FlashSale>, Time, &mut Vec<Effect>) -> Result<Planned, Refusal>,
+    ) -> Result<Answer<Planned>> {
+        let (before, now) = (self.plan.as_ref().map(|plan| plan.version), ctx.now().into());
+        let (plan, mut effects) = (&mut self.plan, Vec::new());
+        let answer = self.outcomes.once(method, cmd_id, || run(plan, now, &mut effects));
+        if self.outcomes.take_changed() {
+            ctx.set("commands", &self.outcomes)?;
+        }
+        if self.plan.as_ref().map(|plan| plan.version) != before {
+            ctx.set("activity", &self.plan)?;
+        }
+        carry_out(ctx, &effects);
+        Ok(answer)
+    }
+}
+
+fn planned(slot: &mut Option<FlashSale>) -> Result<&mut FlashSale, Refusal> {
+    slot.as_mut().ok_or_else(no_sale)
+}
+
+fn no_sale() -> Refusal {
+    Refusal::new(Reason::NotFound, "there is no such sale")
+}

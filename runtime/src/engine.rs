@@ -44,6 +44,7 @@ mod inspect;
 mod moving;
 mod offering;
 mod ticks;
+mod waking;
 
 /// What an engine is given from outside.
 #[derive(Debug)]

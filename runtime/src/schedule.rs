@@ -4,7 +4,9 @@
 //! is asked, and what happens when something is due, is known elsewhere.
 //! Source: http-api.md 8.5; actor-semantics.md TIM-2, TIM-3, REM-2.
 
+mod cron;
 mod go;
+mod reminder;
 mod timer;
 
 use std::time::Duration;
@@ -13,6 +15,10 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 pub use self::go::{parse as go_duration, text as go_text};
+pub use self::reminder::{
+    CatchUp, FailurePolicy, Look, Outcome, Progress, ReminderPlan, ReminderSpec, Unschedulable,
+    shown_period,
+};
 pub use self::timer::{TimerPlan, TimerSpec};
 
 /// A text that says no time, or not the sort that was asked for.

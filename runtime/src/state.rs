@@ -154,6 +154,20 @@ impl Activation {
         Ok(items)
     }
 
+    /// Reads a page of the actor's keys, always from the store.
+    async fn scan_state(
+        self: &Arc<Self>,
+        starts_with: Arc<str>,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> Result<store::Page, Error> {
+        let (store, _) = self.claim(None).await?;
+        let scope = self.scope();
+        let after = after.map(|name| Key::Actor(scope.clone(), name));
+        let scan = store::Scan { scope, starts_with, after, limit };
+        store.scan(scan).await.map_err(|error| self.judge(error))
+    }
+
     fn cached(&self, keys: &[Arc<str>]) -> Option<Vec<Option<Item>>> {
         let now = self.hosting.core.wall.now();
         let fresh = |item: &Item| item.expires_at.is_none_or(|at| at > now);
@@ -335,6 +349,15 @@ impl Port for Activation {
         keys: Vec<Arc<str>>,
     ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>> {
         async move { self.read_state(None, keys).await }.boxed()
+    }
+
+    fn scan(
+        self: Arc<Self>,
+        starts_with: Arc<str>,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<store::Page, Error>> {
+        async move { self.scan_state(starts_with, after, limit).await }.boxed()
     }
 
     fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>> {

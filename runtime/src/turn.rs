@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::invocation::{ActorRef, Call, CallChain, Invocation};
 use crate::schedule::TimerSpec;
-use crate::store::{Condition, Expiry, Item};
+use crate::store::{Condition, Expiry, Item, Page};
 
 /// One write to an actor's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,12 @@ pub(crate) trait Port: Any + Send + Sync + Debug {
         self: Arc<Self>,
         keys: Vec<Arc<str>>,
     ) -> BoxFuture<'static, Result<Vec<Option<Item>>, Error>>;
+    fn scan(
+        self: Arc<Self>,
+        starts_with: Arc<str>,
+        after: Option<Arc<str>>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Page, Error>>;
     fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>>;
     fn end(&self, forget: bool);
     fn set_timer(&self, name: &Arc<str>, spec: &Arc<TimerSpec>, data: &Bytes) -> Result<(), Error>;
@@ -193,6 +199,20 @@ impl Turn {
     /// As [`Turn::get`].
     pub async fn get_many(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Item>>, Error> {
         Arc::clone(&self.port).read(keys.to_vec()).await
+    }
+
+    /// Reads a page of the actor's keys that begin with `starts_with`, those behind the key
+    /// `after`, in byte order; at most `limit`, 1 to 1,000.
+    ///
+    /// # Errors
+    /// As [`Turn::get`].
+    pub async fn scan(
+        &self,
+        starts_with: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        Arc::clone(&self.port).scan(starts_with.into(), after.map(Arc::from), limit).await
     }
 
     /// Writes, all or nothing, behind the activation's fence; durable when it returns.

@@ -276,10 +276,12 @@ impl ActorType {
         self.0.split('/').nth(1)
     }
 
-    /// What callers call it: the system type of a resource, else the type itself.
+    /// What callers call it: the system type of a resource, or of an application's share of
+    /// one (`sys.reminder:shop:store`), else the type itself.
     #[must_use]
     pub fn public(&self) -> &str {
-        self.0.split('/').next().unwrap_or_default()
+        let is_end = |c| c == '/' || (c == ':' && self.is_system());
+        self.0.split(is_end).next().unwrap_or_default()
     }
 }
 

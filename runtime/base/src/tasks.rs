@@ -29,6 +29,8 @@ pub enum TaskKind {
     Idle,
     /// Fires timers. A failure is a defect and is reported.
     Timers,
+    /// Wakes the partitions of reminders, or delivers what is due. A failure is a defect and is reported.
+    Reminders,
     /// Moves actors away behind a shut gate. A failure is a defect and is reported.
     Drain,
     /// Carries messages between a stream and the engine. Its end fails what was in flight on it.
@@ -50,6 +52,7 @@ impl TaskKind {
             Self::Membership => "membership",
             Self::Idle => "idle",
             Self::Timers => "timers",
+            Self::Reminders => "reminders",
             Self::Drain => "drain",
             Self::Stream => "stream",
             Self::Process => "process",

@@ -1,0 +1,274 @@
+//! Schedules of reminders, rule by rule.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: &str = "2030-01-31T12:00:00Z";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn millis(after: i64) -> Timestamp {
+    Timestamp::from_millisecond(at(NOW).as_millisecond() + after).unwrap()
+}
+
+fn spec(due_time: &str, period: &str, ttl: &str) -> ReminderSpec {
+    let [due_time, period, ttl] = [due_time, period, ttl].map(str::to_owned);
+    ReminderSpec { due_time, period, ttl, ..ReminderSpec::default() }
+}
+
+fn plan(spec: &ReminderSpec) -> ReminderPlan {
+    ReminderPlan::new(spec, at(NOW)).unwrap()
+}
+
+/// When it fires, in milliseconds after it was registered, looked at every `step` of them.
+fn fired(plan: &ReminderPlan, step: i64, ends: i64) -> Vec<(i64, u32, u32)> {
+    let (mut progress, mut fired, mut now) = (plan.begin(), Vec::new(), 0);
+    while now <= ends {
+        let Some(at) = progress else { break };
+        match plan.look(&at, millis(now)) {
+            Look::Over => break,
+            Look::Wait(later) => {
+                progress = Some(later);
+                now += step;
+            }
+            Look::Fire(tick) => {
+                assert!(tick.due <= millis(now), "never early");
+                fired.push((now, tick.tick, tick.missed));
+                progress = plan.after(&tick, Outcome::Done, millis(now));
+            }
+        }
+    }
+    fired
+}
+
+fn times(spec: &ReminderSpec) -> Vec<i64> {
+    fired(&plan(spec), 500, 5_000).into_iter().map(|(at, ..)| at).collect()
+}
+
+#[test]
+fn rem_3_the_first_is_at_its_due_time_or_after_one_period() {
+    assert_eq!(times(&spec("1s", "", "")), [1_000]);
+    assert_eq!(times(&spec("0s", "", "")), [0]);
+    assert_eq!(times(&spec("", "2s", "")), [2_000, 4_000]);
+    assert_eq!(times(&spec("1s", "2s", "")), [1_000, 3_000, 5_000]);
+    assert_eq!(times(&spec("", "R2/PT1S", "")), [1_000, 2_000]);
+    let at_once = ReminderSpec { fires_at_once: true, ..spec("", "2s", "") };
+    assert_eq!(times(&at_once), [0, 2_000, 4_000]);
+    assert_eq!(times(&spec("", "@every 2s", "")), [2_000, 4_000]);
+    assert_eq!(times(&spec("", "*/2 * * * * *", "")), [2_000, 4_000]);
+}
+
+#[test]
+fn rem_4_a_ttl_ends_it_and_drops_what_was_not_delivered() {
+    assert_eq!(times(&spec("", "1s", "3s")), [1_000, 2_000, 3_000]);
+    assert_eq!(times(&spec("2s", "", "1s")), [0; 0]);
+    assert_eq!(times(&spec("2029-01-01T00:00:00Z", "", "")), [0], "a due time in the past");
+    let once = plan(&spec("1s", "", "2s"));
+    let begun = once.begin().unwrap();
+    assert_eq!(once.look(&begun, millis(2_000)), Look::Fire(begun));
+    assert_eq!(once.look(&begun, millis(2_001)), Look::Over);
+    // Nor is it tried again after its end.
+    assert_eq!(once.after(&begun, Outcome::Failed, millis(1_500)), None);
+}
+
+#[test]
+fn rem_2_calendar_periods_keep_their_zone() {
+    let due = |text: &str| {
+        let plan = plan(&spec("", text, ""));
+        let first = plan.begin().unwrap();
+        let second = plan.after(&first, Outcome::Done, first.due).unwrap();
+        [first.due, second.due].map(|due| due.to_string())
+    };
+    assert_eq!(due("P1D"), ["2030-02-01T12:00:00Z", "2030-02-02T12:00:00Z"]);
+    assert_eq!(due("P1M"), ["2030-02-28T12:00:00Z", "2030-03-31T12:00:00Z"]);
+    let berlin = due("CRON_TZ=Europe/Berlin P2M");
+    assert_eq!(berlin, ["2030-03-31T11:00:00Z", "2030-05-31T11:00:00Z"], "summer time");
+}
+
+#[test]
+fn rem_2_what_says_no_time_is_named() {
+    for (due_time, period, ttl, words) in [
+        ("soon", "", "", "dueTime is 'soon': expected a duration"),
+        ("-1s", "", "", "dueTime is '-1s': expected a duration"),
+        ("R2/PT1S", "", "", "dueTime is 'R2/PT1S': expected a duration"),
+        ("", "0s", "", "period is '0s': expected a duration"),
+        ("", "@every 0s", "", "period is '@every 0s': expected a duration"),
+        ("", "@sometimes", "", "period is '@sometimes': expected a duration"),
+        ("", "* * * *", "", "period is '* * * *': expected a duration"),
+        ("", "CRON_TZ=Mars/Dome @daily", "", "period is 'CRON_TZ=Mars/Dome @daily': expected"),
+        ("", "R0/PT1S", "", "period is 'R0/PT1S': expected a duration"),
+        ("", "1s", "1 day", "ttl is '1 day': expected a duration"),
+        ("", "1s", "0s", "already expired"),
+        ("P9998Y", "", "", "before the year 10000"),
+        ("", "", "", "job must have either a due time or a schedule"),
+        ("", "", "5s", "job must have either a due time or a schedule"),
+    ] {
+        let error = ReminderPlan::new(&spec(due_time, period, ttl), at(NOW)).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn rem_6_a_failed_tick_is_tried_again_and_then_lost() {
+    let fails = |failure: FailurePolicy| {
+        let plan = plan(&ReminderSpec { failure, ..spec("0s", "1h", "") });
+        let (mut at, mut now, mut tries) = (plan.begin().unwrap(), 0, Vec::new());
+        while at.tick == 1 && tries.len() < 6 {
+            assert_eq!(plan.look(&at, millis(now)), Look::Fire(at));
+            tries.push(now);
+            at = plan.after(&at, Outcome::Failed, millis(now)).unwrap();
+            now = at.next().as_millisecond() - millis(0).as_millisecond();
+        }
+        tries
+    };
+    let (interval, max) = (Duration::from_secs(1), Duration::from_secs(3));
+    assert_eq!(fails(FailurePolicy::default()), [0, 1_000, 2_000, 3_000]);
+    assert_eq!(fails(FailurePolicy::Drop), [0]);
+    assert_eq!(fails(FailurePolicy::Constant { interval, retries: Some(1) }), [0, 1_000]);
+    let for_ever = fails(FailurePolicy::Constant { interval: Duration::ZERO, retries: None });
+    assert_eq!(for_ever, [0, 10, 20, 30, 40, 50]);
+    let doubling = FailurePolicy::Exponential { interval, max, retries: Some(4) };
+    assert_eq!(fails(doubling), [0, 1_000, 3_000, 6_000, 9_000]);
+}
+
+#[test]
+fn rem_6_the_schedule_goes_on_after_a_lost_tick() {
+    let plan = plan(&ReminderSpec { failure: FailurePolicy::Drop, ..spec("", "R2/PT1S", "") });
+    let first = plan.begin().unwrap();
+    let second = plan.after(&first, Outcome::Failed, millis(1_000)).unwrap();
+    assert_eq!((second.tick, second.failures, second.due), (2, 0, millis(2_000)));
+    assert_eq!(plan.after(&second, Outcome::Failed, millis(2_000)), None);
+}
+
+#[test]
+fn rem_7_what_was_missed_is_caught_up_with() {
+    // Nobody looks for six seconds, then as often as it takes.
+    let caught = |period: &str, catch_up| {
+        let plan = plan(&ReminderSpec { catch_up, ..spec("", period, "") });
+        let mut fired = Vec::new();
+        let mut at = plan.begin();
+        for now in [6_500, 6_500, 6_500, 7_000] {
+            let Some(progress) = at else { break };
+            match plan.look(&progress, millis(now)) {
+                Look::Fire(tick) => {
+                    fired.push((tick.tick, tick.missed));
+                    at = plan.after(&tick, Outcome::Done, millis(now));
+                }
+                Look::Wait(later) => at = Some(later),
+                Look::Over => at = None,
+            }
+        }
+        fired
+    };
+    assert_eq!(caught("1s", None), [(6, 5), (7, 0)], "one, if there is no end");
+    assert_eq!(caught("1s", Some(CatchUp::All)), [(1, 0), (2, 0), (3, 0), (4, 0)]);
+    assert_eq!(caught("1s", Some(CatchUp::None)), [(7, 6)]);
+    assert_eq!(caught("R3/PT1S", None), [(1, 0), (2, 0), (3, 0)], "all, if they are counted");
+    assert_eq!(caught("R3/PT1S", Some(CatchUp::One)), [(3, 2)]);
+    assert_eq!(caught("R3/PT1S", Some(CatchUp::None)), [(0, 0); 0]);
+    assert_eq!(caught("* * * * * *", None), [(6, 5), (7, 0)]);
+    let year = plan(&spec("", "* * * * * *", ""));
+    let Look::Fire(late) = year.look(&year.begin().unwrap(), at("2031-01-31T12:00:00.5Z")) else {
+        panic!("it is late");
+    };
+    assert_eq!((late.due, late.missed), (at("2031-01-31T12:00:00Z"), COUNTED_MAX));
+}
+
+#[test]
+fn rem_8_cancelled_by_its_callback_it_is_over() {
+    let plan = plan(&spec("", "1s", ""));
+    assert_eq!(plan.after(&plan.begin().unwrap(), Outcome::Cancelled, millis(1_000)), None);
+}
+
+#[test]
+fn rem_15_a_clock_set_back_fires_no_tick_twice() {
+    let plan = plan(&spec("", "1s", ""));
+    let first = plan.begin().unwrap();
+    let second = plan.after(&first, Outcome::Done, millis(1_000)).unwrap();
+    for now in [-100_000, 0, 1_000, 1_999] {
+        assert_eq!(plan.look(&second, millis(now)), Look::Wait(second));
+    }
+    assert_eq!(plan.look(&second, millis(2_000)), Look::Fire(second));
+}
+
+#[test]
+fn periods_are_shown_as_dapr_s_scheduler_keeps_them() {
+    for (written, shown) in [
+        ("", ""),
+        ("1s", "@every 1s"),
+        ("PT1M30S", "@every 1m30s"),
+        ("R5/PT10S", "@every 10s"),
+        ("P1D", "@every 24h0m0s"),
+        ("P1M", "P1M"),
+        ("@daily", "@daily"),
+        ("TZ=Asia/Tokyo 0 9 * * *", "TZ=Asia/Tokyo 0 9 * * *"),
+    ] {
+        assert_eq!(shown_period(written), shown);
+    }
+}
+
+fn schedule() -> impl Strategy<Value = ReminderSpec> {
+    let period = prop_oneof![
+        (1..20_u32, 1..5_000_u32).prop_map(|(n, s)| format!("R{n}/PT{s}S")),
+        (1..100_000_u32).prop_map(|ms| format!("{ms}ms")),
+        (1..3_u32, 0..40_u32).prop_map(|(m, d)| format!("P{m}M{d}D")),
+        Just("*/7 * * * * *".to_owned()),
+        Just("CRON_TZ=Europe/Berlin 30 2 * * *".to_owned()),
+        Just(String::new()),
+    ];
+    let due = prop_oneof![Just("0s".to_owned()), (0..9_999_u32).prop_map(|ms| format!("{ms}ms"))];
+    let catch_up = prop_oneof![
+        Just(None),
+        Just(Some(CatchUp::All)),
+        Just(Some(CatchUp::One)),
+        Just(Some(CatchUp::None)),
+    ];
+    (due, period, catch_up).prop_map(|(due_time, period, catch_up)| ReminderSpec {
+        due_time,
+        period,
+        catch_up,
+        ..ReminderSpec::default()
+    })
+}
+
+proptest! {
+    #[test]
+    fn rem_1_no_tick_is_early_or_comes_twice(
+        spec in schedule(),
+        steps in proptest::collection::vec((0..9_000_000_i64, 0..4_u8), 1..60),
+    ) {
+        let plan = plan(&spec);
+        let (mut at, mut now, mut last) = (plan.begin(), millis(0), 0);
+        for (step, outcome) in steps {
+            let Some(progress) = at else { break };
+            match plan.look(&progress, now) {
+                Look::Over => break,
+                Look::Wait(later) => {
+                    prop_assert!(later.tick >= progress.tick);
+                    prop_assert!(later.next() > now || later != progress);
+                    at = Some(later);
+                    now = Timestamp::from_millisecond(now.as_millisecond() + step).unwrap();
+                }
+                Look::Fire(tick) => {
+                    prop_assert!(tick.due <= now && tick.next() <= now);
+                    prop_assert!(tick.tick > last || (tick.tick == last && tick.failures > 0));
+                    prop_assert!(plan.repeat.times().is_none_or(|times| tick.tick <= times));
+                    last = tick.tick;
+                    let outcome = if outcome == 0 { Outcome::Failed } else { Outcome::Done };
+                    at = plan.after(&tick, outcome, now);
+                    if let Some(next) = at {
+                        prop_assert!(next.tick > tick.tick || next.next() > now);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rem_2_nothing_that_is_written_breaks_it(text in "[-@CRONTZ=evrydailyPTYMWDHSsmhu*/,?L# 0-9:.]{0,24}") {
+        let _ = ReminderPlan::new(&spec("", &text, ""), at(NOW));
+    }
+}

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use odeon_base::{ActorType, AppId, Namespace};
+use odeon_blocks::reminder::Reminders;
 use odeon_runtime::Engine;
 
 pub(crate) use ended::Ended;
@@ -149,6 +150,8 @@ pub struct Parts {
     pub origins: Origins,
     /// What is up and what is still awaited.
     pub health: Health,
+    /// Where reminders are kept; `None` where there is no store for actors' state.
+    pub reminders: Option<Reminders>,
     /// Answers who owns an actor; `None` where no placement can be asked from here.
     pub owners: Option<Arc<dyn Owners>>,
     /// Where a request to stop goes.
@@ -174,6 +177,7 @@ impl Parts {
             limits: Limits::default(),
             origins: Origins::default(),
             health: Health::default(),
+            reminders: None,
             owners: None,
             shutdown: ShutdownHandle::default(),
             components: Vec::new(),
@@ -237,6 +241,18 @@ impl Api {
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.0.parts.health
+    }
+
+    /// Where reminders are kept, if anywhere.
+    #[must_use]
+    pub fn reminders(&self) -> Option<&Reminders> {
+        self.0.parts.reminders.as_ref()
+    }
+
+    /// Whether actors of a type are hosted here.
+    #[must_use]
+    pub fn hosts(&self, actor_type: &ActorType) -> bool {
+        self.engine().hosts_type(actor_type)
     }
 
     /// Who answers ownership questions, if somebody does.

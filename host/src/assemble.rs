@@ -12,6 +12,7 @@ mod holding;
 mod listen;
 mod placement;
 mod reach;
+mod reminders;
 pub mod service;
 
 use std::sync::Arc;
@@ -130,8 +131,7 @@ pub async fn start(
     let (db, opened) = (db?, opened?);
     warn_without_store(&config, &opened);
 
-    let core = Tasks::new("core");
-    let peers = Tasks::new("peers");
+    let [core, peers, doors] = ["core", "peers", "doors"].map(Tasks::new);
     let listening = std::mem::take(&mut bound.peers);
     let kept = listen::keep(&listening).map_err(|error| machine("a port of its own", error))?;
     let settings = peer_settings(&config, &bound.addresses, environment)?;
@@ -142,8 +142,8 @@ pub async fn start(
     let health = Health::awaiting(&awaited(&config));
     let holding = Holding::new(&engine, &health, &core, is_shared);
     holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
+    let kept_in = opened.for_actors.as_deref().filter(|_| config.placement.is_on());
 
-    let doors = Tasks::new("doors");
     let shutdown = ShutdownHandle::default();
     let api = Api::new(api::Parts {
         tokens: tokens(&config),
@@ -151,6 +151,7 @@ pub async fn start(
         origins: Origins::parse(&config.allowed_origins),
         health: health.clone(),
         owners,
+        reminders: reminders::start(&engine, kept_in, &entropy, &core)?,
         shutdown: shutdown.clone(),
         components: opened.listed,
         app_connection: config.app.as_ref().map(app_connection),

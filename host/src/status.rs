@@ -7,6 +7,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub(crate) mod reminders;
+
 use http::StatusCode;
 use odeon_base::{Execution, Kind};
 use odeon_placement::token::Denied;

@@ -16,7 +16,7 @@ mod marks;
 mod refusals;
 mod settings;
 mod stream;
-mod tick;
+pub(crate) mod tick;
 mod worker;
 
 pub use hub::{AppChannel, Hub};

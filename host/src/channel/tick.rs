@@ -40,7 +40,7 @@ fn body(data: &Bytes, texts: &[(&str, &str)]) -> Bytes {
 }
 
 /// The data on a stream, where bytes in an `Any` hold its JSON.
-pub(super) fn any(data: &Bytes) -> Option<prost_types::Any> {
+pub(crate) fn any(data: &Bytes) -> Option<prost_types::Any> {
     (!data.is_empty()).then(|| prost_types::Any {
         type_url: "type.googleapis.com/google.protobuf.BytesValue".to_owned(),
         // As a message, bytes are a `BytesValue`.

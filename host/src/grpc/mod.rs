@@ -5,7 +5,8 @@
 //! are not there yet. It mints no code: see `status.rs`.
 
 pub mod door;
-pub mod service;
+pub mod reminders;
+mod service;
 mod timers;
 
 mod actors;

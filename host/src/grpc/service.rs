@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer;
 use super::missing::rpcs_to_come;
-use super::{actors, metadata, timers};
+use super::{actors, metadata, reminders, timers};
 use crate::api::Api;
 use crate::channel::{self, Hub, Outbound, Refusals};
 use crate::status::Failure;
@@ -86,6 +86,46 @@ impl Dapr for Service {
         answered(timers::drop(&self.api, &caller, request).await)
     }
 
+    async fn register_actor_reminder(
+        &self,
+        request: Request<RegisterActorReminderRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(reminders::register(&self.api, &caller, request).await)
+    }
+
+    async fn unregister_actor_reminder(
+        &self,
+        request: Request<UnregisterActorReminderRequest>,
+    ) -> Result<Response<()>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(reminders::unregister(&self.api, &caller, request).await)
+    }
+
+    async fn unregister_actor_reminders_by_type(
+        &self,
+        request: Request<UnregisterActorRemindersByTypeRequest>,
+    ) -> Result<Response<UnregisterActorRemindersByTypeResponse>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(reminders::unregister_all(&self.api, &caller, request).await)
+    }
+
+    async fn list_actor_reminders(
+        &self,
+        request: Request<ListActorRemindersRequest>,
+    ) -> Result<Response<ListActorRemindersResponse>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(reminders::list(&self.api, &caller, request).await)
+    }
+
+    async fn get_actor_reminder(
+        &self,
+        request: Request<GetActorReminderRequest>,
+    ) -> Result<Response<GetActorReminderResponse>, Status> {
+        let (caller, _, request) = request.into_parts();
+        answered(reminders::get(&self.api, &caller, request).await)
+    }
+
     async fn subscribe_actor_events_alpha1(
         &self,
         request: Request<Streaming<SubscribeActorEventsRequestAlpha1>>,
@@ -147,14 +187,6 @@ impl Dapr for Service {
         "the secrets building block" {
             get_secret(GetSecretRequest) -> GetSecretResponse,
             get_bulk_secret(GetBulkSecretRequest) -> GetBulkSecretResponse,
-        }
-        "actor reminders" {
-            register_actor_reminder(RegisterActorReminderRequest) -> (),
-            unregister_actor_reminder(UnregisterActorReminderRequest) -> (),
-            unregister_actor_reminders_by_type(UnregisterActorRemindersByTypeRequest)
-                -> UnregisterActorRemindersByTypeResponse,
-            list_actor_reminders(ListActorRemindersRequest) -> ListActorRemindersResponse,
-            get_actor_reminder(GetActorReminderRequest) -> GetActorReminderResponse,
         }
         "the configuration building block" {
             get_configuration_alpha1(GetConfigurationRequest) -> GetConfigurationResponse,

@@ -67,14 +67,15 @@ async fn ask(
     Ok(())
 }
 
-fn schedulable_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
+/// An actor that may have timers and reminders.
+pub(super) fn schedulable_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
     let actor = open_actor(actor_type, id)?;
     Failure::check_schedulable(&actor)?;
     Ok(actor)
 }
 
 /// The data as JSON: the caller may say that it is; else it is bytes.
-fn json_of(caller: &MetadataMap, data: &Bytes) -> Result<Bytes, String> {
+pub(super) fn json_of(caller: &MetadataMap, data: &Bytes) -> Result<Bytes, String> {
     if !caller.contains_key(names::DATA_IS_JSON) || data.is_empty() {
         return Ok(encoded(data));
     }

@@ -19,6 +19,7 @@ mod metadata;
 mod odeon;
 mod path;
 mod patience;
+mod reminders;
 mod request;
 mod routes;
 mod shutdown;

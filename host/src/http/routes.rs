@@ -11,7 +11,7 @@ use http::Method;
 
 use super::answer::Answer;
 use super::request::Call;
-use super::{actors, health, metadata, odeon, shutdown, state, timers};
+use super::{actors, health, metadata, odeon, reminders, shutdown, state, timers};
 use crate::status::Failure;
 
 const GET: u8 = 1;
@@ -73,7 +73,6 @@ const fn missing(verbs: u8, path: &'static str, what: &'static str) -> Route {
     Route { verbs, path, run: Run::Missing(what), access: Access::Api }
 }
 
-const REMINDERS: &str = "actor reminders";
 const INVOKE: &str = "service invocation";
 const STATE: &str = "the state building block";
 const PUBSUB: &str = "the pub/sub building block";
@@ -92,7 +91,9 @@ const ROUTES: &[Route] = &[
     api(GET, "/v1.0/actors/{actorType}/{actorId}/state/{key}", run!(state::get)),
     api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/state", run!(state::transact)),
     api(POST, "/v1.0-alpha1/actors/{actorType}/{actorId}/deactivate", run!(actors::deactivate)),
-    missing(GET | POST | PUT | DELETE, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", REMINDERS),
+    api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", run!(reminders::register)),
+    api(GET, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", run!(reminders::get)),
+    api(DELETE, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", run!(reminders::delete)),
     api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::set)),
     api(DELETE, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::drop)),
 

@@ -11,6 +11,7 @@ mod mistakes;
 mod placement;
 mod python;
 mod readme;
+mod reminders;
 mod shop;
 mod start;
 mod stop;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odeon_base::clock::{ManualClock, TokioClock};
-use odeon_base::{ActorType, AppId, Entropy, Execution, HostName, LeaseClock, TaskKind, Tasks};
+use odeon_base::{
+    ActorType, AppId, Entropy, Execution, HostName, LeaseClock, TaskKind, Tasks, WallClock,
+};
+use odeon_blocks::reminder::{self, ReminderActor, Reminders};
 use odeon_blocks::state::actor::{Component, Reach};
 use odeon_blocks::state::{Prefixes, StateActor, StateHandle};
 use odeon_ring::Policy;
@@ -34,7 +37,7 @@ pub const TYPE: &str = "Actor";
 /// How long a test waits for what should come at once, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The component behind `sys.state`.
-const COMPONENT: &str = "statestore";
+pub const COMPONENT: &str = "statestore";
 
 /// Hosts, and what they share.
 #[derive(Debug)]
@@ -239,6 +242,21 @@ impl Host {
             }
             None => worker::start(&self.engine, name, config, &self.probe, &self.tasks).await,
         }
+    }
+
+    /// Offers the partitions of reminders, by this clock; how they are called.
+    pub async fn offer_reminders(&self, partitions: u32, wall: Arc<dyn WallClock>) -> Reminders {
+        let parts = reminder::Parts {
+            app: self.engine.config().app.clone(),
+            store: COMPONENT.to_owned(),
+            partitions,
+            limits: reminder::book::Limits::default(),
+            wall,
+            entropy: Entropy::seeded(self.name.len() as u64),
+            tasks: self.tasks.clone(),
+        };
+        ReminderActor::offer(&self.engine, parts).await.expect("a type's name");
+        Reminders::new(&self.engine, COMPONENT, partitions).expect("a type's name")
     }
 
     /// Offers the type where the engine may refuse it.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use odeon_base::clock::TokioClock;
 use odeon_base::{ActorType, AppId, Entropy, HostName, Namespace, Tasks};
+use odeon_blocks::reminder::{ReminderActor, Reminders};
 use odeon_blocks::state::memory::MemoryStore;
 use odeon_host::api::{Api, Health, Identity, Parts, ShutdownHandle};
 use odeon_host::channel::{AppChannel, Hub};
@@ -33,6 +34,9 @@ pub use http::{Ask, Told};
 pub const TYPE: &str = "T";
 /// The application of every rig.
 pub const APP: &str = "app";
+
+/// Partitions of reminders of a rig that has any.
+const PARTITIONS: u32 = 2;
 
 /// A host without ports.
 #[derive(Debug)]
@@ -64,6 +68,29 @@ impl Rig {
     /// The same, with other parts than the default ones.
     pub async fn with(change: impl FnOnce(&mut Parts)) -> Self {
         Self::made(true, AppChannel::NotHttp, change).await
+    }
+
+    /// The same, with reminders.
+    ///
+    /// # Panics
+    /// When something that cannot fail did, as befits a test.
+    pub async fn with_reminders() -> Self {
+        let rig = Self::with(|parts| {
+            let reminders = Reminders::new(&parts.engine, "store", PARTITIONS);
+            parts.reminders = Some(reminders.expect("constants"));
+        });
+        let rig = rig.await;
+        let parts = odeon_blocks::reminder::Parts {
+            app: AppId::parse(APP).expect("a constant"),
+            store: "store".to_owned(),
+            partitions: PARTITIONS,
+            limits: odeon_blocks::reminder::book::Limits::default(),
+            wall: Arc::new(TokioClock::start()),
+            entropy: Entropy::seeded(3),
+            tasks: rig.tasks.clone(),
+        };
+        ReminderActor::offer(&rig.engine, parts).await.expect("settings that agree");
+        rig
     }
 
     /// A host whose actors have no store.

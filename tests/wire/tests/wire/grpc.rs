@@ -198,8 +198,6 @@ async fn rpcs_to_come_say_what_is_missing() {
         "the state building block",
     );
     says(client.get_job(GetJobRequest::default()).await.unwrap_err(), "the jobs building block");
-    let reminder = RegisterActorReminderRequest::default();
-    says(client.register_actor_reminder(reminder).await.unwrap_err(), "actor reminders");
     let streams = futures::stream::empty::<EncryptRequest>();
     let status = client.encrypt_alpha1(streams).await.unwrap_err();
     says(status, "the cryptography building block");

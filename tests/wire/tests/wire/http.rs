@@ -251,7 +251,6 @@ async fn headers_beyond_the_limit_are_refused() {
 async fn what_is_not_there_yet_says_what_it_is() {
     let rig = Rig::start().await;
     for (verb, path, what) in [
-        ("POST", "/v1.0/actors/T/a/reminders/r", "actor reminders"),
         ("GET", "/v1.0/invoke/app/method/a/b", "service invocation"),
         ("PATCH", "/v1.0/invoke/app/method", "service invocation"),
         ("GET", "/v1.0/state/s/k", "the state building block"),

@@ -14,6 +14,7 @@ mod invoke;
 mod metrics;
 mod peer;
 mod refusals;
+mod reminders;
 mod sdk;
 mod state;
 mod stream;

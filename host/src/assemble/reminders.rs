@@ -1,0 +1,45 @@
+//! The reminders of this host's application: kept in the store of its actors, in partitions of
+//! which this host has its share.
+
+use std::sync::Arc;
+
+use odeon_base::clock::SystemClock;
+use odeon_base::{Entropy, TaskKind, Tasks};
+use odeon_blocks::reminder::book::Limits;
+use odeon_blocks::reminder::{PARTITIONS, Parts, ReminderActor, Reminders};
+use odeon_runtime::Engine;
+
+use super::Error;
+
+/// Offers the partitions as soon as there is a lease, if there is a store; what reaches them may be used at once.
+pub(super) fn start(
+    engine: &Engine,
+    store: Option<&str>,
+    entropy: &Entropy,
+    tasks: &Tasks,
+) -> Result<Option<Reminders>, Error> {
+    let Some(store) = store else { return Ok(None) };
+    let parts = Parts {
+        app: engine.config().app.clone(),
+        store: store.to_owned(),
+        partitions: PARTITIONS,
+        limits: Limits::default(),
+        wall: Arc::new(SystemClock),
+        entropy: entropy.child(),
+        tasks: tasks.clone(),
+    };
+    let reminders = Reminders::new(engine, store, PARTITIONS);
+    let reminders = reminders.map_err(|error| Error::Offer(error.into()))?;
+    let (engine, stopping) = (engine.clone(), tasks.stopping().clone());
+    tasks.spawn(TaskKind::Reminders, async move {
+        let offered = tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            offered = ReminderActor::offer(&engine, parts) => offered,
+        };
+        if let Err(error) = offered {
+            tracing::error!("reminders cannot be kept: {error}");
+        }
+    });
+    Ok(Some(reminders))
+}

@@ -1,0 +1,181 @@
+//! The reminders of a host's application as its doors call them: to the partition that has them,
+//! wherever it is.
+
+use odeon_base::ActorType;
+use odeon_runtime::{ActorRef, Caller, Engine, Error, Invocation};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::actor::{partition_of, type_of};
+use super::forms::{
+    Deleted, FoundForm, ListForm, Listing, Named, Of, Registered, Registration, ReminderForm,
+};
+
+/// The reminders of an application.
+#[derive(Debug, Clone)]
+pub struct Reminders {
+    engine: Engine,
+    actor_type: ActorType,
+    partitions: u32,
+}
+
+impl Reminders {
+    /// Those that are kept in this store.
+    ///
+    /// # Errors
+    /// The name's own when application and store make no name of a type.
+    pub fn new(
+        engine: &Engine,
+        store: &str,
+        partitions: u32,
+    ) -> Result<Self, odeon_base::ident::Invalid> {
+        let actor_type = type_of(&engine.config().app, store)?;
+        Ok(Self { engine: engine.clone(), actor_type, partitions })
+    }
+
+    /// Registers a reminder; `false` if one of its name stands and was not to be replaced.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] for a schedule that says no time; as [`Engine::call`].
+    pub async fn register(&self, asked: &Registration, caller: Caller) -> Result<bool, Error> {
+        let actor = ActorRef::parse(&asked.r#type, &asked.id)?;
+        let Registered { registered } =
+            self.ask(self.partition(&actor), "register", asked, caller).await?;
+        Ok(registered)
+    }
+
+    /// One reminder, if it is there.
+    ///
+    /// # Errors
+    /// As [`Engine::call`].
+    pub async fn get(
+        &self,
+        actor: &ActorRef,
+        name: &str,
+        caller: Caller,
+    ) -> Result<Option<ReminderForm>, Error> {
+        let FoundForm { reminder } =
+            self.ask(self.partition(actor), "get", &named(actor, name), caller).await?;
+        Ok(reminder)
+    }
+
+    /// Deletes one, whether or not it is there.
+    ///
+    /// # Errors
+    /// As [`Engine::call`].
+    pub async fn delete(&self, actor: &ActorRef, name: &str, caller: Caller) -> Result<(), Error> {
+        let Deleted { .. } =
+            self.ask(self.partition(actor), "delete", &named(actor, name), caller).await?;
+        Ok(())
+    }
+
+    /// Deletes all of a type, or of one actor of it; how many there were. Not at one moment:
+    /// each partition does so by itself.
+    ///
+    /// # Errors
+    /// As [`Engine::call`]; those of earlier partitions are deleted.
+    pub async fn delete_all(
+        &self,
+        actor_type: &ActorType,
+        id: Option<&str>,
+        caller: Caller,
+    ) -> Result<u64, Error> {
+        let of = Of { r#type: actor_type.to_string(), id: id.map(str::to_owned) };
+        let mut all = 0;
+        for partition in self.partitions_of(actor_type, id)? {
+            let Deleted { deleted } = self.ask(partition, "deleteAll", &of, caller.clone()).await?;
+            all += deleted;
+        }
+        Ok(all)
+    }
+
+    /// A page of those of a type, or of one actor of it, in no order that means anything; what
+    /// `next` says goes into `after` for the next page.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] for an `after` that no page ended with; as [`Engine::call`].
+    pub async fn list(&self, asked: &Listing, caller: Caller) -> Result<ListForm, Error> {
+        let actor_type = ActorType::parse(&asked.r#type)?;
+        let wrong = |after: &str| {
+            Error::Arguments(format!(
+                "after is '{}': expected what the page before ended with",
+                after.escape_debug()
+            ))
+        };
+        let (begin, mut after) = match &asked.after {
+            None => (0, None),
+            Some(cursor) => {
+                let (partition, path) = cursor.split_once('/').ok_or_else(|| wrong(cursor))?;
+                let partition: u32 = partition.parse().map_err(|_| wrong(cursor))?;
+                (partition, Some(path.to_owned()).filter(|path| !path.is_empty()))
+            }
+        };
+        let mut found = ListForm::default();
+        for partition in self.partitions_of(&actor_type, asked.id.as_deref())? {
+            if partition < begin {
+                continue;
+            }
+            let left = asked.limit.saturating_sub(found.reminders.len());
+            if left == 0 {
+                found.next = Some(format!("{partition}/"));
+                break;
+            }
+            let after = if partition == begin { after.take() } else { None };
+            let page = Listing { after, limit: left, ..asked.clone() };
+            let ListForm { reminders, next } =
+                self.ask(partition, "list", &page, caller.clone()).await?;
+            found.reminders.extend(reminders);
+            if let Some(next) = next {
+                found.next = Some(format!("{partition}/{next}"));
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn partition(&self, actor: &ActorRef) -> u32 {
+        partition_of(&actor.id, self.partitions)
+    }
+
+    fn partitions_of(
+        &self,
+        actor_type: &ActorType,
+        id: Option<&str>,
+    ) -> Result<std::ops::Range<u32>, Error> {
+        Ok(match id {
+            None => 0..self.partitions,
+            Some(id) => {
+                let one = self.partition(&ActorRef::parse(actor_type.as_str(), id)?);
+                one..one + 1
+            }
+        })
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        partition: u32,
+        method: &str,
+        form: &impl Serialize,
+        caller: Caller,
+    ) -> Result<T, Error> {
+        let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
+        let actor = ActorRef {
+            actor_type: self.actor_type.clone(),
+            id: odeon_base::ActorId::parse(&partition.to_string())?,
+        };
+        let Caller { deadline, chain } = caller;
+        let call = Invocation { deadline, chain, ..Invocation::new(actor, method, body) };
+        let reply = self.engine.call(call).await?;
+        serde_json::from_slice(&reply.body).map_err(|error| {
+            Error::Arguments(format!("the partition said what cannot be read: {error}"))
+        })
+    }
+}
+
+fn named(actor: &ActorRef, name: &str) -> Named {
+    Named {
+        r#type: actor.actor_type.to_string(),
+        id: actor.id.as_str().to_owned(),
+        name: name.to_owned(),
+    }
+}

@@ -1,0 +1,21 @@
+//! Reminders: what an actor is to be called for at a later time, kept in its store.
+//!
+//! Reading order: [`forms`] is what is asked and answered; [`actor`] the system actor, one of
+//! many partitions; `partition` its turns; [`book`] what it has in memory (pure); [`row`] and
+//! [`name`] what is stored; `courier` delivers between turns; `watch` wakes partitions that have
+//! become this host's; [`handle`] is how the doors reach them. How times are written, and what
+//! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
+
+pub mod actor;
+pub mod book;
+pub mod forms;
+pub mod handle;
+pub mod name;
+pub mod row;
+
+mod courier;
+mod partition;
+mod watch;
+
+pub use actor::{PARTITIONS, Parts, ReminderActor};
+pub use handle::Reminders;

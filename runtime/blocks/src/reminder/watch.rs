@@ -1,0 +1,66 @@
+//! Wakes the partitions that have become this host's, though nobody calls them.
+//!
+//! Whenever the tables change, a lease comes back or an activation ends, whoever owns a
+//! partition by the newest table makes it active, so a host that dies takes no reminder with it
+//! (REM-12).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use odeon_base::{ActorId, ActorType};
+use odeon_runtime::{ActorRef, Engine, Invocation, WeakEngine};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::forms::WAKE;
+
+/// How often it looks though it was told nothing: what could not be woken is tried again.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Watches over the partitions of one store.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) engine: WeakEngine,
+    pub(super) actor_type: ActorType,
+    pub(super) partitions: Vec<ActorId>,
+    /// Told when an activation of one of them ended here.
+    pub(super) ended: Arc<Notify>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Watch {
+    pub(super) async fn run(self) {
+        let mut seen = 0;
+        let mut waking = FuturesUnordered::new();
+        let mut underway: Vec<ActorId> = Vec::new();
+        loop {
+            let Some(engine) = self.engine.upgrade() else { return };
+            for id in engine.asleep(&self.actor_type, &self.partitions) {
+                if !underway.contains(&id) {
+                    underway.push(id.clone());
+                    waking.push(wake(engine.clone(), self.actor_type.clone(), id));
+                }
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                Some(id) = waking.next() => underway.retain(|other| *other != id),
+                () = self.ended.notified() => {}
+                changes = engine.changed(&self.actor_type, seen) => seen = changes,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+/// Has a partition made active; the call waits for its gate.
+async fn wake(engine: Engine, actor_type: ActorType, id: ActorId) -> ActorId {
+    let actor = ActorRef { actor_type, id: id.clone() };
+    if let Err(error) = engine.call(Invocation::new(actor, WAKE, Bytes::new())).await {
+        tracing::debug!(partition = id.as_str(), %error, "a partition of reminders is not active yet");
+    }
+    id
+}

@@ -5,14 +5,14 @@
 //! are not there yet. It mints no code: see `status.rs`.
 
 pub mod door;
-pub mod reminders;
-mod service;
-mod timers;
+pub mod service;
 
 mod actors;
 mod answer;
 mod metadata;
 mod missing;
+mod reminders;
+mod timers;
 
 pub use door::Door;
 pub use service::Service;

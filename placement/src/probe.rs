@@ -89,6 +89,9 @@ pub enum Knock {
     Refused,
     /// Somebody does.
     Accepted,
+    /// This one took too long, or its connection broke as it was made, as where the listener
+    /// ends just then; the next may tell.
+    Unclear,
     /// It cannot be told.
     Unknown,
 }
@@ -134,7 +137,7 @@ impl Probe for TcpProbe {
                 }
                 Ok(Ok(_)) => Knock::Accepted,
                 Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => Knock::Refused,
-                Ok(Err(_)) | Err(_) => Knock::Unknown,
+                Ok(Err(_)) | Err(_) => Knock::Unclear,
             }
         }
         .boxed()
@@ -172,7 +175,7 @@ pub(crate) async fn has_ended(probe: Arc<dyn Probe>, address: Arc<str>) -> bool 
         }
         match probe.knock(Arc::clone(&address)).await {
             Knock::Refused => refusals += 1,
-            Knock::Accepted => refusals = 0,
+            Knock::Accepted | Knock::Unclear => refusals = 0,
             Knock::Unknown => return false,
         }
         if refusals == REFUSALS {
@@ -204,11 +207,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn two_refusals_in_a_row_prove_an_end_and_nothing_else_does() {
-        use Knock::{Accepted, Refused, Unknown};
+        use Knock::{Accepted, Refused, Unclear, Unknown};
         for (knocks, is_ended, millis) in [
             (vec![Refused, Refused], true, 30),
             (vec![Accepted, Refused, Refused], true, 60),
             (vec![Refused, Accepted, Refused, Refused], true, 90),
+            (vec![Refused, Unclear, Refused, Refused], true, 90),
             (vec![Refused, Unknown], false, 30),
             (vec![Unknown], false, 0),
             ([vec![Accepted; SOON], vec![Refused; 2]].concat(), true, 350),

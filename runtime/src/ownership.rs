@@ -168,6 +168,13 @@ impl Ownership {
         match &self.life {
             // Out -> Joining.
             Life::Out => vec![self.join(now, fresh, self.previous)],
+            // Joining -> Joining: a table names it already, and the grant got lost. Whoever
+            // answers now may be a new leader, who hears of no tables from a Join: its grant
+            // would open gates by tables that nobody else has to wait for. So as somebody else.
+            Life::Joining { incarnation, .. } if self.is_named(*incarnation) => {
+                let replaced = *incarnation;
+                vec![self.join(now, fresh, Some(replaced))]
+            }
             // Joining -> Joining: the Join before may or may not have arrived, so it is the
             // same once more; another incarnation would leave this one behind in the
             // tables. What is granted on this stream answers this Join.
@@ -444,6 +451,12 @@ impl Ownership {
             resources: self.resources.clone(),
             replaces,
         }))
+    }
+
+    /// Whether some table that is known here has this incarnation in it.
+    fn is_named(&self, incarnation: Incarnation) -> bool {
+        let mut chains = self.known.values().map(|known| &known.chain);
+        chains.any(|chain| chain.tables().iter().any(|table| table.has(incarnation)))
     }
 
     fn placed_offers(&self) -> Vec<TypeOffer> {

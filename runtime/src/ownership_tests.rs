@@ -299,6 +299,23 @@ fn a_join_is_repeated_as_it_was_when_its_stream_broke() {
     );
 }
 
+// A new leader hears of no tables from a Join, so it must not be told of an incarnation for
+// which gates would open by tables of the one before.
+#[test]
+fn a_host_that_a_table_names_before_its_grant_came_joins_as_somebody_else() {
+    let mut bench = Bench::new();
+    bench.offer(&["T"], &[]);
+    bench.connect(0.0, &["join 1"]);
+    bench.hear(0.1, chain("T", &[("1.1", &[1])]), &["publish T"]);
+    bench.ownership.disconnected();
+    bench.connect(1.0, &["join 2 replaces 1"]);
+    bench.hear(1.1, lease(2, 1, 0), &[]);
+    assert_eq!(bench.ownership.incarnation(), None, "what is granted to the one before is not its");
+    // As itself again, while no table names it.
+    bench.ownership.disconnected();
+    bench.connect(2.0, &["join 2 replaces 1"]);
+}
+
 // Its grant got lost with the stream, and so did its renewals: it has ended meanwhile.
 #[test]
 fn a_host_that_expired_while_joining_joins_as_somebody_else() {

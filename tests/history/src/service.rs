@@ -271,23 +271,14 @@ impl Service {
         if is_bystander {
             let promise = if is_alone { Promise::O8 } else { Promise::O4 };
             self.without_pause(promise, call, asked, terms);
-            self.without_failure(
-                if excuses.is_empty() && !is_alone { Promise::O5 } else { promise },
-                call,
-                asked,
-                None,
-            );
+            let promise = if excuses.is_empty() && !is_alone { Promise::O5 } else { promise };
+            self.without_failure(promise, (call, asked), None, terms);
         } else if excuses.is_empty() {
-            self.without_failure(
-                if is_alone { Promise::O8 } else { Promise::O5 },
-                call,
-                asked,
-                None,
-            );
+            let promise = if is_alone { Promise::O8 } else { Promise::O5 };
+            self.without_failure(promise, (call, asked), None, terms);
         } else if let [Excuse { trouble: Trouble::Crash(host), .. }] = excuses.as_slice() {
             let crash = self.crashes.iter().find(|crash| crash.host == *host).copied();
-            let crash = crash.map(|crash| (crash, terms));
-            self.without_failure(Promise::O6, call, asked, crash);
+            self.without_failure(Promise::O6, (call, asked), crash, terms);
         }
     }
 
@@ -360,21 +351,23 @@ impl Service {
     fn without_failure(
         &mut self,
         promise: Promise,
-        call: Call,
-        asked: &Asked,
-        crash: Option<(Crash, &Terms)>,
+        (call, asked): (Call, &Asked),
+        crash: Option<Crash>,
+        terms: &Terms,
     ) {
         let Some((end, how)) = &asked.end else { return };
-        if let (Some((Crash { host: dead, at, by, .. }, terms)), Some((host, began, since))) =
+        if let (Some(Crash { host: dead, at, by, .. }), Some((host, began, since))) =
             (crash, asked.began)
         {
             let limit = since.max(by).saturating_add(terms.pause_max);
             let changes = self.owners.get(&asked.actor).map_or(&[][..], Vec::as_slice);
             let owner = changes.iter().rev().find(|(moved, _)| *moved <= at);
-            // One whose turn still ran where it was before had not come over yet.
-            let mut turns = self.turns.get(&asked.actor).into_iter().flatten();
-            let was_its_own = owner.is_none_or(|(_, owner)| *owner == Some(dead))
-                && !turns.any(|(on, from, to)| *on != dead && *from <= at && at <= *to);
+            let first = changes.first().map(|(since, _)| *since);
+            let was_its_own = owner.is_none_or(|(since, owner)| {
+                let is_over = first == Some(*since) || since.saturating_add(terms.recovery) <= at;
+                let had_come = self.had_come_over(asked.actor, dead, (*since, at), is_over);
+                *owner == Some(dead) && had_come
+            });
             if began > limit && was_its_own && !self.has_moved_on(asked.actor, at, began) {
                 let text = format!(
                     "call {call} of actor {} began on host {host} at {:.3} s; it was to begin by {:.3} s",
@@ -391,20 +384,20 @@ impl Service {
             (Effect::Done, _) => asked.has_failed_below,
             (Effect::Maybe, None) => asked.has_failed_below && asked.began.is_some(),
             // It was with the host that died, or on the way there or back.
-            (Effect::Maybe, Some((Crash { host, at, .. }, terms))) => {
+            (Effect::Maybe, Some(Crash { host, at, .. })) => {
                 let was_there = asked.began.is_none_or(|(on, ..)| on == host);
                 asked.has_failed_below || (asked.start <= at + terms.pause_max && was_there)
             }
             // Its time was up before it had to be served.
-            (Effect::None, Some((Crash { at, by, is_of_both: true, .. }, terms))) => {
+            (Effect::None, Some(Crash { at, by, is_of_both: true, .. })) => {
                 let more = if self.has_moved_on(asked.actor, at, *end) {
                     terms.recovery
                 } else {
                     Duration::ZERO
                 };
-                asked.deadline <= by.saturating_add(more)
+                asked.deadline <= by.saturating_add(more) || self.was_busy(asked, terms)
             }
-            (Effect::None, _) => false,
+            (Effect::None, _) => self.was_busy(asked, terms),
         };
         if !is_excused {
             let text = format!(
@@ -415,6 +408,31 @@ impl Service {
             );
             self.broken(promise, *end, text, &[asked.via]);
         }
+    }
+
+    /// Whether an actor that a host was to have from some time on was really there when that
+    /// host died. Where it was before, its turn may have run still, or that of another of its
+    /// type, which are let go of together; `had_time` if all that must be over by then.
+    fn had_come_over(
+        &self,
+        actor: Actor,
+        dead: Host,
+        (since, at): (Duration, Duration),
+        had_time: bool,
+    ) -> bool {
+        let turns = || self.turns.get(&actor).into_iter().flatten();
+        let ran_there = turns().any(|(on, from, _)| *on == dead && since <= *from && *from <= at);
+        let runs_elsewhere = turns().any(|(on, from, to)| *on != dead && *from <= at && at <= *to);
+        (ran_there || had_time) && !runs_elsewhere
+    }
+
+    /// Whether one turn of the actor took all the time that the caller had.
+    fn was_busy(&self, asked: &Asked, terms: &Terms) -> bool {
+        let mut turns = self.turns.get(&asked.actor).into_iter().flatten();
+        turns.any(|(_, from, to)| {
+            *from <= asked.start.saturating_add(terms.pause_max)
+                && to.saturating_add(terms.pause_max) >= asked.deadline
+        })
     }
 
     /// Whether the actor, taken over after a crash, moved on, which takes its own time.

@@ -239,6 +239,23 @@ fn service_is_owed_to_whom_no_trouble_concerns() {
 }
 
 #[test]
+fn a_call_may_wait_in_vain_for_a_turn_that_takes_all_its_time() {
+    let busy = |until: u64| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (19_950, invoked(2, 2, READ)),
+            (19_960, began(2, 2, 1)),
+            (20_000, invoked(1, 2, READ)),
+            (until, What::TurnEnded { turn: 2 }),
+            (until, What::Answered { call: 2, seen: None }),
+            (30_000, What::Failed { call: 1, effect: Effect::None, why: String::new() }),
+        ])
+    };
+    assert_eq!(busy(29_950), []);
+    assert_eq!(busy(29_000), [Promise::O5], "it was free in time");
+}
+
+#[test]
 fn a_free_actor_that_does_not_move_keeps_nobody_waiting() {
     let waited = |moved: Option<Host>, pause: u64| {
         promises([

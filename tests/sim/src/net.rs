@@ -45,13 +45,13 @@ struct Inner {
 pub(crate) struct Net {
     chance: Chance,
     inner: Mutex<Inner>,
-    mended: Notify,
+    changed: Notify,
 }
 
 impl Net {
     pub(crate) fn new(chance: Chance, weather: Weather) -> Self {
         let inner = Inner { weather, cut: BTreeSet::new(), lines: BTreeMap::new() };
-        Self { chance, inner: Mutex::new(inner), mended: Notify::new() }
+        Self { chance, inner: Mutex::new(inner), changed: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -64,11 +64,25 @@ impl Net {
 
     pub(crate) fn cut(&self, from: Node, to: Node) {
         self.lock().cut.insert((from, to));
+        self.changed.notify_waiters();
     }
 
     pub(crate) fn mend(&self, from: Node, to: Node) {
         self.lock().cut.remove(&(from, to));
-        self.mended.notify_waiters();
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until some way to or from a node is cut, or none.
+    pub(crate) async fn until_cut(&self, node: Node, is_cut: bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let cut = self.lock().cut.iter().any(|(from, to)| [from, to].contains(&&node));
+            if cut == is_cut {
+                return;
+            }
+            changed.await;
+        }
     }
 
     fn is_cut(&self, from: Node, to: Node) -> bool {
@@ -99,7 +113,7 @@ impl Net {
     async fn open(&self, from: Node, to: Node) -> bool {
         let mut was_open = true;
         loop {
-            let mut mended = pin!(self.mended.notified());
+            let mut mended = pin!(self.changed.notified());
             mended.as_mut().enable();
             if !self.is_cut(from, to) {
                 return was_open;

@@ -228,7 +228,19 @@ impl Director {
         let is_wild = self.scenario == Scenario::WildClocks;
         let rate = if is_wild { self.chance.between(0.3, 1.5) } else { rate(&self.chance) };
         let offset = self.chance.millis(0, 100_000);
-        Process::start(&self.world, slot, Clock::new(offset, rate, is_wild))
+        let process = Process::start(&self.world, slot, Clock::new(offset, rate, is_wild));
+        // What was begun for the one before it in this place is done to it, too.
+        let (world, trouble) = (Arc::clone(&self.world), Trouble::Host(process.life));
+        self.world.tasks.spawn(TaskKind::Watcher, async move {
+            loop {
+                world.net.until_cut(Node::Host(slot), true).await;
+                let id = world.number();
+                world.log.add(What::Troubled { id, trouble });
+                world.net.until_cut(Node::Host(slot), false).await;
+                world.log.add(What::Calmed { id });
+            }
+        });
+        process
     }
 
     /// Does things for a while, then sees to it that nothing is left of them.

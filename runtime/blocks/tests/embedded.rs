@@ -311,6 +311,24 @@ async fn who_waits_for_a_folder_that_is_replaced_waits_for_the_new_one() {
     assert_eq!(waiting.await.unwrap().id(), id);
 }
 
+// The engine's threads end a moment after the database, and its lock with them.
+#[tokio::test]
+async fn an_earlier_database_that_is_still_being_dropped_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open_db(folder.path()).await.unwrap();
+    first.put("tree", b"k", b"v").await.unwrap();
+    first.close().await.unwrap();
+    let path = folder.path().join("store").join("db");
+    let held = fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    let mut opening = std::pin::pin!(open_db(folder.path()));
+    assert!(futures::poll!(opening.as_mut()).is_pending());
+    until_blocked_on(&path).await;
+    held.unlock().unwrap();
+    let second = opening.await.unwrap();
+    assert_eq!(second.read("tree", b"k").await.unwrap().as_deref(), Some(&b"v"[..]));
+}
+
 /// Waits until the system lists somebody who waits for this lock.
 async fn until_blocked_on(lock: &Path) {
     use std::os::unix::fs::MetadataExt;

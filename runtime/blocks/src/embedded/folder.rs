@@ -311,11 +311,22 @@ fn open_engine(config: &Config, store: &Path) -> Result<sled::Db, Failure> {
         .cache_capacity(config.cache_bytes)
         // Its own flusher would only sync what the committer has synced already.
         .flush_every_ms(None);
+    await_earlier(store);
     // The engine panics over some damages that it does not expect.
     match catch_unwind(AssertUnwindSafe(|| engine.open())) {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(error)) => Err(classify(&error)),
         Err(panic) => Err(Failure::Broken(panic_text(panic.as_ref()))),
+    }
+}
+
+/// Waits for the engine's own lock, which it would not wait for. The folder's is held here, so
+/// whoever has it is a database that is just being dropped: the engine's threads end a moment
+/// after it does.
+fn await_earlier(store: &Path) {
+    // Without a file there is no lock; whatever else is wrong with it, the engine will say.
+    if let Ok(file) = File::open(store.join("db")) {
+        let _ = file.lock().and_then(|()| file.unlock());
     }
 }
 

@@ -7,7 +7,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-pub(crate) mod reminders;
+pub(crate) mod schedules;
 
 use http::StatusCode;
 use odeon_base::{Execution, Kind};
@@ -315,18 +315,6 @@ impl Failure {
         Self::new(403, Code::PermissionDenied, "ERR_ACTOR_TYPE_RESERVED", message)
     }
 
-    /// Refuses timers and reminders of the runtime's own actors.
-    ///
-    /// # Errors
-    /// For a type that begins with `sys.`.
-    pub fn check_schedulable(actor: &ActorRef) -> Result<(), Self> {
-        if !actor.actor_type.is_system() {
-            return Ok(());
-        }
-        let message = format!("actor type '{}' is reserved for the runtime", actor.actor_type);
-        Err(Self::new(403, Code::PermissionDenied, "ERR_ACTOR_TYPE_RESERVED", message))
-    }
-
     /// Actors are turned off, because no placement is configured.
     #[must_use]
     pub fn actors_disabled() -> Self {
@@ -420,35 +408,6 @@ impl Failure {
             | Error::Store(store::Error::Fenced { .. })
             | Error::TooLarge { .. }
             | Error::Arguments(_) => Self::common(error),
-        };
-        failure.with(error.execution())
-    }
-
-    /// Setting or dropping a timer failed.
-    #[must_use]
-    pub fn timer(error: &Error, actor: &ActorRef) -> Self {
-        const CODE: &str = "ERR_ACTOR_TIMER_CREATE";
-        let ActorRef { actor_type, id } = actor;
-        let told = |why: &dyn std::fmt::Display| {
-            format!("can't create timer for actor {actor_type}||{id}: {why}")
-        };
-        let failure = match error.kind() {
-            Kind::NotFound => {
-                Self::new(500, Code::Internal, CODE, told(&"actor type not registered"))
-            }
-            Kind::Invalid => Self::new(400, Code::InvalidArgument, CODE, told(error)),
-            Kind::Conflict
-            | Kind::Moved
-            | Kind::Overloaded
-            | Kind::Draining
-            | Kind::Timeout
-            | Kind::AppFailed
-            | Kind::Unavailable
-            | Kind::Unsupported
-            | Kind::Internal => {
-                let invoked = Self::invoke(error);
-                Self { code: CODE, message: told(error), ..invoked }
-            }
         };
         failure.with(error.execution())
     }

@@ -232,18 +232,16 @@ impl Activation {
         drop(cache);
     }
 
-    /// A call arrives; when its turn begins at once, the memory comes with it. `is_use` tells
-    /// whether the actor counts as used by it.
+    /// A call arrives; when its turn begins at once, the memory comes with it.
     pub(crate) fn enter(
         &self,
         flight: Option<&Arc<str>>,
         bytes: usize,
         now: u64,
-        is_use: bool,
     ) -> (Entered, Instance) {
         self.with(|inner| {
             let entered = inner.mailbox.enter(&self.hosting.rules, flight, bytes, now);
-            if is_use && matches!(entered, Entered::Run { .. }) {
+            if matches!(entered, Entered::Run { .. }) {
                 inner.last_used = now;
             }
             let instance = match entered {

@@ -30,7 +30,7 @@ use crate::metrics::{Gauges, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
 use crate::peers::Peers;
 use crate::router::{self, Path, Step};
-use crate::seams::{Call, PlacementLink, SharedWork, Work};
+use crate::seams::{PlacementLink, SharedWork, Work};
 use crate::status::{Status, TypeStatus};
 use crate::store::StateStore;
 use crate::turn::{Caller, Turn};
@@ -290,8 +290,7 @@ impl Engine {
         let path = self.path(entry, &call.actor, call.body.len(), call.routed_by);
         match self.admitted(&path, &mut caller).await {
             Ok(admitted) => {
-                let Invocation { actor, kind, method, body, headers, .. } = call;
-                let body = Encoded(Call { kind, method, body, headers });
+                let (actor, body) = Encoded::of(call);
                 self.turn(&actor, admitted, caller, body).await
             }
             Err(error @ Error::Moved { .. }) if path.can_forward => match &self.inner.peers {

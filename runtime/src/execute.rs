@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use odeon_base::backoff::Backoff;
 use odeon_base::{Execution, TaskKind, Tasks};
@@ -26,10 +27,11 @@ use crate::config::Preload;
 #[cfg(all(test, feature = "model"))]
 use crate::defect::Defect;
 use crate::error::{AppFailure, Error};
-use crate::invocation::{CallKind, Reply};
+use crate::invocation::{ActorRef, CallKind, Invocation, Reply, TurnKind};
 use crate::lease::nanos;
 use crate::mailbox::Why;
 use crate::metrics::Outcome;
+use crate::schedule::TimerSpec;
 use crate::seams::{Call, Instance, SharedWork, Work};
 use crate::sync::{self, lock};
 use crate::turn::{Caller, Turn};
@@ -53,25 +55,46 @@ pub(crate) trait Body: Send + 'static {
 
 /// A call in bytes.
 #[derive(Debug)]
-pub(crate) struct Encoded(pub(crate) Call);
+pub(crate) enum Encoded {
+    /// It is the behaviour's.
+    Turn(Call),
+    /// It is the engine's own, of an actor that was not in memory.
+    SetTimer { name: Arc<str>, spec: Arc<TimerSpec>, data: Bytes },
+    /// As that.
+    DropTimer { name: Arc<str> },
+}
+
+impl Encoded {
+    /// A call that was let in, and whose it is.
+    pub(crate) fn of(call: Invocation) -> (ActorRef, Self) {
+        let Invocation { actor, kind, method, body, headers, .. } = call;
+        let kind = match kind {
+            CallKind::Method => TurnKind::Method,
+            CallKind::Reminder => TurnKind::Reminder,
+            CallKind::SetTimer(spec) => {
+                return (actor, Self::SetTimer { name: method, spec, data: body });
+            }
+            CallKind::DropTimer => return (actor, Self::DropTimer { name: method }),
+        };
+        (actor, Self::Turn(Call { kind, method, body, headers }))
+    }
+}
 
 impl Body for Encoded {
     type Output = Reply;
 
     async fn run(self, instance: &mut Instance, turn: &Turn) -> Result<Reply, Error> {
         let activation = turn.port().downcast_ref::<Activation>().ok_or(Error::Closed)?;
-        let call = self.0;
-        match &call.kind {
-            CallKind::SetTimer(spec) => {
-                activation.set_timer(&call.method, spec, &call.body)?;
-                Ok(Reply::default())
-            }
-            CallKind::DropTimer => {
-                activation.drop_timer(&call.method);
-                Ok(Reply::default())
-            }
-            CallKind::Method | CallKind::Reminder | CallKind::Timer(_) => {
+        match self {
+            Self::Turn(call) => {
                 activation.hosting.spec.behaviour.invoke(instance, turn, call).await
+            }
+            Self::SetTimer { name, spec, data } => {
+                activation.set_timer(&name, &spec, &data).map(|()| Reply::default())
+            }
+            Self::DropTimer { name } => {
+                activation.drop_timer(&name);
+                Ok(Reply::default())
             }
         }
     }
@@ -145,13 +168,18 @@ pub(crate) struct Admitted {
     pub(crate) activate: bool,
     /// Its share in the limit of the whole type (TURN-8).
     pub(crate) permit: Option<OwnedSemaphorePermit>,
-    /// Whether the actor counts as used by it (DEA-7).
-    pub(crate) is_use: bool,
+    /// When the actor was used before, if this turn is no use of it (DEA-7).
+    unused: Option<u64>,
 }
 
 impl Admitted {
-    pub(crate) fn new(activation: Arc<Activation>, instance: Instance, activate: bool) -> Self {
-        Self { activation: Some(activation), instance, activate, permit: None, is_use: true }
+    pub(crate) fn new(
+        activation: Arc<Activation>,
+        instance: Instance,
+        activate: bool,
+        unused: Option<u64>,
+    ) -> Self {
+        Self { activation: Some(activation), instance, activate, permit: None, unused }
     }
 
     /// Whether the turn may begin with nothing more to wait for.
@@ -176,7 +204,7 @@ impl Drop for Admitted {
         if let Some(activation) = self.activation.take() {
             // Nothing has begun: the next call finds everything as it was.
             let instance = std::mem::take(&mut self.instance);
-            let used = activation.with(|inner| inner.last_used);
+            let used = self.unused.unwrap_or_else(|| activation.with(|inner| inner.last_used));
             end(&activation, instance, used, None);
         }
     }
@@ -245,14 +273,14 @@ pub(crate) fn begin<B: Body>(
         return Err(cut_error(&activation, cut, Execution::None));
     }
     let mut instance = std::mem::take(&mut admitted.instance);
-    let (permit, is_use) = (admitted.permit.take(), admitted.is_use);
+    let (permit, unused) = (admitted.permit.take(), admitted.unused);
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
     let work = async move {
         let result = body.run(&mut instance, &turn).await;
         (instance, result)
     };
     let watch = Watch::default();
-    Ok(Running { work: Some(work), watch, activation: Some(activation), started, permit, is_use })
+    Ok(Running { work: Some(work), watch, activation: Some(activation), started, permit, unused })
 }
 
 pin_project! {
@@ -267,7 +295,7 @@ pin_project! {
         activation: Option<Arc<Activation>>,
         started: u64,
         permit: Option<OwnedSemaphorePermit>,
-        is_use: bool,
+        unused: Option<u64>,
     }
 
     impl<W> PinnedDrop for Running<W> {
@@ -317,8 +345,7 @@ where
             Outcome::Done | Outcome::Failed => None,
             Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
         };
-        let used = if *this.is_use { now } else { activation.with(|inner| inner.last_used) };
-        end(activation, instance, used, why);
+        end(activation, instance, this.unused.unwrap_or(now), why);
         *this.activation = None;
         *this.permit = None;
         Poll::Ready(result)

@@ -147,13 +147,22 @@ pub enum CallKind {
     /// Its reminder fires. The method is the reminder's name, the body the JSON that it was
     /// given, or nothing.
     Reminder,
-    /// Its timer fires: as a reminder does, with what was said when it was set. Never sent to
-    /// another host, for a timer lives where its actor does.
-    Timer(Arc<TimerSpec>),
     /// That it has a timer from now on: name and data as when it fires.
     SetTimer(Arc<TimerSpec>),
     /// That it has no timer of this name any more.
     DropTimer,
+}
+
+/// What a turn runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TurnKind {
+    /// The method.
+    #[default]
+    Method,
+    /// What the reminder of this name calls for.
+    Reminder,
+    /// What the timer of this name calls for, with what was said when it was set.
+    Timer(Arc<TimerSpec>),
 }
 
 /// A call of an actor.
@@ -197,11 +206,11 @@ impl Invocation {
 /// The method and argument of one turn.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// What is asked.
-    pub kind: CallKind,
-    /// The method, cleaned.
+    /// What it runs.
+    pub kind: TurnKind,
+    /// The method, cleaned, or the name of what fires.
     pub method: Arc<str>,
-    /// The argument.
+    /// The argument, or the JSON of what fires.
     pub body: Bytes,
     /// What the caller sent beside it.
     pub headers: Headers,

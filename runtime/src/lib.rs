@@ -46,5 +46,5 @@ mod view;
 pub use config::{Config, TypeConfig, TypeSpec};
 pub use engine::{Engine, Seams, Target, WeakEngine};
 pub use error::Error;
-pub use invocation::{ActorRef, CallChain, CallKind, Headers, Invocation, Reply};
+pub use invocation::{ActorRef, CallChain, CallKind, Headers, Invocation, Reply, TurnKind};
 pub use turn::{Caller, Change, Right, Turn};

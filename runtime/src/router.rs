@@ -145,9 +145,8 @@ impl Path<'_> {
         activation.hosting.counters.waited(now.saturating_sub(since));
         let admitted = match turned {
             Turned::Run { activate, instance } => {
-                let mut admitted = Admitted::new(Arc::clone(&activation), instance, activate);
-                admitted.is_use = self.is_use;
-                admitted
+                let unused = self.unused(&activation);
+                Admitted::new(Arc::clone(&activation), instance, activate, unused)
             }
             Turned::Retry => return Ok(Step::Again),
             Turned::Failed(error) => return Err(error),
@@ -186,11 +185,11 @@ impl Path<'_> {
         #[cfg(all(test, feature = "model"))]
         let flight = secret.as_ref().filter(|_| caller.chain.hops().is_empty()).or(flight);
         let activation = self.activation(hosting, epoch, now)?;
-        let (entered, instance) = activation.enter(flight, self.bytes, now, self.is_use);
+        let unused = self.unused(&activation);
+        let (entered, instance) = activation.enter(flight, self.bytes, now);
         match entered {
             Entered::Run { activate } => {
-                let mut admitted = Admitted::new(activation, instance, activate);
-                admitted.is_use = self.is_use;
+                let admitted = Admitted::new(activation, instance, activate, unused);
                 #[cfg(all(test, feature = "model"))]
                 if Defect::GateIsNotLookedAtAgain.is_planted() {
                     return Ok(Step::Run(admitted, now));
@@ -343,6 +342,11 @@ impl Path<'_> {
             self.look(&standing, caller, now),
             Ok(Look::Here(hosting, _)) if Arc::ptr_eq(hosting, &activation.hosting)
         ) && self.is_meant(activation)
+    }
+
+    /// When the actor was used before this call, if that is to stay so.
+    fn unused(&self, activation: &Activation) -> Option<u64> {
+        (!self.is_use).then(|| activation.with(|inner| inner.last_used))
     }
 
     /// Whether the call is for this life of the actor.

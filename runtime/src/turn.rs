@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use odeon_base::Fence;
+use odeon_base::{Execution, Fence};
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::invocation::{ActorRef, Call, CallChain, Invocation};
+use crate::invocation::{ActorRef, Call, CallChain, CallKind, Invocation, TurnKind};
 use crate::schedule::TimerSpec;
 use crate::store::{Condition, Expiry, Item, Page};
 
@@ -229,10 +229,17 @@ impl Turn {
     }
 
     /// Gives the call back: the application refused it before it began. The engine sends
-    /// it again, a few times, as if it had just come (RT-3).
+    /// it again, a few times, as if it had just come (RT-3); a timer has its next tick.
     #[must_use = "the turn fails with it"]
     pub fn refuse(&self, call: Call, reason: impl Into<String>) -> Error {
         let Call { kind, method, body, headers } = call;
+        let kind = match kind {
+            TurnKind::Method => CallKind::Method,
+            TurnKind::Reminder => CallKind::Reminder,
+            TurnKind::Timer(_) => {
+                return Error::AppLost { reason: reason.into(), execution: Execution::None };
+            }
+        };
         let Caller { deadline, chain } = self.caller.clone();
         let actor = self.actor().clone();
         // The table by which it was sent here is known by now.

@@ -22,7 +22,7 @@ use odeon_runtime::error::AppFailure;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, CallKind, Error, Reply, TypeConfig};
+use odeon_runtime::{ActorRef, Error, Reply, TurnKind, TypeConfig};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
@@ -201,10 +201,9 @@ fn no_method(actor: &ActorRef, method: &str) -> Error {
 
 fn kind_of(call: &Call) -> Kind {
     match call.kind {
-        CallKind::Timer(_) => Kind::Timer,
-        CallKind::Reminder => Kind::Reminder,
-        // Who sets and drops timers is the engine itself.
-        CallKind::Method | CallKind::SetTimer(_) | CallKind::DropTimer => Kind::Invoke,
+        TurnKind::Timer(_) => Kind::Timer,
+        TurnKind::Reminder => Kind::Reminder,
+        TurnKind::Method => Kind::Invoke,
     }
 }
 
@@ -213,7 +212,7 @@ fn question(id: String, turn: &Turn, call: &Call) -> ResponseType {
     let (actor_type, actor_id) = (actor_type.to_string(), actor_id.to_string());
     let (name, data) = (call.method.to_string(), tick::any(&call.body));
     match &call.kind {
-        CallKind::Timer(spec) => {
+        TurnKind::Timer(spec) => {
             let TimerSpec { due_time, period, callback, .. } = (**spec).clone();
             ResponseType::TimerRequest(TimerRequest {
                 id,
@@ -226,7 +225,7 @@ fn question(id: String, turn: &Turn, call: &Call) -> ResponseType {
                 data,
             })
         }
-        CallKind::Reminder => ResponseType::ReminderRequest(ReminderRequest {
+        TurnKind::Reminder => ResponseType::ReminderRequest(ReminderRequest {
             id,
             actor_type,
             actor_id,
@@ -234,9 +233,7 @@ fn question(id: String, turn: &Turn, call: &Call) -> ResponseType {
             data,
             ..ReminderRequest::default()
         }),
-        CallKind::Method | CallKind::SetTimer(_) | CallKind::DropTimer => {
-            ResponseType::InvokeRequest(invoke_request(id, turn, call))
-        }
+        TurnKind::Method => ResponseType::InvokeRequest(invoke_request(id, turn, call)),
     }
 }
 

@@ -12,6 +12,7 @@ mod answer;
 mod metadata;
 mod missing;
 mod reminders;
+mod scheduled;
 mod timers;
 
 pub use door::Door;

@@ -1,6 +1,8 @@
 //! Registering, reading, listing and deleting reminders of actors. Source: grpc-api.md 3.6;
 //! actor-semantics.md 9.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use odeon_base::ident;
 use odeon_blocks::reminder::Reminders;
@@ -13,18 +15,16 @@ use odeon_proto::dapr::runtime::v1::{
     UnregisterActorReminderRequest, UnregisterActorRemindersByTypeRequest,
     UnregisterActorRemindersByTypeResponse,
 };
+use odeon_runtime::ActorRef;
 use odeon_runtime::schedule::go_text;
-use odeon_runtime::{ActorRef, Caller};
 use serde_json::value::RawValue;
-use std::time::Duration;
 use tonic::metadata::MetadataMap;
 
-use super::actors::Said;
-use super::timers::{json_of, schedulable_actor};
+use super::scheduled::{called_by, json_of, schedulable_actor};
 use crate::api::Api;
 use crate::channel::tick;
 use crate::status::Failure;
-use crate::status::reminders::ReminderWork;
+use crate::status::schedules::ReminderWork;
 
 /// `RegisterActorReminder`.
 pub(super) async fn register(
@@ -141,13 +141,7 @@ pub(super) async fn get(
 
 fn reminders<'a>(api: &'a Api, actor: &ActorRef) -> Result<&'a Reminders, Failure> {
     Failure::check_runnable(api.can_run(&actor.actor_type))?;
-    Failure::check_reminders(api, &actor.actor_type)
-}
-
-fn called_by(caller: &MetadataMap) -> Result<Caller, Failure> {
-    let metadata = std::collections::HashMap::new();
-    let said = Said { metadata: &metadata, caller };
-    Ok(Caller { deadline: said.deadline()?, chain: said.chain() })
+    Failure::check_reminders(api.hosts(&actor.actor_type), api.reminders())
 }
 
 fn shown(found: ReminderForm) -> ActorReminder {

@@ -1,19 +1,14 @@
 //! Setting and dropping timers of actors. Source: grpc-api.md 3.6; actor-semantics.md 8.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use odeon_base::ident;
 use odeon_proto::dapr::runtime::v1::{RegisterActorTimerRequest, UnregisterActorTimerRequest};
-use odeon_proto::names;
 use odeon_runtime::schedule::TimerSpec;
-use odeon_runtime::{ActorRef, CallKind, Invocation};
-use serde_json::value::RawValue;
+use odeon_runtime::{ActorRef, CallKind, Caller, Invocation};
 use tonic::metadata::MetadataMap;
 
-use super::actors::{Said, open_actor};
+use super::scheduled::{called_by, json_of, schedulable_actor};
 use crate::api::Api;
-use crate::json;
 use crate::status::Failure;
 
 /// `RegisterActorTimer`.
@@ -57,47 +52,10 @@ async fn ask(
 ) -> Result<(), Failure> {
     ident::check_name("name", name).map_err(Failure::bad_request)?;
     Failure::check_runnable(api.can_run(&actor.actor_type))?;
-    let metadata = std::collections::HashMap::new();
-    let said = Said { metadata: &metadata, caller };
-    let (deadline, chain) = (said.deadline()?, said.chain());
+    let Caller { deadline, chain } = called_by(caller)?;
     let invocation =
         Invocation { kind, deadline, chain, ..Invocation::new(actor.clone(), name, data) };
     let asked = api.engine().call(invocation).await;
     asked.map_err(|error| Failure::timer(&error, &actor))?;
     Ok(())
-}
-
-/// An actor that may have timers and reminders.
-pub(super) fn schedulable_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure> {
-    let actor = open_actor(actor_type, id)?;
-    Failure::check_schedulable(&actor)?;
-    Ok(actor)
-}
-
-/// The data as JSON: the caller may say that it is; else it is bytes.
-pub(super) fn json_of(caller: &MetadataMap, data: &Bytes) -> Result<Bytes, String> {
-    if !caller.contains_key(names::DATA_IS_JSON) || data.is_empty() {
-        return Ok(encoded(data));
-    }
-    let raw: Result<&RawValue, _> = serde_json::from_slice(data);
-    raw.map(json::compact).map_err(|error| format!("data is no JSON, as was said: {error}"))
-}
-
-/// Bytes as an application gets them back: base64 in a JSON string; none, if there are none.
-fn encoded(data: &Bytes) -> Bytes {
-    match data.is_empty() {
-        true => Bytes::new(),
-        false => format!("\"{}\"", STANDARD.encode(data)).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_come_back_as_a_base64_string() {
-        assert_eq!(encoded(&Bytes::new()), "");
-        assert_eq!(encoded(&Bytes::from_static(b"\x00\xff")), "\"AP8=\"");
-    }
 }

@@ -13,16 +13,15 @@ use super::answer::{self, Answer};
 use super::request::Call;
 use crate::json::{self, Fields};
 use crate::status::Failure;
-use crate::status::reminders::ReminderWork;
+use crate::status::schedules::ReminderWork;
 
 /// `POST|PUT /v1.0/actors/{type}/{id}/reminders/{name}`.
 pub(super) async fn register(call: Call<'_>) -> Result<Answer, Failure> {
-    let Asked { actor, name, caller } = Asked::read(&call)?;
+    let Asked { reminders, actor, name, caller } = Asked::read(&call)?;
     let limit = call.api.limits().body_bytes;
-    let api = call.api;
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let asked = read(&body, &actor, &name).map_err(Failure::malformed)?;
-    let registered = reminders(api, &actor)?.register(&asked, caller).await;
+    let registered = reminders.register(&asked, caller).await;
     match registered.map_err(|error| Failure::reminder(&error, ReminderWork::Create))? {
         true => Ok(answer::empty()),
         false => Err(Failure::reminder_exists(&name)),
@@ -31,8 +30,8 @@ pub(super) async fn register(call: Call<'_>) -> Result<Answer, Failure> {
 
 /// `GET /v1.0/actors/{type}/{id}/reminders/{name}`.
 pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
-    let Asked { actor, name, caller } = Asked::read(&call)?;
-    let found = reminders(call.api, &actor)?.get(&actor, &name, caller).await;
+    let Asked { reminders, actor, name, caller } = Asked::read(&call)?;
+    let found = reminders.get(&actor, &name, caller).await;
     match found.map_err(|error| Failure::reminder(&error, ReminderWork::Get))? {
         Some(found) => Ok(answer::json(&Shown::new(&found))),
         None => Err(Failure::no_reminder(&name)),
@@ -41,30 +40,30 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
 
 /// `DELETE /v1.0/actors/{type}/{id}/reminders/{name}`: 204 also when there was none.
 pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
-    let Asked { actor, name, caller } = Asked::read(&call)?;
-    let deleted = reminders(call.api, &actor)?.delete(&actor, &name, caller).await;
+    let Asked { reminders, actor, name, caller } = Asked::read(&call)?;
+    let deleted = reminders.delete(&actor, &name, caller).await;
     deleted.map_err(|error| Failure::reminder(&error, ReminderWork::Delete))?;
     Ok(answer::empty())
 }
 
-fn reminders<'a>(api: &'a crate::api::Api, actor: &ActorRef) -> Result<&'a Reminders, Failure> {
-    Failure::check_reminders(api, &actor.actor_type)
-}
-
 /// Which reminder, and for whom.
-struct Asked {
+struct Asked<'a> {
+    reminders: &'a Reminders,
     actor: ActorRef,
     name: String,
     caller: Caller,
 }
 
-impl Asked {
-    fn read(call: &Call<'_>) -> Result<Self, Failure> {
+impl<'a> Asked<'a> {
+    fn read(call: &Call<'a>) -> Result<Self, Failure> {
         let (actor, name) = (call.schedulable_actor()?, call.param("name")?.into_owned());
         ident::check_name("name", &name).map_err(Failure::bad_request)?;
-        Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
+        let api = call.api;
+        Failure::check_runnable(api.can_run(&actor.actor_type))?;
+        let is_hosted = api.hosts(&actor.actor_type);
+        let reminders = Failure::check_reminders(is_hosted, api.reminders())?;
         let caller = Caller { deadline: call.deadline()?, chain: call.chain() };
-        Ok(Self { actor, name, caller })
+        Ok(Self { reminders, actor, name, caller })
     }
 }
 

@@ -195,8 +195,7 @@ fn write_kind_of_call(kind: &CallKind) -> (proto::CallKind, Option<proto::TimerS
             (proto::CallKind::SetTimer, Some(timer))
         }
         CallKind::DropTimer => (proto::CallKind::DropTimer, None),
-        // A timer fires where it lives, so none is ever on its way to another host.
-        CallKind::Method | CallKind::Timer(_) => (proto::CallKind::Method, None),
+        CallKind::Method => (proto::CallKind::Method, None),
     }
 }
 
@@ -266,7 +265,7 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
     let method = match kind {
         CallKind::Method => clean_routed_method(&call.method)
             .map_err(|error| Wrong::text("method", &call.method, error))?,
-        CallKind::Reminder | CallKind::Timer(_) | CallKind::SetTimer(_) | CallKind::DropTimer => {
+        CallKind::Reminder | CallKind::SetTimer(_) | CallKind::DropTimer => {
             let name = check_name("name", &call.method);
             name.map_err(|error| Wrong::text("method", &call.method, error))?;
             call.method

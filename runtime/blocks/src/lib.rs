@@ -11,6 +11,7 @@
 pub mod embedded;
 pub mod error;
 pub mod host;
+mod json;
 pub mod reminder;
 pub mod settings;
 pub mod state;

@@ -15,7 +15,7 @@ use odeon_runtime::config::TypeSpec;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance, Work};
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, CallKind, Error as EngineError, Headers, Reply};
+use odeon_runtime::{ActorRef, Error as EngineError, Headers, Reply, TurnKind};
 
 use crate::actor::{Actor, Held, Make, Method};
 use crate::ctx::Ctx;
@@ -110,12 +110,10 @@ impl<A: Actor> Behaviour for Native<A> {
 
 /// The method that a call runs: what fires runs the one that its callback names, or else the
 /// one of its own name.
-fn called<'a>(kind: &'a CallKind, method: &'a str) -> &'a str {
+fn called<'a>(kind: &'a TurnKind, method: &'a str) -> &'a str {
     match kind {
-        CallKind::Timer(spec) => called_back(&spec.callback, method),
-        CallKind::Method | CallKind::Reminder | CallKind::SetTimer(_) | CallKind::DropTimer => {
-            method
-        }
+        TurnKind::Timer(spec) => called_back(&spec.callback, method),
+        TurnKind::Method | TurnKind::Reminder => method,
     }
 }
 

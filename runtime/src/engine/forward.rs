@@ -14,7 +14,6 @@ use crate::execute::Encoded;
 use crate::invocation::{Invocation, Reply};
 use crate::peers::{LAST_WORD, PeerError, Peers};
 use crate::router::{self, PARK_MAX, Path};
-use crate::seams::Call;
 use crate::turn::Caller;
 use crate::types::TypeEntry;
 
@@ -60,8 +59,7 @@ impl Engine {
             } else {
                 match self.admitted(&path, &mut caller).await {
                     Ok(admitted) => {
-                        let Invocation { kind, method, body, headers, .. } = call;
-                        let body = Encoded(Call { kind, method, body, headers });
+                        let (actor, body) = Encoded::of(call);
                         return self.turn(&actor, admitted, caller, body).await;
                     }
                     Err(error @ Error::Moved { .. }) => (Wait::Change(changes), error),

@@ -7,14 +7,15 @@
 
 use std::sync::{Arc, Weak};
 
-use odeon_base::TaskKind;
+use odeon_base::{Execution, TaskKind};
 
 use super::{Engine, Inner};
 use crate::activation::{Activation, Cut};
 use crate::error::Error;
 use crate::execute::Encoded;
-use crate::invocation::{CallKind, Headers, Invocation, Reply};
+use crate::invocation::{ActorRef, CallKind, Headers, Invocation, Reply, TurnKind};
 use crate::mailbox::Phase;
+use crate::router::Path;
 use crate::seams::Call;
 use crate::timers::{Due, TimerStatus};
 use crate::turn::Caller;
@@ -53,7 +54,7 @@ impl Engine {
     /// What is asked about timers of an actor that is in memory here, answered without a turn.
     pub(super) fn about_timers(&self, call: &Invocation) -> Option<Result<Reply, Error>> {
         match &call.kind {
-            CallKind::Method | CallKind::Reminder | CallKind::Timer(_) => None,
+            CallKind::Method | CallKind::Reminder => None,
             CallKind::SetTimer(spec) => {
                 let live = self.living(call)?;
                 let set = live.set_timer(&call.method, spec, &call.body);
@@ -87,7 +88,7 @@ impl Engine {
 
     /// The timers of an actor that is active here, by name.
     #[must_use]
-    pub fn timers(&self, actor: &crate::ActorRef) -> Vec<TimerStatus> {
+    pub fn timers(&self, actor: &ActorRef) -> Vec<TimerStatus> {
         let Some(activation) = self.active(actor) else { return Vec::new() };
         let fence = activation.with(|inner| inner.fence);
         self.inner.core.timers.list(actor, fence)
@@ -105,8 +106,8 @@ impl Engine {
     async fn tick(&self, due: &Due) -> Tick {
         let Due { actor, fence, name, spec, data, .. } = due;
         let Some(entry) = self.known_entry(actor) else { return Tick::Over };
-        let mut path = self.path(&entry, actor, data.len(), None);
-        (path.only, path.is_use) = (Some(*fence), spec.keep_alive);
+        let path = self.path(&entry, actor, data.len(), None);
+        let path = Path { only: Some(*fence), is_use: spec.keep_alive, ..path };
         let mut caller = Caller::default();
         let admitted = match self.admitted(&path, &mut caller).await {
             Ok(admitted) => admitted,
@@ -126,15 +127,15 @@ impl Engine {
             return Tick::Missed;
         }
         let call = Call {
-            kind: CallKind::Timer(Arc::clone(spec)),
+            kind: TurnKind::Timer(Arc::clone(spec)),
             method: Arc::clone(name),
             body: data.clone(),
             headers: Headers::new(),
         };
-        match self.turn(actor, admitted, caller, Encoded(call)).await {
+        match self.turn(actor, admitted, caller, Encoded::Turn(call)).await {
             Ok(reply) => Tick::Ran { is_last: reply.is_last },
             // The application does not take it now.
-            Err(Error::Refused { .. }) => Tick::Missed,
+            Err(error) if error.execution() == Execution::None => Tick::Missed,
             Err(error) => {
                 tracing::warn!(
                     actor_type = %actor.actor_type, actor_id = %actor.id, timer = %name, %error,

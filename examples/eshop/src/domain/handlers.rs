@@ -2,7 +2,8 @@
 //!
 //! A call may be made more than once and late; whoever is called answers it the same,
 //! or refuses what has been overtaken. So a refusal ends the matter, and only technical
-//! trouble is tried again.
+//! trouble is tried again; but for one: a `Return` that comes before the `Commit` it undoes,
+//! which is still under way, is refused then and right later.
 
 use crate::domain::bank::{Charge, Refund};
 use crate::domain::events::{Event, HoldExpired, LineFacts, PaymentAsked, PaymentTold};

@@ -14,7 +14,7 @@ use odeon_proto::names;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::Call;
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, CallKind, Error, Headers, Reply};
+use odeon_runtime::{ActorRef, Error, Headers, Reply, TurnKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::pool::{Answered, Outgoing, Protocol};
@@ -85,12 +85,9 @@ impl Writer {
         let mut path = actor_path(turn.actor());
         path.push_str("/method/");
         let (kind, body) = match &call.kind {
-            CallKind::Timer(spec) => (Some("timer/"), tick::timer_body(&call.body, spec)),
-            CallKind::Reminder => (Some("remind/"), tick::reminder_body(&call.body)),
-            // Who sets and drops timers is the engine itself.
-            CallKind::Method | CallKind::SetTimer(_) | CallKind::DropTimer => {
-                (None, call.body.clone())
-            }
+            TurnKind::Timer(spec) => (Some("timer/"), tick::timer_body(&call.body, spec)),
+            TurnKind::Reminder => (Some("remind/"), tick::reminder_body(&call.body)),
+            TurnKind::Method => (None, call.body.clone()),
         };
         path.push_str(kind.unwrap_or_default());
         let escaped = if kind.is_some() { SEGMENT } else { SEGMENTS };
@@ -189,7 +186,7 @@ fn add(headers: &mut HeaderMap, name: &str, value: &str) {
 
 /// What an answer to a method means, or to a timer or reminder.
 pub(super) fn reply(actor: &ActorRef, call: &Call, answered: Answered) -> Result<Reply, Error> {
-    let is_tick = matches!(call.kind, CallKind::Timer(_) | CallKind::Reminder);
+    let is_tick = call.kind != TurnKind::Method;
     let Answered { head, body } = answered;
     match head.status.as_u16() {
         200 => {}

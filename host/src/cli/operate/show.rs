@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use odeon_blocks::host::forms::{
     ActorForm, ActorsForm, EndedForm, ExplainForm, HostForm, HostRow, HostsForm, InspectForm,
-    MovedForm,
+    MovedForm, TimerForm,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -114,6 +114,10 @@ fn actors(page: &ActorsForm, stuck: Option<Duration>) -> String {
 fn inspect(actor: &InspectForm) -> String {
     let mut text = format!("{}||{} on {}\n", actor.r#type, actor.id, actor.host);
     text.push_str(&activation(actor.activation.as_ref()));
+    if !actor.timers.is_empty() {
+        text.push_str(&timers(&actor.timers));
+        text.push_str("\n\n");
+    }
     let mut table = vec![cells(["KEY", "BYTES"])];
     for key in &actor.keys {
         table.push(cells([&key.key, &key.bytes.to_string()]));
@@ -127,6 +131,16 @@ fn inspect(actor: &InspectForm) -> String {
         text.push_str("\nIt has more keys.");
     }
     text
+}
+
+fn timers(timers: &[TimerForm]) -> String {
+    let mut table = vec![cells(["TIMER", "NEXT IN", "PERIOD", "CALLBACK"])];
+    for timer in timers {
+        let next = timer.next_ms.map_or_else(|| "fires now".to_owned(), time);
+        let said = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        table.push(cells([&timer.name, &next, &said(&timer.period), &said(&timer.callback)]));
+    }
+    lines(&table)
 }
 
 fn activation(actor: Option<&ActorForm>) -> String {

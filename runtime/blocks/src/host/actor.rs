@@ -12,15 +12,15 @@ use odeon_runtime::error::Error;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::status::{Relocated, Relocation};
 use odeon_runtime::{ActorRef, CallChain, Engine, Invocation, Reply, Turn};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::forms::{
     ActorForm, ActorsForm, Draining, EndedForm, ExplainForm, HostForm, HostRow, HostsForm,
-    InspectForm, KeyForm, Listing, MovedForm, Moving, Named, PAGE_MAX, TypeForm, millis,
+    InspectForm, KeyForm, Listing, MovedForm, Moving, Named, PAGE_MAX, TimerForm, TypeForm, millis,
     policy_word,
 };
+use crate::json;
 
 /// The actor type of hosts.
 pub const TYPE: &str = "sys.host";
@@ -105,17 +105,19 @@ impl Desk {
     async fn answer(&self, call: Call) -> Result<Reply, Error> {
         let method = Arc::clone(&call.method);
         match &*method {
-            "status" => reply(&self.status()),
-            "hosts" => reply(&self.hosts().await),
-            "actors" => reply(&self.actors(&read(&call)?)),
-            "allActors" => reply(&self.all_actors(read(&call)?).await),
+            "status" => json::reply(&self.status()),
+            "hosts" => json::reply(&self.hosts().await),
+            "actors" => json::reply(&self.actors(&json::read(TYPE, &call)?)),
+            "allActors" => json::reply(&self.all_actors(json::read(TYPE, &call)?).await),
             "drain" => {
-                let Draining { limit_ms } = read(&call)?;
+                let Draining { limit_ms } = json::read(TYPE, &call)?;
                 self.engine.drain(Duration::from_millis(limit_ms));
-                reply(&self.status())
+                json::reply(&self.status())
             }
-            "move" => reply(&self.relocate(read(&call)?).await?),
-            of_one if ABOUT_ONE.contains(&of_one) => self.of_owner(of_one, read(&call)?).await,
+            "move" => json::reply(&self.relocate(json::read(TYPE, &call)?).await?),
+            of_one if ABOUT_ONE.contains(&of_one) => {
+                self.of_owner(of_one, json::read(TYPE, &call)?).await
+            }
             other => Err(Error::Arguments(format!(
                 "{TYPE} has no method '{other}': expected status, hosts, actors, allActors, inspect, explain, deactivate, delete, move or drain"
             ))),
@@ -290,17 +292,17 @@ impl Desk {
             return Err(Error::CallCycle { actor_type, id });
         }
         match method {
-            "inspect" => reply(&self.inspect(named, &actor).await),
+            "inspect" => json::reply(&self.inspect(named, &actor).await),
             "deactivate" => {
                 let was_active = Some(self.engine.deactivate(&actor).await);
-                reply(&EndedForm { was_active, ..ended })
+                json::reply(&EndedForm { was_active, ..ended })
             }
             "delete" => {
                 let keys_deleted = Some(self.engine.delete(&actor).await?);
-                reply(&EndedForm { keys_deleted, ..ended })
+                json::reply(&EndedForm { keys_deleted, ..ended })
             }
             _ => match self.engine.explain(&actor) {
-                Some(told) => reply(&ExplainForm::new(&self.name, named, &told)),
+                Some(told) => json::reply(&ExplainForm::new(&self.name, named, &told)),
                 None => Err(Error::Arguments(format!(
                     "no host offers the type '{}', or none has since this host started",
                     named.r#type
@@ -316,11 +318,13 @@ impl Desk {
             Err(error) => (Vec::new(), false, Some(error.to_string())),
         };
         let activation = self.engine.actor(actor);
+        let (timers, now) = (self.engine.timers(actor), Instant::now());
         InspectForm {
             r#type: named.r#type,
             id: named.id,
             host: self.name.clone(),
             activation: activation.map(|status| ActorForm::new(&self.name, &status)),
+            timers: timers.iter().take(PAGE_MAX).map(|one| TimerForm::new(one, now)).collect(),
             keys,
             has_more_keys,
             keys_error,
@@ -328,20 +332,6 @@ impl Desk {
     }
 }
 
-fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
-    let body: &[u8] = if call.body.is_empty() { b"{}" } else { &call.body };
-    serde_json::from_slice(body).map_err(|error| {
-        Error::Arguments(format!("the body is not what {TYPE}/{} takes: {error}", call.method))
-    })
-}
-
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| format!("it said what cannot be read: {error}"))
-}
-
-fn reply(form: &impl Serialize) -> Result<Reply, Error> {
-    let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
-    let mut reply = Reply { body: body.into(), ..Reply::default() };
-    reply.headers.push("content-type", "application/json");
-    Ok(reply)
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use odeon_ring::{Member, Policy};
 use odeon_runtime::status::{ActorStatus, Explanation, TableShown};
 use odeon_runtime::store::{Item, Key};
+use odeon_runtime::timers::TimerStatus;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// The longest page that is given at once.
 pub const PAGE_MAX: usize = 1_000;
@@ -209,7 +211,35 @@ pub struct KeyForm {
     pub bytes: usize,
 }
 
-/// One actor, with the names and sizes of what it stores.
+/// A timer of an actor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimerForm {
+    /// Its name.
+    pub name: String,
+    /// How long until it fires next, in milliseconds; absent while it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_ms: Option<u64>,
+    /// How often, as it was said; empty if once.
+    pub period: String,
+    /// What the application calls it by.
+    pub callback: String,
+}
+
+impl TimerForm {
+    /// A timer as it stands at `now`.
+    #[must_use]
+    pub fn new(timer: &TimerStatus, now: Instant) -> Self {
+        Self {
+            name: timer.name.to_string(),
+            next_ms: timer.next.map(|next| millis(next.saturating_duration_since(now))),
+            period: timer.spec.period.clone(),
+            callback: timer.spec.callback.clone(),
+        }
+    }
+}
+
+/// One actor, with its timers and the names and sizes of what it stores.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectForm {
@@ -222,6 +252,9 @@ pub struct InspectForm {
     /// The actor, if it is in memory.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub activation: Option<ActorForm>,
+    /// The first thousand of its timers, by name.
+    #[serde(default)]
+    pub timers: Vec<TimerForm>,
     /// The first thousand keys of its state.
     pub keys: Vec<KeyForm>,
     /// Whether it has more keys.

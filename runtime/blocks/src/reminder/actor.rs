@@ -14,8 +14,6 @@ use odeon_base::{ActorId, ActorType, AppId, Entropy, TaskKind, Tasks, WallClock}
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::{ActorRef, Engine, Error, Reply, Turn, TypeSpec};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -24,6 +22,7 @@ use super::courier::Courier;
 use super::forms::{READ, SETTLE, WAKE};
 use super::partition::{Desk, Shared};
 use super::watch::Watch;
+use crate::json;
 
 /// What the name of the type begins with; the application and its actor store follow.
 pub const TYPE: &str = "sys.reminder";
@@ -173,12 +172,12 @@ impl Behaviour for ReminderActor {
             };
             let desk = self.desk(turn, shared);
             match &*call.method {
-                "register" => reply(&desk.register(read(&call)?).await?),
-                "get" => reply(&desk.get(read(&call)?).await?),
-                "delete" => reply(&desk.delete(read(&call)?).await?),
-                "deleteAll" => reply(&desk.delete_all(read(&call)?).await?),
-                "list" => reply(&desk.list(read(&call)?).await?),
-                SETTLE => desk.settle(read(&call)?).await.map(|()| Reply::default()),
+                "register" => json::reply(&desk.register(json::read(TYPE, &call)?).await?),
+                "get" => json::reply(&desk.get(json::read(TYPE, &call)?).await?),
+                "delete" => json::reply(&desk.delete(json::read(TYPE, &call)?).await?),
+                "deleteAll" => json::reply(&desk.delete_all(json::read(TYPE, &call)?).await?),
+                "list" => json::reply(&desk.list(json::read(TYPE, &call)?).await?),
+                SETTLE => desk.settle(json::read(TYPE, &call)?).await.map(|()| Reply::default()),
                 READ => desk.read_on().await.map(|()| Reply::default()),
                 // That it has begun is all that was wanted.
                 WAKE => Ok(Reply::default()),
@@ -198,19 +197,6 @@ impl Behaviour for ReminderActor {
     fn is_shared(&self) -> bool {
         false
     }
-}
-
-fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
-    serde_json::from_slice(&call.body).map_err(|error| {
-        Error::Arguments(format!("the body is not what {TYPE}/{} takes: {error}", call.method))
-    })
-}
-
-fn reply(form: &impl Serialize) -> Result<Reply, Error> {
-    let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
-    let mut reply = Reply { body: body.into(), ..Reply::default() };
-    reply.headers.push("content-type", "application/json");
-    Ok(reply)
 }
 
 #[cfg(test)]

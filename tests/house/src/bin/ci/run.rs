@@ -74,6 +74,8 @@ pub(crate) fn step(step: &Step, place: &Place, tally: &mut Tally) -> Verdict {
         .args(*words)
         .envs(environment.iter().copied())
         .env("CARGO_INCREMENTAL", "0")
+        // A panic names its place without it, and it is most of what is written to the disk.
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .current_dir(&place.root);
     // A test that finds none says how to make one, so none is promised in vain.
     let python = tools::python(place);

@@ -1,7 +1,5 @@
 //! What stands around the engine is what a kind says: nothing of it is bypassed.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use odeon_runtime::config::TypeConfig;
 use odeon_test_engine::world::scope;
 use odeon_test_engine::{Host, Kind, World};

@@ -1,7 +1,5 @@
 //! What operators see of a cluster and do to it, asked of any of its hosts (MG-1, MG-2, HO-8).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::Duration;
 
 use odeon_base::Execution;
@@ -11,7 +9,8 @@ use odeon_blocks::host::forms::{
 use odeon_blocks::host::{HostActor, TYPE as HOST};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
-use odeon_runtime::{ActorRef, Invocation};
+use odeon_runtime::schedule::TimerSpec;
+use odeon_runtime::{ActorRef, CallKind, Invocation};
 use odeon_test_engine::world::{TYPE, actor, scope, settle};
 use odeon_test_engine::{Host, Kind, World, eventually};
 use serde::de::DeserializeOwned;
@@ -106,14 +105,23 @@ async fn actors_are_listed_over_all_hosts_in_pages() {
     settle().await;
     tokio::time::advance(Duration::from_secs(2)).await;
     let told: InspectForm = about(&hosts[2], "inspect", "07").await;
-    let actor = told.activation.unwrap();
-    assert_eq!((actor.running, actor.running_ms, actor.waiting), (1, Some(2_000), 1));
-    assert_eq!((actor.waiting_ms, actor.unused_ms), (Some(2_000), None));
+    let active = told.activation.unwrap();
+    assert_eq!((active.running, active.running_ms, active.waiting), (1, Some(2_000), 1));
+    assert_eq!((active.waiting_ms, active.unused_ms), (Some(2_000), None));
     world.probe.let_go(1);
     stuck.await.unwrap().unwrap();
     waiting.await.unwrap().unwrap();
     let told: InspectForm = about(&hosts[2], "inspect", "07").await;
     assert_eq!(told.activation.unwrap().running_ms, None);
+    let [due_time, period] = ["90s", "PT1M"].map(str::to_owned);
+    let spec = TimerSpec { due_time, period, callback: "Ring".to_owned(), ..TimerSpec::default() };
+    let kind = CallKind::SetTimer(spec.into());
+    hosts[0].invoke(Invocation { kind, ..Invocation::new(actor("07"), "tea", "") }).await.unwrap();
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let told: InspectForm = about(&hosts[2], "inspect", "07").await;
+    let [timer] = &told.timers[..] else { panic!("{:?}", told.timers) };
+    assert_eq!((&*timer.name, timer.next_ms), ("tea", Some(60_000)));
+    assert_eq!((&*timer.period, &*timer.callback), ("PT1M", "Ring"));
     let bad = json!({"type": TYPE, "limt": 7});
     let refused = ask::<ActorsForm>(&hosts[2], "c:1", "allActors", &bad).await.unwrap_err();
     assert!(refused.to_string().contains("unknown field `limt`"), "{refused}");

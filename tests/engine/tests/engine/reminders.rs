@@ -1,7 +1,5 @@
 //! Reminders over the engine: durable, on time, one at a time, wherever their partition is.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -17,7 +15,7 @@ use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::error::{AppFailure, Error};
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::{ActorScope, Key, Op, StateStore, Transaction};
-use odeon_runtime::{ActorRef, CallKind, Caller, Reply, Turn};
+use odeon_runtime::{ActorRef, Caller, Reply, Turn, TurnKind};
 use odeon_test_engine::world::{COMPONENT, until};
 use odeon_test_engine::{Host, Kind, World};
 use serde_json::value::RawValue;
@@ -105,7 +103,7 @@ impl Behaviour for Orders {
         call: Call,
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         async move {
-            assert_eq!(call.kind, CallKind::Reminder);
+            assert_eq!(call.kind, TurnKind::Reminder);
             let header = |name| call.headers.get(name).unwrap_or_default().to_owned();
             let seen = Seen {
                 who: format!("{}/{}", turn.actor().id, call.method),

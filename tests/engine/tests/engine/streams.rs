@@ -3,8 +3,6 @@
 //! The engine's part is held to in `forward.rs`, on paused time; here sockets, the wire and
 //! what clients are told stand between.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,12 +1,12 @@
-//! What goes wrong with reminders. Source: http-api.md 8.6; grpc-api.md 2.1.
+//! What goes wrong with timers and reminders. Source: http-api.md 8.6, 8.7; grpc-api.md 2.1;
+//! actor-semantics.md 8.
 
-use odeon_base::{ActorType, Kind};
+use odeon_base::Kind;
 use odeon_blocks::reminder::Reminders;
-use odeon_runtime::Error;
+use odeon_runtime::{ActorRef, Error};
 use tonic::Code;
 
 use super::Failure;
-use crate::api::Api;
 
 /// What was to be done with a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +20,61 @@ pub enum ReminderWork {
 }
 
 impl Failure {
+    /// Refuses timers and reminders of the runtime's own actors.
+    ///
+    /// # Errors
+    /// For a type that begins with `sys.`.
+    pub fn check_schedulable(actor: &ActorRef) -> Result<(), Self> {
+        if !actor.actor_type.is_system() {
+            return Ok(());
+        }
+        let message = format!("actor type '{}' is reserved for the runtime", actor.actor_type);
+        Err(Self::new(403, Code::PermissionDenied, "ERR_ACTOR_TYPE_RESERVED", message))
+    }
+
+    /// Setting or dropping a timer failed.
+    #[must_use]
+    pub fn timer(error: &Error, actor: &ActorRef) -> Self {
+        const CODE: &str = "ERR_ACTOR_TIMER_CREATE";
+        let ActorRef { actor_type, id } = actor;
+        let told = |why: &dyn std::fmt::Display| {
+            format!("can't create timer for actor {actor_type}||{id}: {why}")
+        };
+        let failure = match error.kind() {
+            Kind::NotFound => {
+                Self::new(500, Code::Internal, CODE, told(&"actor type not registered"))
+            }
+            Kind::Invalid => Self::new(400, Code::InvalidArgument, CODE, told(error)),
+            Kind::Conflict
+            | Kind::Moved
+            | Kind::Overloaded
+            | Kind::Draining
+            | Kind::Timeout
+            | Kind::AppFailed
+            | Kind::Unavailable
+            | Kind::Unsupported
+            | Kind::Internal => {
+                let invoked = Self::invoke(error);
+                Self { code: CODE, message: told(error), ..invoked }
+            }
+        };
+        failure.with(error.execution())
+    }
+
     /// The reminders of a type, for the host that hosts it (REM-9).
     ///
     /// # Errors
     /// Where the type is not hosted, or there is no store for actors' state.
-    pub fn check_reminders<'a>(
-        api: &'a Api,
-        actor_type: &ActorType,
-    ) -> Result<&'a Reminders, Self> {
-        if !api.hosts(actor_type) {
+    pub fn check_reminders(
+        is_hosted: bool,
+        reminders: Option<&Reminders>,
+    ) -> Result<&Reminders, Self> {
+        if !is_hosted {
             let message = "operations on actor reminders are only possible on hosted actor types";
             let code = "ERR_ACTOR_REMINDER_NON_HOSTED";
             return Err(Self::new(403, Code::PermissionDenied, code, message));
         }
-        api.reminders().ok_or_else(|| Self::common(&Error::NoStore))
+        reminders.ok_or_else(|| Self::common(&Error::NoStore))
     }
 
     /// A reminder of this name stands, and was not to be replaced.

@@ -3,8 +3,6 @@
 //! Two hosts over one store. A host that is paused is one whose lease clock a test
 //! moves, or does not move: the store has to refuse in any case.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

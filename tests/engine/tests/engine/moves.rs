@@ -1,7 +1,5 @@
 //! Actors that change hands: who may run them, who waits, what a leaving host does.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::Duration;
 
 use odeon_base::{Epoch, Execution};

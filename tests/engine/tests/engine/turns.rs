@@ -1,7 +1,5 @@
 //! Turns: order, limits, ends, cancellation. Every test runs on every kind of actor.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::Duration;
 
 use odeon_base::Execution;

@@ -1,7 +1,5 @@
 //! What a system actor's turn may wait for (SYS-2): other system actors, and no application.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::Arc;
 
 use futures::FutureExt;

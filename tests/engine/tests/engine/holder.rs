@@ -3,8 +3,6 @@
 //! The store is in memory and shared by the test; who holds it is who offers it, as a lock
 //! on a folder would have it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

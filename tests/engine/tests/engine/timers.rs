@@ -1,7 +1,5 @@
 //! Timers: set where the actor lives, fired as its turns, ended with it. TIM-1 to TIM-7, DEA-7.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::Duration;
 
 use odeon_runtime::config::{Reentrancy, TypeConfig};

@@ -1,7 +1,5 @@
 //! Activation and deactivation: lazily, once, with a goodbye, in the order of calls.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

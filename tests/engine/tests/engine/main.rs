@@ -1,0 +1,17 @@
+//! The engine's promises, one file per subject, in one program: each program of its own
+//! would link the whole product once more.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod fences;
+mod forward;
+mod holder;
+mod kinds;
+mod life;
+mod moves;
+mod operators;
+mod reminders;
+mod streams;
+mod system;
+mod timers;
+mod turns;

@@ -405,6 +405,7 @@ impl Failure {
             | Error::Closed
             | Error::NotActive
             | Error::NoStore
+            | Error::NoOutbox
             | Error::Store(store::Error::Fenced { .. })
             | Error::TooLarge { .. }
             | Error::Arguments(_) => Self::common(error),
@@ -477,6 +478,7 @@ impl Failure {
             | Error::Closed
             | Error::NotActive
             | Error::NoStore
+            | Error::NoOutbox
             | Error::Store(store::Error::Fenced { .. })
             | Error::Arguments(_) => Self::common(error),
         };
@@ -499,7 +501,7 @@ impl Failure {
             Error::Fenced { .. } | Error::Store(store::Error::Fenced { .. }) => FENCED,
             Error::Closed => CLOSED,
             Error::NotActive => NOT_ACTIVE,
-            Error::NoStore => NO_STORE,
+            Error::NoStore | Error::NoOutbox => NO_STORE,
             Error::TooLarge { .. } => TRANSACTION,
             Error::NoHost { .. }
             | Error::SystemWaits { .. }

@@ -14,6 +14,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::config::Config;
 use crate::lease::Lease;
+use crate::metrics::OutboxCounters;
+use crate::seams::Outbox;
 use crate::store::StateStore;
 use crate::timers::Timers;
 
@@ -34,6 +36,11 @@ pub(crate) struct Core {
     pub(crate) tasks: Tasks,
     pub(crate) timers: Timers,
     store: OnceLock<Arc<dyn StateStore>>,
+    outbox: OnceLock<Arc<dyn Outbox>>,
+    /// What went out, whoever delivers it.
+    pub(crate) sent: Arc<OutboxCounters>,
+    /// How many effects were numbered.
+    effects: AtomicU64,
     /// The engine itself, for calls from inside a turn.
     pub(crate) engine: OnceLock<Weak<dyn Any + Send + Sync>>,
     notices: mpsc::Sender<Notice>,
@@ -62,6 +69,9 @@ impl Core {
             tasks,
             timers: Timers::default(),
             store: OnceLock::new(),
+            outbox: OnceLock::new(),
+            sent: Arc::default(),
+            effects: AtomicU64::new(0),
             engine: OnceLock::new(),
             notices,
             activations: AtomicU64::new(0),
@@ -77,6 +87,20 @@ impl Core {
     /// Set once, at assembly; later values are ignored.
     pub(crate) fn use_store(&self, store: Arc<dyn StateStore>) {
         let _ = self.store.set(store);
+    }
+
+    pub(crate) fn outbox(&self) -> Option<&Arc<dyn Outbox>> {
+        self.outbox.get()
+    }
+
+    /// Set once, at assembly; later values are ignored.
+    pub(crate) fn use_outbox(&self, outbox: Arc<dyn Outbox>) {
+        let _ = self.outbox.set(outbox);
+    }
+
+    /// The number of the first of so many effects; no others of this incarnation have any of them.
+    pub(crate) fn next_effects(&self, count: usize) -> u64 {
+        self.effects.fetch_add(count as u64, Ordering::Relaxed) + 1
     }
 
     /// A fence that no other activation of this incarnation has.

@@ -26,11 +26,11 @@ use crate::invocation::{ActorRef, Invocation, Reply};
 use crate::lease::Lease;
 use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
-use crate::metrics::{Gauges, TypeMetrics};
+use crate::metrics::{Gauges, OutboxCounters, TypeMetrics};
 use crate::ownership::{Identity, Ownership};
 use crate::peers::Peers;
 use crate::router::{self, Path, Step};
-use crate::seams::{PlacementLink, SharedWork, Work};
+use crate::seams::{Outbox, PlacementLink, SharedWork, Work};
 use crate::status::{Status, TypeStatus};
 use crate::store::StateStore;
 use crate::turn::{Caller, Turn};
@@ -240,6 +240,17 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> Option<Arc<dyn StateStore>> {
         self.inner.core.store().cloned()
+    }
+
+    /// What keeps and delivers that which turns send out; set once, later values are ignored.
+    pub fn use_outbox(&self, outbox: Arc<dyn Outbox>) {
+        self.inner.core.use_outbox(outbox);
+    }
+
+    /// What went out, for whoever delivers it and for whoever looks.
+    #[must_use]
+    pub fn sent(&self) -> Arc<OutboxCounters> {
+        Arc::clone(&self.inner.core.sent)
     }
 
     /// Waits until this host holds a lease.

@@ -173,6 +173,11 @@ pub enum Error {
         "the state store is not configured to use the actor runtime. Have you set the - name: actorStateStore value: \"true\" in your state store component file?"
     )]
     NoStore,
+    /// A turn sends out calls or reminders, and there is nothing to keep them in.
+    #[error(
+        "calls and reminders cannot be sent out with a commit: this host keeps no outbox, which needs an actor state store"
+    )]
+    NoOutbox,
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -255,7 +260,7 @@ impl Error {
             | Self::Activation { .. } => Kind::Unavailable,
             Self::Closed => Kind::Draining,
             Self::App(_) | Self::Panicked { .. } => Kind::AppFailed,
-            Self::NoStore | Self::SystemWaits { .. } => Kind::Unsupported,
+            Self::NoStore | Self::NoOutbox | Self::SystemWaits { .. } => Kind::Unsupported,
             Self::Store(error) => error.kind(),
             Self::Peer(error) => error.kind(),
         }
@@ -280,6 +285,7 @@ impl Error {
             | Self::Activation { .. }
             | Self::NotActive
             | Self::NoStore
+            | Self::NoOutbox
             | Self::TooLarge { .. }
             | Self::NoMethod { .. }
             | Self::Arguments(_) => Execution::None,

@@ -536,6 +536,7 @@ fn own(error: Error) -> Error {
         | Error::Panicked { .. }
         | Error::NotActive
         | Error::NoStore
+        | Error::NoOutbox
         | Error::Store(_)
         | Error::TooLarge { .. }
         | Error::NoMethod { .. }

@@ -6,10 +6,11 @@
 //! whole engine runs in a simulation.
 //!
 //! Reading order, the way a call goes: [`invocation`], [`engine`], `router`,
-//! `directory`, `activation`, `mailbox`, `execute`, [`turn`], [`state`]; beside
+//! `directory`, `activation`, `mailbox`, `execute`, [`turn`], [`effect`], [`state`]; beside
 //! it `ownership`, `membership` and `drain`, which decide whether it may.
 
 pub mod config;
+pub mod effect;
 pub mod engine;
 pub mod error;
 pub mod invocation;
@@ -44,7 +45,8 @@ mod types;
 mod view;
 
 pub use config::{Config, TypeConfig, TypeSpec};
+pub use effect::Effect;
 pub use engine::{Engine, Seams, Target, WeakEngine};
 pub use error::Error;
 pub use invocation::{ActorRef, CallChain, CallKind, Headers, Invocation, Reply, TurnKind};
-pub use turn::{Caller, Change, Right, Turn};
+pub use turn::{Caller, Change, Commit, Right, Turn};

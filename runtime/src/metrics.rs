@@ -26,6 +26,44 @@ pub(crate) enum Outcome {
     Cut,
 }
 
+/// Counts what turns sent out with their commits: the engine what it stored, whoever delivers it
+/// the rest (DX-2).
+#[derive(Debug, Default)]
+pub struct OutboxCounters {
+    /// Calls and reminders that were committed.
+    pub stored: AtomicU64,
+    /// Calls that an actor took, and reminders that were set or dropped.
+    pub delivered: AtomicU64,
+    /// Those that were given up: refused too often, or not to be read.
+    pub given_up: AtomicU64,
+    /// Calls in memory of this host that wait for their delivery, or are under way.
+    pub waiting: AtomicU64,
+}
+
+/// What went out at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutboxMetrics {
+    /// As [`OutboxCounters::stored`].
+    pub stored: u64,
+    /// As [`OutboxCounters::delivered`].
+    pub delivered: u64,
+    /// As [`OutboxCounters::given_up`].
+    pub given_up: u64,
+    /// As [`OutboxCounters::waiting`].
+    pub waiting: u64,
+}
+
+impl OutboxCounters {
+    /// The numbers now.
+    #[must_use]
+    pub fn snapshot(&self) -> OutboxMetrics {
+        let [stored, delivered, given_up, waiting] =
+            [&self.stored, &self.delivered, &self.given_up, &self.waiting]
+                .map(|counter| counter.load(Ordering::Relaxed));
+        OutboxMetrics { stored, delivered, given_up, waiting }
+    }
+}
+
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Stripe {

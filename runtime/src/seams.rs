@@ -1,7 +1,8 @@
 //! What the engine needs from outside, as traits.
 //!
 //! An application ([`Behaviour`]), a way to the placement service ([`PlacementLink`]), a
-//! way to other hosts ([`Peers`]) and a state store ([`crate::store::StateStore`]); clocks
+//! way to other hosts ([`Peers`]), a state store ([`crate::store::StateStore`]) and what keeps
+//! and delivers that which turns send out ([`Outbox`]); clocks
 //! and randomness come from `odeon-base`. Everything here is implemented further
 //! out, or by a test.
 
@@ -10,12 +11,15 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use odeon_ring::{ToHost, ToPlacement};
 use tokio::sync::mpsc;
 
+use crate::effect::{Effect, Emitted, Stored};
 use crate::error::Error;
 use crate::invocation::{ActorRef, Reply};
+use crate::store::Key;
 use crate::turn::Turn;
 
 pub use crate::invocation::Call;
@@ -98,6 +102,16 @@ pub trait SharedWork<A>: Send + 'static {
         actor: &A,
         turn: &Turn,
     ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+}
+
+/// Keeps what turns send out, in the store of their actors, and has it carried out.
+pub trait Outbox: Send + Sync + Debug + 'static {
+    /// The rows that a commit writes beside its own, in the order of the effects. They have been
+    /// checked ([`Effect::check`]). Nobody but the outbox removes them.
+    fn rows(&self, emitted: &Emitted<'_>, effects: Vec<Effect>) -> Vec<(Key, Bytes)>;
+
+    /// Rows of an actor were committed. The outbox finds them without this too, later.
+    fn stored(&self, actor: &ActorRef, stored: Stored);
 }
 
 /// A connection to the placement service. When `from` ends, the stream is broken.

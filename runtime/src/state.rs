@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -16,12 +17,14 @@ use odeon_base::{Epoch, Execution, Fence};
 
 use crate::activation::{Activation, Claim, Cut};
 use crate::closing;
+use crate::effect::{Effect, Emitted, Stored};
 use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::mailbox::{Phase, Why};
 use crate::schedule::TimerSpec;
+use crate::seams::Outbox;
 use crate::store::{self, ActorScope, Condition, Item, Key, Op, StateStore, Transaction};
-use crate::turn::{Change, Port};
+use crate::turn::{Change, Commit, Port};
 
 /// Key under which a store keeps the fence; no user's key.
 pub const FENCE_KEY: &str = "__fence";
@@ -191,23 +194,36 @@ impl Activation {
         }
     }
 
-    /// Commits changes in one transaction.
+    /// Commits in one transaction: the actor's own keys, and the rows of what is sent out.
     pub(crate) async fn commit_state(
         self: &Arc<Self>,
         shown: Option<Fence>,
-        changes: Vec<Change>,
+        commit: Commit,
     ) -> Result<(), Error> {
-        self.check_limits(&changes)?;
+        let outbox = self.check_effects(&commit.effects)?.cloned();
+        self.check_limits(&commit)?;
         let (store, fence) = self.claim(shown).await?;
-        if changes.is_empty() {
+        if commit.is_empty() {
             return Ok(());
         }
         self.check_right()?;
-        let scope = self.scope();
+        let Commit { changes, effects } = commit;
+        let (scope, stored) = (self.scope(), Stored::of(&effects));
         let touched: Vec<Arc<str>> =
             changes.iter().map(|change| Arc::clone(change.name())).collect();
-        let ops = changes.into_iter().map(|change| op(&scope, change)).collect();
+        let mut ops: Vec<Op> = changes.into_iter().map(|change| op(&scope, change)).collect();
+        if let Some(outbox) = &outbox {
+            let core = &self.hosting.core;
+            let (first, at) = (core.next_effects(effects.len()), core.wall.now());
+            let emitted = Emitted { actor: &self.actor, fence, first, at };
+            ops.extend(outbox.rows(&emitted, effects).into_iter().map(row));
+        }
         self.transact(&*store, Transaction { fence: Some((scope, fence)), ops }).await?;
+        if let Some(outbox) = &outbox {
+            let count = &self.hosting.core.sent.stored;
+            count.fetch_add(stored.all() as u64, Ordering::Relaxed);
+            outbox.stored(&self.actor, stored);
+        }
         if self.hosting.spec.config.cache {
             // The new ETags are the store's to know: read again when asked.
             self.with(|inner| {
@@ -231,18 +247,33 @@ impl Activation {
         }
     }
 
-    fn check_limits(&self, changes: &[Change]) -> Result<(), Error> {
+    /// Whether all that is sent out can be; where it goes, if there is something.
+    fn check_effects(&self, effects: &[Effect]) -> Result<Option<&Arc<dyn Outbox>>, Error> {
+        if effects.is_empty() {
+            return Ok(None);
+        }
+        let core = &self.hosting.core;
+        let outbox = core.outbox().ok_or(Error::NoOutbox)?;
+        let now = core.wall.now();
+        effects.iter().try_for_each(|effect| effect.check(now))?;
+        Ok(Some(outbox))
+    }
+
+    fn check_limits(&self, commit: &Commit) -> Result<(), Error> {
+        let Commit { changes, effects } = commit;
         let config = &self.hosting.core.config;
         let too_large = |what, found, limit| Err(Error::TooLarge { what, found, limit });
-        if changes.len() > config.transaction_ops_max {
+        let operations = changes.len() + effects.len();
+        if operations > config.transaction_ops_max {
             let what = "the number of operations in the transaction";
-            return too_large(what, changes.len(), config.transaction_ops_max);
+            return too_large(what, operations, config.transaction_ops_max);
         }
         let size = |change: &Change| match change {
             Change::Set { name, value, .. } => name.len() + value.len(),
             Change::Remove { name, .. } => name.len(),
         };
-        let bytes: usize = changes.iter().map(size).sum();
+        let sent: usize = effects.iter().map(Effect::bytes).sum();
+        let bytes = sent + changes.iter().map(size).sum::<usize>();
         if bytes > config.transaction_bytes_max {
             return too_large(
                 "the size of the transaction in bytes",
@@ -327,6 +358,11 @@ fn op(scope: &ActorScope, change: Change) -> Op {
     }
 }
 
+/// A row of what is sent out, which is in nobody's way.
+fn row((key, value): (Key, Bytes)) -> Op {
+    Op::Upsert { key, value, condition: Condition::None, expiry: store::Expiry::Never }
+}
+
 impl Port for Activation {
     fn actor(&self) -> &ActorRef {
         &self.actor
@@ -360,8 +396,8 @@ impl Port for Activation {
         async move { self.scan_state(starts_with, after, limit).await }.boxed()
     }
 
-    fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>> {
-        async move { self.commit_state(None, changes).await }.boxed()
+    fn commit(self: Arc<Self>, commit: Commit) -> BoxFuture<'static, Result<(), Error>> {
+        async move { self.commit_state(None, commit).await }.boxed()
     }
 
     fn end(&self, forget: bool) {

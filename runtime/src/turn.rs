@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use odeon_base::{Execution, Fence};
 use tokio::time::Instant;
 
+use crate::effect::Effect;
 use crate::error::Error;
 use crate::invocation::{ActorRef, Call, CallChain, CallKind, Invocation, TurnKind};
 use crate::schedule::TimerSpec;
@@ -67,6 +68,29 @@ impl Change {
     }
 }
 
+/// What a turn commits at once: what it writes, and what it sends out with that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Writes to the actor's own state.
+    pub changes: Vec<Change>,
+    /// What is carried out once they are committed, and only then (ST-7, DX-2).
+    pub effects: Vec<Effect>,
+}
+
+impl Commit {
+    /// Whether there is nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.effects.is_empty()
+    }
+}
+
+impl From<Vec<Change>> for Commit {
+    fn from(changes: Vec<Change>) -> Self {
+        Self { changes, effects: Vec::new() }
+    }
+}
+
 /// Who calls, as far as the engine has to know.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
@@ -92,7 +116,7 @@ pub(crate) trait Port: Any + Send + Sync + Debug {
         after: Option<Arc<str>>,
         limit: usize,
     ) -> BoxFuture<'static, Result<Page, Error>>;
-    fn commit(self: Arc<Self>, changes: Vec<Change>) -> BoxFuture<'static, Result<(), Error>>;
+    fn commit(self: Arc<Self>, commit: Commit) -> BoxFuture<'static, Result<(), Error>>;
     fn end(&self, forget: bool);
     fn set_timer(&self, name: &Arc<str>, spec: &Arc<TimerSpec>, data: &Bytes) -> Result<(), Error>;
     fn drop_timer(&self, name: &str);
@@ -215,17 +239,18 @@ impl Turn {
         Arc::clone(&self.port).scan(starts_with.into(), after.map(Arc::from), limit).await
     }
 
-    /// Writes, all or nothing, behind the activation's fence; durable when it returns.
+    /// Writes, all or nothing, behind the activation's fence; durable when it returns. What is
+    /// sent out with it is then carried out, even if this host dies.
     ///
     /// # Errors
-    /// As [`Turn::get`]; [`Error::TooLarge`] before anything is written;
-    /// [`Error::LeaseLost`] when the host may not commit any more.
+    /// As [`Turn::get`]; [`Error::TooLarge`], [`Error::NoOutbox`] and what [`Effect::check`] says
+    /// before anything is written; [`Error::LeaseLost`] when the host may not commit any more.
     ///
     /// # Cancel safety
     /// When dropped, the outcome is unknown; the engine drops it only together with
     /// the activation.
-    pub async fn commit(&self, changes: Vec<Change>) -> Result<(), Error> {
-        Arc::clone(&self.port).commit(changes).await
+    pub async fn commit(&self, commit: impl Into<Commit> + Send) -> Result<(), Error> {
+        Arc::clone(&self.port).commit(commit.into()).await
     }
 
     /// Gives the call back: the application refused it before it began. The engine sends

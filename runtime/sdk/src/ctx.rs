@@ -8,16 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use odeon_base::ident::check_name;
 use odeon_base::{ActorId, ActorType};
-use odeon_runtime::Headers;
 use odeon_runtime::store::{Condition, Expiry};
-use odeon_runtime::turn::Change;
+use odeon_runtime::turn::{Change, Commit};
+use odeon_runtime::{Effect, Headers};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::changes::{Changes, Own};
 use crate::error::{Cause, Error, Result};
+use crate::message::Message;
 use crate::place::{After, Place};
+use crate::reminder::Reminder;
 use crate::timer::{Timer, Wish};
 use crate::wire;
 
@@ -40,12 +43,14 @@ pub struct Ctx<'a> {
     pub(crate) place: Place<'a>,
     changes: Changes,
     wishes: Vec<Wish>,
+    effects: Vec<Effect>,
     headers: Option<&'a Headers>,
 }
 
 impl<'a> Ctx<'a> {
     pub(crate) fn new(place: Place<'a>, headers: Option<&'a Headers>) -> Self {
-        Self { place, changes: Changes::default(), wishes: Vec::new(), headers }
+        let changes = Changes::default();
+        Self { place, changes, wishes: Vec::new(), effects: Vec::new(), headers }
     }
 
     /// The actor's id.
@@ -143,6 +148,36 @@ impl<'a> Ctx<'a> {
         self.wishes.push(Wish::Drop { name: name.into() });
     }
 
+    /// Sets a reminder in place of the one of this name, in the same commit as what the method
+    /// set: once it has returned `Ok`, and only then.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a name that is not acceptable; [`Error::Setup`] when the reminder
+    /// says no time, or carries more than a mebibyte.
+    pub fn set_reminder(&mut self, name: &str, reminder: Reminder) -> Result<()> {
+        check_name("name", name)?;
+        let effect = reminder.effect(name);
+        effect.check(self.now()).map_err(|error| Error::Setup {
+            what: "the reminder",
+            value: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    /// Deletes the reminder of this name, if there is one, in the same commit as what the
+    /// method set. A name that no reminder can have fails that commit.
+    pub fn drop_reminder(&mut self, name: &str) {
+        self.effects.push(Effect::DropReminder { name: name.into() });
+    }
+
+    /// Sends a message with the commit of what the method set: once it has returned `Ok`, and
+    /// only then. An id that is not acceptable, or more than a mebibyte, fails that commit.
+    pub fn send(&mut self, message: Message) {
+        self.effects.push(message.effect());
+    }
+
     /// Asks that the actor leaves memory after this turn, as if it had been idle.
     pub fn deactivate(&self) {
         self.place.after(After::Deactivate);
@@ -155,17 +190,19 @@ impl<'a> Ctx<'a> {
 
     /// Whether anything waits to be committed.
     pub(crate) fn is_changed(&self) -> bool {
-        !self.changes.is_empty()
+        !self.changes.is_empty() || !self.effects.is_empty()
     }
 
-    /// Commits what the method set. Afterwards memory and state agree, or the
+    /// Commits what the method set and sends out. Afterwards memory and state agree, or the
     /// activation ends.
     ///
     /// # Cancel safety
     /// Dropped, the outcome is unknown; the turn is dropped only with its activation.
     pub(crate) async fn commit(&mut self) -> Result<(), Cause> {
-        if !self.changes.is_empty() {
-            let committed = self.place.commit(self.changes.take()).await;
+        if self.is_changed() {
+            let effects = std::mem::take(&mut self.effects);
+            let commit = Commit { changes: self.changes.take(), effects };
+            let committed = self.place.commit(commit).await;
             if committed.is_err() {
                 self.place.after(After::Forget);
                 return committed;

@@ -62,7 +62,7 @@ pub enum Error {
     /// The call did not come back with an answer.
     #[error(transparent)]
     Call(Cause),
-    /// The client or worker was set up with something that cannot be used.
+    /// A client, a worker or a reminder was set up with something that cannot be used.
     #[error("{what} '{value}' cannot be used: {reason}")]
     Setup {
         /// What was set.

@@ -48,6 +48,8 @@
 //! - What a method sets is committed at once when it returns `Ok`, before its answer
 //!   leaves; if the commit fails the caller hears of it.
 //! - A timer that a method sets is set after that commit, and ends with the activation.
+//! - Reminders and messages ([`Ctx::set_reminder`], [`Ctx::send`]) are part of that commit:
+//!   they happen if it does, at least once, even if this process dies meanwhile.
 //! - When a method returns an error, nothing it set is kept; if it could have changed
 //!   memory, the instance is dropped and made anew from its state.
 //! - A typed call within a process is never encoded. The same method is reached in
@@ -64,14 +66,17 @@ mod actor;
 mod changes;
 mod client;
 mod ctx;
+mod effects;
 mod error;
 pub mod guide;
 mod handle;
 mod hold;
 #[doc(hidden)]
 pub mod macro_support;
+mod message;
 mod native;
 mod place;
+mod reminder;
 mod remote;
 pub mod testkit;
 mod timer;
@@ -79,6 +84,7 @@ mod turn;
 mod wire;
 mod worker;
 
+pub use odeon_runtime::schedule::CatchUp;
 pub use odeon_sdk_macros::actor;
 
 pub use crate::actor::{Actor, Make, Settings};
@@ -86,7 +92,9 @@ pub use crate::client::Client;
 pub use crate::ctx::Ctx;
 pub use crate::error::{Cause, Error, Result};
 pub use crate::handle::Handle;
+pub use crate::message::Message;
 pub use crate::native::{spec, spec_with};
+pub use crate::reminder::Reminder;
 pub use crate::timer::Timer;
 pub use crate::worker::Worker;
 

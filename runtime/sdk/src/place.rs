@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use odeon_runtime::ActorRef;
-use odeon_runtime::turn::{Caller, Change, Turn};
+use odeon_runtime::turn::{Caller, Commit, Turn};
 
 use crate::error::Cause;
 use crate::remote::{Activation, Remote};
@@ -101,11 +101,11 @@ impl Place<'_> {
         }
     }
 
-    pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<(), Cause> {
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), Cause> {
         match self {
-            Self::Engine(turn) => Ok(turn.commit(changes).await?),
+            Self::Engine(turn) => Ok(turn.commit(commit).await?),
             Self::Worker(turn) => {
-                turn.host.commit(turn.actor, turn.activation.as_ref(), changes).await
+                turn.host.commit(turn.actor, turn.activation.as_ref(), commit).await
             }
         }
     }

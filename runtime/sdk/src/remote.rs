@@ -13,7 +13,7 @@ use odeon_proto::dapr::runtime::v1 as proto;
 use odeon_proto::names;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::store::Expiry;
-use odeon_runtime::turn::{Caller, Change};
+use odeon_runtime::turn::{Caller, Change, Commit};
 use odeon_runtime::{ActorRef, CallChain, Headers, Invocation};
 use proto::dapr_client::DaprClient;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, ConnectError, Request, Status, Streaming};
 
+use crate::effects;
 use crate::error::{Cause, Error, Result};
 use crate::timer::Wish;
 use crate::wire;
@@ -154,8 +155,7 @@ impl Remote {
         Ok((!data.is_empty()).then_some(data))
     }
 
-    /// Commits changes of an actor that is active at this host, for a turn of this
-    /// activation.
+    /// Commits for an actor that is active at this host, for a turn of this activation.
     ///
     /// # Cancel safety
     /// Dropped, the outcome is unknown.
@@ -163,12 +163,17 @@ impl Remote {
         &self,
         actor: &ActorRef,
         activation: Option<&Activation>,
-        changes: Vec<Change>,
+        commit: Commit,
     ) -> Result<(), Cause> {
+        let Commit { changes, effects } = commit;
+        let mut operations: Vec<_> = changes.into_iter().map(operation).collect();
+        for effect in effects {
+            operations.push(effects::operation(&effect)?);
+        }
         let message = proto::ExecuteActorStateTransactionRequest {
             actor_type: actor.actor_type.as_str().to_owned(),
             actor_id: actor.id.as_str().to_owned(),
-            operations: changes.into_iter().map(operation).collect(),
+            operations,
         };
         let request = self.request_of(activation, message);
         self.client()

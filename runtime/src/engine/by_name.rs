@@ -12,7 +12,7 @@ use crate::execute::Detachable;
 use crate::invocation::ActorRef;
 use crate::state;
 use crate::store::{Item, Key};
-use crate::turn::Change;
+use crate::turn::Commit;
 
 impl Engine {
     /// Reads a key of an actor's state, whether or not the actor is active. `activation`
@@ -43,7 +43,7 @@ impl Engine {
         }
     }
 
-    /// Commits changes to the state of an actor that is active here. `activation` is the
+    /// Commits to the state of an actor that is active here. `activation` is the
     /// one for whose turn it is done, if it says so: a commit that was long on its way must
     /// not pass under the fence of the next activation (ST-3).
     ///
@@ -57,7 +57,7 @@ impl Engine {
         &self,
         actor: &ActorRef,
         activation: Option<Fence>,
-        changes: Vec<Change>,
+        commit: impl Into<Commit> + Send,
     ) -> Result<(), Error> {
         let core = &self.inner.core;
         core.store().ok_or(Error::NoStore)?;
@@ -66,7 +66,8 @@ impl Engine {
             (None, Some(_)) => return Err(superseded(actor)),
             (None, None) => return Err(Error::NotActive),
         };
-        let commit = async move { live.commit_state(activation, changes).await };
+        let commit = commit.into();
+        let commit = async move { live.commit_state(activation, commit).await };
         Detachable::new(&core.tasks, commit).await
     }
 }

@@ -22,4 +22,6 @@ pub mod outcomes;
 pub mod reservation;
 pub mod saga;
 pub mod sale;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod time;

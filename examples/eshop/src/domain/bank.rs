@@ -192,12 +192,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::samples::at;
 
     const LIMIT: u64 = 1_000;
-
-    fn at(seconds: i64) -> Time {
-        Time::from_millis((1_767_225_600 + seconds) * 1_000)
-    }
 
     fn charge(amount_cents: u64, tail: &str) -> Charge {
         let card_tail = (!tail.is_empty()).then(|| tail.to_owned());

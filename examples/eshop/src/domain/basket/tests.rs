@@ -6,10 +6,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-pub(crate) fn now() -> Time {
-    Time::from_millis(1_767_225_600_000)
-}
+use crate::domain::samples::{now, reason};
 
 pub(crate) fn put(goods_id: &str, count: u32) -> Put {
     Put { goods_id: goods_id.into(), count, ..Put::default() }
@@ -17,10 +14,6 @@ pub(crate) fn put(goods_id: &str, count: u32) -> Put {
 
 pub(crate) fn counts(basket: &Basket) -> Vec<(&str, u32)> {
     basket.items.iter().map(|item| (item.goods_id.as_str(), item.count)).collect()
-}
-
-pub(crate) fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
-    result.err().map(|refusal| refusal.reason)
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! line by line.
 
 use super::*;
-use crate::domain::basket::tests::{counts, now, put, reason};
+use crate::domain::basket::tests::{counts, put};
+use crate::domain::samples::{now, reason};
 
 fn begin(request_id: &str) -> Begin {
     Begin { request_id: request_id.into() }

@@ -7,27 +7,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::goods::{Goods, Meta, Stock};
+use crate::domain::goods::Goods;
 use crate::domain::outcomes::Outcomes;
 use crate::domain::reservation::commands::Reserve;
-
-fn at(seconds: i64) -> Time {
-    Time::from_millis((1_767_225_600 + seconds) * 1_000)
-}
-
-fn goods() -> Goods {
-    let meta = Meta {
-        goods_id: "g1".into(),
-        category_id: "hot".into(),
-        name: "Noodle soup".into(),
-        price_cents: 900,
-        shelf: true,
-        version: 1,
-        ..Meta::default()
-    };
-    let stock = Stock { on_hand: 1_000, ..Stock::default() };
-    Goods { meta: Some(meta), stock, ..Goods::default() }
-}
+use crate::domain::samples::{at, goods};
 
 /// From the tenth second to before the twentieth, four units.
 fn create() -> Create {
@@ -95,7 +78,7 @@ fn a_plan_is_edited_only_off_the_shelf() {
     assert_eq!(refused.reason, Reason::WrongState, "the goods may know of it");
     let wanted = plan.wanted(at(0)).unwrap();
     let Wanted::Detach(command) = &wanted else { panic!("{wanted:?}") };
-    plan.settled(&wanted, goods().detach_sale(command), at(0), &mut effects);
+    plan.settled(&wanted, goods(1_000).detach_sale(command), at(0), &mut effects);
     plan.update(&cheaper, at(0)).unwrap();
     let refused = plan.set_shelf(&shelf(true), at(20), &mut effects).unwrap_err();
     assert_eq!(refused.reason, Reason::Expired);
@@ -105,7 +88,7 @@ fn a_plan_is_edited_only_off_the_shelf() {
 
 #[test]
 fn a_sale_begins_and_ends_by_its_reminders() {
-    let (mut plan, mut goods, mut effects) = (plan(), goods(), Vec::new());
+    let (mut plan, mut goods, mut effects) = (plan(), goods(1_000), Vec::new());
     plan.set_shelf(&shelf(true), at(0), &mut effects).unwrap();
     let [start, end] = [(Reminder::Start, at(10)), (Reminder::End, at(20))]
         .map(|(reminder, at)| Effect::Remind(reminder, at));
@@ -136,7 +119,7 @@ fn a_sale_begins_and_ends_by_its_reminders() {
 
 #[test]
 fn goods_that_do_not_want_a_sale_take_it_off_the_shelf() {
-    let (mut plan, mut goods, mut effects) = (plan(), goods(), Vec::new());
+    let (mut plan, mut goods, mut effects) = (plan(), goods(1_000), Vec::new());
     goods.meta.as_mut().unwrap().price_cents = 700;
     plan.set_shelf(&shelf(true), at(0), &mut effects).unwrap();
     let wanted = plan.wanted(at(10)).unwrap();
@@ -235,7 +218,7 @@ proptest! {
     fn a_quota_holds_though_the_sale_comes_and_goes(steps in prop::collection::vec(step(), 1..80)) {
         let mut shop = Shop {
             plan: plan(),
-            goods: goods(),
+            goods: goods(1_000),
             outcomes: Outcomes::default(),
             told: Vec::new(),
             now: 0,

@@ -11,10 +11,7 @@ use super::*;
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::Event;
-
-fn at(seconds: i64) -> Time {
-    Time::from_millis((1_767_225_600 + seconds) * 1_000)
-}
+use crate::domain::samples::at;
 
 fn create() -> Create {
     let line = |goods: &str, price_cents, count| Line {

@@ -9,40 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::goods::commands::{Create, Deduct, Quote, SetShelf, SetStock, UpdateMeta};
-use crate::domain::goods::{Meta, Stock};
-
-const NOW: i64 = 1_767_225_600_000;
-
-fn now() -> Time {
-    Time::from_millis(NOW)
-}
-
-fn goods(on_hand: u32) -> Goods {
-    let meta = Meta {
-        goods_id: "g1".into(),
-        category_id: "hot".into(),
-        name: "Noodle soup".into(),
-        price_cents: 900,
-        shelf: true,
-        version: 1,
-        ..Meta::default()
-    };
-    Goods { meta: Some(meta), stock: Stock { on_hand, ..Stock::default() }, ..Goods::default() }
-}
-
-fn reserve(order_id: &str, count: u32) -> Reserve {
-    Reserve {
-        order_id: order_id.into(),
-        buyer_id: "ann".into(),
-        count,
-        expect_price_cents: None,
-        expires_at: None,
-    }
-}
-
-fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
-    result.err().map(|refusal| refusal.reason)
-}
+use crate::domain::samples::{goods, now, reason, reserve};
 
 #[test]
 fn goods_are_created_once_and_checked() {
@@ -74,7 +41,7 @@ fn goods_are_created_once_and_checked() {
 fn a_description_changes_in_part_and_a_reservation_keeps_its_price() {
     let mut goods = goods(5);
     let mut slot = None;
-    goods.reserve(&mut slot, &mut 0, &reserve("o1", 2), now()).unwrap();
+    goods.reserve(&mut slot, &mut 0, &reserve("o1", "ann", 2), now()).unwrap();
     let command = UpdateMeta { price_cents: Some(1_000), ..UpdateMeta::default() };
     assert_eq!(goods.update_meta(&command).unwrap().version, 2);
     assert_eq!(goods.meta().unwrap().name, "Noodle soup");
@@ -90,23 +57,23 @@ fn a_description_changes_in_part_and_a_reservation_keeps_its_price() {
 
 #[test]
 fn a_reservation_needs_goods_for_sale_at_the_expected_price() {
-    let expecting = |cents| Reserve { expect_price_cents: Some(cents), ..reserve("o1", 1) };
-    let past = Reserve { expires_at: Some(now()), ..reserve("o1", 1) };
+    let expecting = |cents| Reserve { expect_price_cents: Some(cents), ..reserve("o1", "ann", 1) };
+    let past = Reserve { expires_at: Some(now()), ..reserve("o1", "ann", 1) };
     let off_shelf = || {
         let mut goods = goods(3);
         goods.set_shelf(&SetShelf { cmd_id: "c".into(), shelf: false }).unwrap();
         goods
     };
     for (mut goods, command, expected) in [
-        (Goods::default(), reserve("o1", 1), Some(Reason::NotFound)),
-        (off_shelf(), reserve("o1", 1), Some(Reason::OffShelf)),
+        (Goods::default(), reserve("o1", "ann", 1), Some(Reason::NotFound)),
+        (off_shelf(), reserve("o1", "ann", 1), Some(Reason::OffShelf)),
         (goods(3), expecting(800), Some(Reason::PriceChanged)),
         (goods(3), expecting(900), None),
-        (goods(3), reserve("o1", 3), None),
-        (goods(3), reserve("o1", 4), Some(Reason::OutOfStock)),
-        (goods(300), reserve("o1", 0), Some(Reason::Invalid)),
-        (goods(300), reserve("o1", 100), Some(Reason::Invalid)),
-        (goods(3), reserve("", 1), Some(Reason::Invalid)),
+        (goods(3), reserve("o1", "ann", 3), None),
+        (goods(3), reserve("o1", "ann", 4), Some(Reason::OutOfStock)),
+        (goods(300), reserve("o1", "ann", 0), Some(Reason::Invalid)),
+        (goods(300), reserve("o1", "ann", 100), Some(Reason::Invalid)),
+        (goods(3), reserve("", "ann", 1), Some(Reason::Invalid)),
         (goods(3), past, Some(Reason::Invalid)),
     ] {
         let mut slot = None;
@@ -118,7 +85,7 @@ fn a_reservation_needs_goods_for_sale_at_the_expected_price() {
         // What was refused stays so, whatever comes in; what was nonsense may become sense.
         let kept = !matches!(expected, None | Some(Reason::Invalid | Reason::NotFound));
         goods = self::goods(50);
-        let again = reason(goods.reserve(&mut slot, &mut 0, &reserve("o1", 1), now()));
+        let again = reason(goods.reserve(&mut slot, &mut 0, &reserve("o1", "ann", 1), now()));
         assert!(again == expected || !kept, "{command:?}: {again:?}");
     }
 }
@@ -128,7 +95,7 @@ fn deleted_goods_are_not_for_sale_and_say_so() {
     let mut goods = goods(3);
     goods.set_shelf(&SetShelf { cmd_id: "c".into(), shelf: false }).unwrap();
     goods.delete().unwrap();
-    let refused = goods.reserve(&mut None, &mut 0, &reserve("o1", 1), now());
+    let refused = goods.reserve(&mut None, &mut 0, &reserve("o1", "ann", 1), now());
     assert_eq!(reason(refused), Some(Reason::OffShelf));
 }
 
@@ -137,7 +104,7 @@ fn units_held_for_too_long_are_told_of_until_none_are_held() {
     let mut goods = goods(5);
     let mut slot = None;
     let before = goods.mark();
-    goods.reserve(&mut slot, &mut 0, &reserve("o1", 2), now()).unwrap();
+    goods.reserve(&mut slot, &mut 0, &reserve("o1", "ann", 2), now()).unwrap();
     let later = now().after(LOOK_AFTER_HOLDS);
     let look = Effect::Remind(Reminder::Holds, later);
     assert_eq!(goods.effects(before, now()), [look]);
@@ -165,7 +132,7 @@ fn units_held_for_too_long_are_told_of_until_none_are_held() {
 #[test]
 fn each_state_of_a_reservation_takes_only_its_own_commands() {
     type Command = fn(&mut Goods, &mut Option<Reservation>) -> Result<Reserved, Refusal>;
-    let take: Command = |goods, slot| goods.reserve(slot, &mut 0, &reserve("o1", 2), now());
+    let take: Command = |goods, slot| goods.reserve(slot, &mut 0, &reserve("o1", "ann", 2), now());
     let commit: Command = |goods, slot| goods.commit(slot, "o1", now());
     let release: Command = |goods, slot| goods.release(slot, &mut 0, "o1", now());
     let take_back: Command = |goods, slot| goods.take_back(slot, "o1", now());
@@ -198,7 +165,7 @@ fn each_state_of_a_reservation_takes_only_its_own_commands() {
 fn goods_leave_only_when_nobody_waits_for_them() {
     let mut goods = goods(5);
     let mut slot = None;
-    goods.reserve(&mut slot, &mut 0, &reserve("o1", 2), now()).unwrap();
+    goods.reserve(&mut slot, &mut 0, &reserve("o1", "ann", 2), now()).unwrap();
     let set = |on_hand| SetStock { cmd_id: "c".into(), on_hand };
     assert_eq!(reason(goods.set_stock(&set(1))), Some(Reason::Conflict));
     assert_eq!(goods.set_stock(&set(2)).unwrap().available, 0);
@@ -264,7 +231,7 @@ proptest! {
             let (order, slot, refused) = match step {
                 Step::Reserve(order, count) => {
                     let mut slot = slot_of(order);
-                    let command = reserve(&format!("o{order}"), count);
+                    let command = reserve(&format!("o{order}"), "ann", count);
                     let refused = goods.reserve(&mut slot, &mut 0, &command, now()).is_err();
                     (Some(order), slot, refused)
                 }

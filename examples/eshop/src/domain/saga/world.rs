@@ -15,7 +15,7 @@ use crate::domain::basket::{Basket, Receipt};
 use crate::domain::checkout::{ABORT, COMPLETE, Checkout};
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::Event;
-use crate::domain::goods::{Goods, Meta, Stock};
+use crate::domain::goods::Goods;
 use crate::domain::handlers::{Call, calls};
 use crate::domain::ids;
 use crate::domain::order::payment::{Pay, PaymentState};
@@ -24,6 +24,7 @@ use crate::domain::outcomes::Outcomes;
 use crate::domain::reservation::commands::Reserved;
 use crate::domain::reservation::{Reservation, State};
 use crate::domain::sale::Sale;
+use crate::domain::samples;
 use crate::domain::time::Time;
 
 /// What the network does with a question and its answer.
@@ -76,17 +77,7 @@ pub(super) struct World {
 
 impl Shelf {
     pub(super) fn new(goods_id: &str, on_hand: u32, sale: Option<Sale>) -> Self {
-        let meta = Meta {
-            goods_id: goods_id.into(),
-            category_id: "hot".into(),
-            name: goods_id.into(),
-            price_cents: 900,
-            shelf: true,
-            version: 1,
-            ..Meta::default()
-        };
-        let stock = Stock { on_hand, ..Stock::default() };
-        let goods = Goods { meta: Some(meta), stock, sale, ..Goods::default() };
+        let goods = Goods { sale, ..samples::named(goods_id, goods_id, on_hand) };
         Self { goods, slots: BTreeMap::new(), bought: BTreeMap::new(), brought: i64::from(on_hand) }
     }
 

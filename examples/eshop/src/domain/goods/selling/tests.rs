@@ -11,27 +11,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::Event;
-use crate::domain::goods::Stock;
 use crate::domain::goods::commands::{Deduct, SetShelf, SetStock};
 use crate::domain::reservation::commands::{Extend, Reserve, Reserved};
 use crate::domain::reservation::{Reservation, State};
-
-fn at(seconds: u32) -> Time {
-    Time::from_millis((1_767_225_600 + i64::from(seconds)) * 1_000)
-}
-
-fn goods(on_hand: u32) -> Goods {
-    let meta = Meta {
-        goods_id: "g1".into(),
-        category_id: "hot".into(),
-        name: "Noodle soup".into(),
-        price_cents: 900,
-        shelf: true,
-        version: 1,
-        ..Meta::default()
-    };
-    Goods { meta: Some(meta), stock: Stock { on_hand, ..Stock::default() }, ..Goods::default() }
-}
+use crate::domain::samples;
+use crate::domain::samples::{at, goods, reason};
 
 /// From the tenth second to before the twentieth.
 fn sale(activity_id: &str, quota: u32, per_buyer: u32) -> AttachSale {
@@ -49,16 +33,10 @@ fn sale(activity_id: &str, quota: u32, per_buyer: u32) -> AttachSale {
 
 fn reserve(order_id: &str, buyer_id: &str, count: u32, expected: Option<u64>) -> Reserve {
     Reserve {
-        order_id: order_id.into(),
-        buyer_id: buyer_id.into(),
-        count,
         expect_price_cents: expected,
         expires_at: Some(at(1_000)),
+        ..samples::reserve(order_id, buyer_id, count)
     }
-}
-
-fn reason<T>(result: Result<T, Refusal>) -> Option<Reason> {
-    result.err().map(|refusal| refusal.reason)
 }
 
 #[test]
@@ -254,7 +232,7 @@ impl Shelf {
     }
 
     fn run(&mut self, step: &Step) -> Result<(), Refusal> {
-        let now = at(self.now);
+        let now = at(i64::from(self.now));
         match *step {
             Step::Reserve { order, count, expects_sale } => {
                 let buyer = format!("b{}", order % 3);
@@ -279,7 +257,7 @@ impl Shelf {
                 self.settle(order, |goods, slot, _| goods.take_back(slot, "o", now)).map(drop)
             }
             Step::Extend(order) => {
-                let command = Extend { order_id: "o".into(), until: at(self.now + 9) };
+                let command = Extend { order_id: "o".into(), until: at(i64::from(self.now) + 9) };
                 self.settle(order, |goods, slot, _| goods.extend(slot, &command, now)).map(drop)
             }
             Step::SetStock(on_hand) => {
@@ -327,7 +305,7 @@ impl Shelf {
         let sold = self.count(|one| one.state == State::Committed);
         assert_eq!(stock.sold_total, u64::from(sold));
         assert_eq!(self.brought, i64::from(stock.on_hand) + i64::from(sold));
-        assert_eq!(self.goods.days.sum(at(self.now)), sold);
+        assert_eq!(self.goods.days.sum(at(i64::from(self.now))), sold);
         let is_gone = |state| matches!(state, State::Held | State::Committed | State::Returned);
         let at_sale = self.count(|one| one.activity_id.is_some() && is_gone(one.state));
         assert!(at_sale <= 6, "{at_sale} of a quota of 6");
@@ -344,7 +322,7 @@ impl Shelf {
             let known = self.bought.get(&("s1".to_owned(), buyer)).copied().unwrap_or_default();
             assert_eq!(known, had);
         }
-        for effect in self.goods.effects(before.mark(), at(self.now)) {
+        for effect in self.goods.effects(before.mark(), at(i64::from(self.now))) {
             match effect {
                 Effect::Remind(Reminder::Holds, _) => self.is_reminded = true,
                 Effect::Forget(Reminder::Holds) => self.is_reminded = false,

@@ -160,9 +160,10 @@ pub struct App {
     /// Where the sidecar shows its metrics; a free port by default.
     #[serde(default)]
     pub metrics_port: Option<Spanned<u16>>,
-    /// Where the app listens.
+    /// Where the app listens. Processes beside the replicas of a shared host have this port
+    /// and the next ones; 0 there: free ones.
     #[serde(default)]
-    pub app_port: Option<u16>,
+    pub app_port: Option<Spanned<u16>>,
     /// Further settings of the sidecar, handed on as flags.
     #[serde(default)]
     pub app_channel_address: Option<Scalar>,

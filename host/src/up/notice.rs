@@ -13,6 +13,8 @@ pub(super) fn ready(plan: &Plan) -> String {
     let _ = writeln!(text, "\n{} is up:", plan.name);
     let names = plan.hosts.iter().map(|host| host.name.as_str());
     let names = names.chain(plan.placement.iter().map(|_| PLACEMENT));
+    let listening = || plan.apps.iter().filter_map(|app| Some((&app.name, app.port.as_ref()?)));
+    let names = names.chain(listening().map(|(name, _)| name.as_str()));
     let width = names.map(str::len).max().unwrap_or_default();
     if let Some(placement) = &plan.placement {
         let health = placement.health.number;
@@ -33,6 +35,9 @@ pub(super) fn ready(plan: &Plan) -> String {
             host.metrics.number,
             host.launch.data_dir.display()
         );
+    }
+    for (name, port) in listening() {
+        let _ = writeln!(text, "  {name:width$}  listens on 127.0.0.1:{}", port.number);
     }
     if !plan.show.is_empty() {
         let _ = writeln!(text, "\nTry, in another terminal:");

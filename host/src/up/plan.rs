@@ -107,6 +107,8 @@ pub struct AppPlan {
     pub command: Vec<String>,
     /// Variables of its process, besides those it inherits.
     pub env: BTreeMap<String, String>,
+    /// Where it listens, if it was told to and shares a host.
+    pub(super) port: Option<Port>,
     /// Which of the plan's hosts it uses.
     pub host: usize,
     /// It is ready when its host lists these types.
@@ -115,7 +117,7 @@ pub struct AppPlan {
 
 impl Plan {
     pub(super) fn ports(&self) -> impl Iterator<Item = &Port> {
-        named_ports(self.placement.as_ref(), &self.hosts).map(|(_, port)| port)
+        named_ports(self.placement.as_ref(), &self.hosts, &self.apps).map(|(_, port)| port)
     }
 
     /// The folders of all that must survive a restart, each once.
@@ -195,7 +197,7 @@ impl Planner<'_> {
             let text = "there is nothing to start: name at least one of 'hosts' or 'apps'";
             self.mistakes.push(Mistake::new(self.path.display().to_string(), text));
         }
-        for mistake in written::shared(named_ports(placement.as_ref(), &hosts)) {
+        for mistake in written::shared(named_ports(placement.as_ref(), &hosts, &apps)) {
             self.mistakes.push(mistake);
         }
         let show = file.show.iter().map(|line| self.expand(line)).collect();
@@ -359,8 +361,8 @@ impl Planner<'_> {
         let level = app.log_level.as_deref().or(common.log_level.as_deref());
         let mut arguments = arguments("host", id, &data_dir, level);
         add_ports(&mut arguments, &http, &grpc, &metrics);
-        if let Some(port) = app.app_port {
-            push(&mut arguments, "app-port", port.to_string());
+        if let Some(port) = &app.app_port {
+            push(&mut arguments, "app-port", port.value.to_string());
         }
         let flags = app.sidecar_flags(common);
         // Who names a placement knows better where the sidecar belongs.
@@ -377,7 +379,8 @@ impl Planner<'_> {
         }
         self.set_addresses(id, &http, &grpc);
         let name = format!("{id}-host");
-        let (env, waits_for_app) = (BTreeMap::new(), app.app_port.is_some_and(|port| port > 0));
+        let (env, waits_for_app) =
+            (BTreeMap::new(), app.app_port.as_ref().is_some_and(|port| port.value > 0));
         let launch = Launch { arguments, env, dir, data_dir };
         HostPlan { name, launch, waits_for_app, http, grpc, metrics }
     }
@@ -414,25 +417,31 @@ impl Planner<'_> {
         let mut build = app.build.as_ref().map(|build| words(self, build));
         let written = self.env(app, id, common);
         let dir = self.app_dir(app);
-        if let Some(host) = app.host.as_ref().filter(|_| app.app_port.is_some() && served.len() > 1)
-        {
-            let text = format!(
-                "'appPort' is one port, and host '{}' has {} replicas with a process of app '{id}' \
-                 each: leave it out",
-                host.value,
-                served.len()
-            );
-            self.mistakes.push(Mistake::new(yaml::place(self.path, host), text));
+        if let Some(port) = &app.app_port {
+            let place = format!("{}: appPort", yaml::place(self.path, port));
+            if let Some(mistake) = written::too_high(place, port.value, served.len()) {
+                self.mistakes.push(mistake);
+            }
         }
         for (replica, host) in served.enumerate() {
-            let mut env = surroundings(id, app.app_port, &hosts[host]);
+            let name = numbered(id, replica);
+            // Where an app has a sidecar, that one looks after the app's port.
+            let port = app.app_port.as_ref().filter(|_| app.host.is_some());
+            let port = port.map(|port| self.replicas_port(Some(port), replica, "appPort"));
+            if let Some(port) = &port {
+                self.variables.set(format!("{name}.app"), format!("127.0.0.1:{}", port.number));
+            }
+            let number = port.as_ref().map(|port| port.number);
+            let number = number.or(app.app_port.as_ref().map(|port| port.value));
+            let mut env = surroundings(id, number, &hosts[host]);
             env.extend(written.clone());
             apps.push(AppPlan {
-                name: numbered(id, replica),
+                name,
                 dir: dir.clone(),
                 build: build.take(),
                 command: command.clone(),
                 env,
+                port,
                 host,
                 actor_types: app.actor_types.clone(),
             });
@@ -545,11 +554,13 @@ impl Planner<'_> {
 fn named_ports<'a>(
     placement: Option<&'a PlacementPlan>,
     hosts: &'a [HostPlan],
+    apps: &'a [AppPlan],
 ) -> impl Iterator<Item = (&'a str, &'a Port)> {
     let of_placement =
         placement.into_iter().flat_map(|one| one.ports().map(|port| (PLACEMENT, port)));
     let of_host = |host: &'a HostPlan| host.ports().map(|port| (host.name.as_str(), port));
-    of_placement.chain(hosts.iter().flat_map(of_host))
+    let of_app = |app: &'a AppPlan| app.port.as_ref().map(|port| (app.name.as_str(), port));
+    of_placement.chain(hosts.iter().flat_map(of_host)).chain(apps.iter().filter_map(of_app))
 }
 
 impl App {

@@ -204,6 +204,26 @@ fn placement_without_a_word_more_is_there_and_sidecars_join_it() {
 }
 
 #[test]
+fn beside_a_shared_host_each_process_has_a_port_of_its_own() {
+    let show = "show: ['curl ${odeon.worker.app} ${odeon.worker-2.app}']";
+    let written = |port: &str| {
+        let text =
+            cluster().replace("    host: node", &format!("    appPort: {port}\n    host: node"));
+        let (text, _) = text.split_once("show:").unwrap();
+        read(&format!("{text}{show}\n")).unwrap()
+    };
+    let plan = written("8880");
+    let ports: Vec<_> = plan.apps.iter().map(|app| app.env["APP_PORT"].as_str()).collect();
+    assert_eq!(ports, ["8880", "8881"]);
+    assert_eq!(plan.show, ["curl 127.0.0.1:8880 127.0.0.1:8881"]);
+    assert!(plan.ports().any(|port| port.number == 8881 && port.place.is_some()));
+    let plan = written("0");
+    let ports: Vec<u16> =
+        plan.apps.iter().map(|app| app.env["APP_PORT"].parse().unwrap()).collect();
+    assert!(ports[0] > 0 && ports[1] > 0 && ports[0] != ports[1], "{ports:?}");
+}
+
+#[test]
 fn what_cannot_be_a_cluster_is_said_with_its_line() {
     let error = |text: &str| read(text).unwrap_err();
     assert_eq!(
@@ -250,9 +270,13 @@ fn what_cannot_be_a_cluster_is_said_with_its_line() {
         assert_eq!(last, of_another(line, field, name), "{app}");
     }
     assert_eq!(
-        error(&cluster().replace("    host: node", "    appPort: 80\n    host: node")),
-        "run.yaml:16: 'appPort' is one port, and host 'node' has 2 replicas with a process of app \
-         'worker' each: leave it out"
+        error(&cluster().replace("    host: node", "    appPort: 65535\n    host: node")),
+        "run.yaml:15: appPort: '65535' leaves no port for replica 2: expected at most 65534"
+    );
+    assert_eq!(
+        error(&cluster().replace("    host: node", "    appPort: 3500\n    host: node")),
+        "run.yaml:15: appPort: port 3500 of 'worker' is one of 'node', too: write another port\n\
+         run.yaml:15: appPort: port 3501 of 'worker-2' is one of 'node-2', too: write another port"
     );
     assert_eq!(
         error(&cluster().replace("50005", "3501")),

@@ -53,6 +53,7 @@ impl Command {
             dir,
             build: None,
             command: self.words.clone(),
+            port: None,
             host: 0,
             actor_types: Vec::new(),
         };

@@ -18,8 +18,9 @@ pub(super) fn ports(file: &File) -> BTreeSet<u16> {
         .apps
         .iter()
         .flat_map(|app| [&app.http_port, &app.grpc_port, &app.metrics_port].map(|port| (port, 1)));
-    let written = of_one.chain(of_hosts).chain(of_apps);
-    let mut all: BTreeSet<u16> = file.apps.iter().filter_map(|app| app.app_port).collect();
+    let of_programs = file.apps.iter().map(|app| (&app.app_port, processes(file, app)));
+    let written = of_one.chain(of_hosts).chain(of_apps).chain(of_programs);
+    let mut all = BTreeSet::new();
     all.extend(file.apps.iter().chain(&file.common).filter_map(App::peer_port));
     for (port, replicas) in written.filter_map(|(port, replicas)| Some((port.as_ref()?, replicas)))
     {
@@ -27,6 +28,13 @@ pub(super) fn ports(file: &File) -> BTreeSet<u16> {
         all.extend(of_port);
     }
     all
+}
+
+/// How many processes an app has: one for each replica of the host that it names.
+fn processes(file: &File, app: &App) -> u16 {
+    let host = app.host.as_ref();
+    let host = host.and_then(|name| file.hosts.iter().find(|one| one.name.value == name.value));
+    host.and_then(|host| host.replicas.as_ref()).map_or(1, |replicas| replicas.value)
 }
 
 /// The port that is so many above another; none if there are not so many.

@@ -71,12 +71,15 @@ async fn walk_through(readme: &str, steps_min: usize) {
     let mut variables = String::new();
     for step in &steps {
         let Step { command, answer } = step;
-        let here = [":3500/", ":3501/"]
-            .into_iter()
-            .enumerate()
-            .fold(command.clone(), |here, (host, port)| {
-                here.replace(port, &format!(":{}/", demo.http(host)))
-            });
+        let ports = [
+            (3500, demo.http(0)),
+            (3501, demo.http(1)),
+            (8880, demo.shop(0)),
+            (8881, demo.shop(1)),
+        ];
+        let here = ports.into_iter().fold(command.clone(), |here, (usual, port)| {
+            here.replace(&format!(":{usual}/"), &format!(":{port}/"))
+        });
         match here.split_once('=') {
             // The demo is running already.
             _ if here.starts_with("cargo ") => {}

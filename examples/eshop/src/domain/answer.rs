@@ -46,6 +46,9 @@ pub struct Refusal {
     pub reason: Reason,
     /// Why, in words.
     pub message: String,
+    /// What of the input breaks a rule, if that is the trouble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// How many could be had, if that is the trouble.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<u32>,
@@ -57,12 +60,19 @@ pub struct Refusal {
 impl Refusal {
     /// A no for this reason, in these words.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), available: None, price_cents: None }
+        let message = message.into();
+        Self { reason, message, field: None, available: None, price_cents: None }
     }
 
     /// The input breaks a rule.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(Reason::Invalid, message)
+    }
+
+    /// The same, because of this field.
+    #[must_use]
+    pub fn at(self, field: &str) -> Self {
+        Self { field: Some(field.to_owned()), ..self }
     }
 
     /// Only so many are available.

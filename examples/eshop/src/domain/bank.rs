@@ -103,7 +103,7 @@ impl Deed {
         checks::id("paymentId", payment_id)?;
         checks::id("orderId", &command.order_id)?;
         if command.amount_cents == 0 {
-            return Err(Refusal::invalid("amountCents must be more than 0"));
+            return Err(Refusal::invalid("amountCents must be more than 0").at("amountCents"));
         }
         let tail = command.card_tail.as_deref().unwrap_or_default();
         if !tail.is_empty() {
@@ -158,7 +158,7 @@ impl Deed {
     pub fn refund(&mut self, command: &Refund, effects: &mut Vec<Effect>) -> Result<Self, Refusal> {
         if command.amount_cents != self.amount_cents {
             let message = format!("the amount is {} cents", self.amount_cents);
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("amountCents"));
         }
         match self.state {
             DeedState::Taken => {

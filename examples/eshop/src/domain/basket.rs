@@ -367,7 +367,8 @@ fn check(item: &Item) -> Result<(), Refusal> {
     checks::text("name", &item.name, TEXT_CHARS_MAX)?;
     checks::text("image", &item.image, TEXT_CHARS_MAX)?;
     if item.price_seen_cents > PRICE_CENTS_MAX {
-        return Err(Refusal::invalid(format!("priceSeenCents must be at most {PRICE_CENTS_MAX}")));
+        let message = format!("priceSeenCents must be at most {PRICE_CENTS_MAX}");
+        return Err(Refusal::invalid(message).at("priceSeenCents"));
     }
     Ok(())
 }

@@ -23,9 +23,9 @@ pub const PRICE_CENTS_MAX: u64 = 100_000_000;
 pub fn id(field: &str, value: &str) -> Result<(), Refusal> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     if value.is_empty() || value.len() > ID_CHARS_MAX || !value.chars().all(fits) {
-        return Err(Refusal::invalid(format!(
-            "{field} must be 1 to {ID_CHARS_MAX} letters, digits or any of - _ . :"
-        )));
+        let message =
+            format!("{field} must be 1 to {ID_CHARS_MAX} letters, digits or any of - _ . :");
+        return Err(Refusal::invalid(message).at(field));
     }
     Ok(())
 }
@@ -35,15 +35,16 @@ pub fn id(field: &str, value: &str) -> Result<(), Refusal> {
 /// # Errors
 /// `invalid`.
 pub fn text(field: &str, value: &str, chars_max: usize) -> Result<(), Refusal> {
-    match value.chars().count() {
+    let wrong = match value.chars().count() {
         0.. if value.chars().any(char::is_control) => {
-            Err(Refusal::invalid(format!("{field} must not contain control characters")))
+            format!("{field} must not contain control characters")
         }
-        chars if chars > chars_max => Err(Refusal::invalid(format!(
-            "{field} must be at most {chars_max} characters, not {chars}"
-        ))),
-        _ => Ok(()),
-    }
+        chars if chars > chars_max => {
+            format!("{field} must be at most {chars_max} characters, not {chars}")
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::invalid(wrong).at(field))
 }
 
 /// A text of limited length that says something.
@@ -52,7 +53,7 @@ pub fn text(field: &str, value: &str, chars_max: usize) -> Result<(), Refusal> {
 /// `invalid`.
 pub fn name(field: &str, value: &str, chars_max: usize) -> Result<(), Refusal> {
     if value.trim().is_empty() {
-        return Err(Refusal::invalid(format!("{field} must not be empty")));
+        return Err(Refusal::invalid(format!("{field} must not be empty")).at(field));
     }
     text(field, value, chars_max)
 }
@@ -65,7 +66,7 @@ pub fn count(value: u32) -> Result<(), Refusal> {
     if (1..=COUNT_MAX).contains(&value) {
         return Ok(());
     }
-    Err(Refusal::invalid(format!("count must be 1 to {COUNT_MAX}, not {value}")))
+    Err(Refusal::invalid(format!("count must be 1 to {COUNT_MAX}, not {value}")).at("count"))
 }
 
 /// A price of one unit.
@@ -76,7 +77,8 @@ pub fn price(value: u64) -> Result<(), Refusal> {
     if (1..=PRICE_CENTS_MAX).contains(&value) {
         return Ok(());
     }
-    Err(Refusal::invalid(format!("priceCents must be 1 to {PRICE_CENTS_MAX}, not {value}")))
+    let message = format!("priceCents must be 1 to {PRICE_CENTS_MAX}, not {value}");
+    Err(Refusal::invalid(message).at("priceCents"))
 }
 
 /// The last four digits of a card.
@@ -88,7 +90,7 @@ pub fn card_tail(value: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     // Not what was sent: it may be the whole number.
-    Err(Refusal::invalid("cardTail must be the last four digits of the card"))
+    Err(Refusal::invalid("cardTail must be the last four digits of the card").at("cardTail"))
 }
 
 #[cfg(test)]

@@ -310,14 +310,14 @@ impl FlashSale {
         checks::price(self.price_cents)?;
         if self.price_cents >= self.original_cents {
             let message = format!("priceCents must be below {}", self.original_cents);
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("priceCents"));
         }
         if self.start_at >= self.end_at {
-            return Err(Refusal::invalid("startTime must be before endTime"));
+            return Err(Refusal::invalid("startTime must be before endTime").at("startTime"));
         }
         if self.end_at <= now || self.end_at > now.after(AHEAD_MAX) {
             let message = "endTime must be in the future, and not more than 31 days ahead";
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("endTime"));
         }
         Ok(())
     }

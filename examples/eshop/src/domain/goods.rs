@@ -194,7 +194,7 @@ impl Goods {
     pub fn deduct(&mut self, command: &Deduct) -> Result<StockView, Refusal> {
         self.meta()?;
         if command.count == 0 {
-            return Err(Refusal::invalid("count must be at least 1, not 0"));
+            return Err(Refusal::invalid("count must be at least 1, not 0").at("count"));
         }
         let available = self.stock.available();
         if command.count > available {
@@ -315,5 +315,6 @@ fn on_hand(value: u32) -> Result<(), Refusal> {
     if value <= ON_HAND_MAX {
         return Ok(());
     }
-    Err(Refusal::invalid(format!("stock must be at most {ON_HAND_MAX}, not {value}")))
+    let message = format!("stock must be at most {ON_HAND_MAX}, not {value}");
+    Err(Refusal::invalid(message).at("stock"))
 }

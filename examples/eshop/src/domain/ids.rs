@@ -19,6 +19,18 @@ pub fn order(buyer_id: &str, request_id: &str) -> String {
     derived("order", buyer_id, request_id).to_string()
 }
 
+/// The goods that a request creates.
+#[must_use]
+pub fn goods(request_id: &str) -> String {
+    derived("goods", request_id, "").to_string()
+}
+
+/// The sale that a request plans.
+#[must_use]
+pub fn sale(request_id: &str) -> String {
+    derived("sale", request_id, "").to_string()
+}
+
 /// The payment that a request makes for an order.
 #[must_use]
 pub fn payment(order_id: &str, request_id: &str) -> String {

@@ -167,7 +167,7 @@ impl Goods {
             }
             Some(known) => Ok(known.to_first_answer(&command.order_id)),
             None if command.until(now) <= now => {
-                Err(Refusal::invalid("expiresAt must be in the future"))
+                Err(Refusal::invalid("expiresAt must be in the future").at("expiresAt"))
             }
             None => {
                 let taken = self.take(bought, command, now);
@@ -317,7 +317,7 @@ impl Goods {
             return Err(wrong_state(known.state));
         }
         if command.until <= now {
-            return Err(Refusal::invalid("until must be in the future"));
+            return Err(Refusal::invalid("until must be in the future").at("until"));
         }
         known.expires_at = known.expires_at.max(command.until);
         Ok(known.to_answer(&command.order_id, State::Held))

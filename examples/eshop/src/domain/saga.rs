@@ -12,6 +12,8 @@
 
 pub mod commands;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use self::commands::{Command, Reply, Source, Standing, StandingLine, Start, StartLine};
@@ -142,19 +144,24 @@ impl Saga {
             return Ok(saga.standing());
         }
         check(order_id, command)?;
-        let pay_before = command.pay_before.unwrap_or_else(|| now.after(PAY_WITHIN));
+        let within = command
+            .pay_within_seconds
+            .map_or(PAY_WITHIN, |seconds| Duration::from_secs(seconds.into()));
+        let pay_before = command.pay_before.unwrap_or_else(|| now.after(within));
         if pay_before <= now {
-            return Err(Refusal::invalid("payBefore must be in the future"));
+            return Err(Refusal::invalid("payBefore must be in the future").at("payBefore"));
         }
         let lines = merged(&command.items)?;
         let step = match command.source {
             Source::Basket if lines.is_empty() => Step::Begin,
             Source::Basket => {
-                return Err(Refusal::invalid("items must be empty for a basket's checkout"));
+                return Err(
+                    Refusal::invalid("items must be empty for a basket's checkout").at("items")
+                );
             }
             Source::Direct if lines.is_empty() || lines.len() > LINES_MAX => {
                 let message = format!("items must be 1 to {LINES_MAX}, not {}", lines.len());
-                return Err(Refusal::invalid(message));
+                return Err(Refusal::invalid(message).at("items"));
             }
             Source::Direct => Step::Reserve,
         };
@@ -290,6 +297,7 @@ impl Saga {
             total_cents: placed.map(|placed| placed.total_cents),
             pay_before: self.pay_before,
             lines: lines.collect(),
+            buyer_id: self.buyer_id.clone(),
         }
     }
 

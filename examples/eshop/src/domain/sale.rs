@@ -84,7 +84,7 @@ impl Sale {
         checks::id("activityId", &command.activity_id)?;
         checks::price(command.price_cents)?;
         if command.start_at >= command.end_at {
-            return Err(Refusal::invalid("startAt must be before endAt"));
+            return Err(Refusal::invalid("startAt must be before endAt").at("startAt"));
         }
         Ok(Self {
             activity_id: command.activity_id.clone(),

@@ -192,14 +192,14 @@ async fn callers_without_rust_see_plain_json() {
     let line = |status, cents| json!([{"goodsId": "soup", "count": 2, "status": status, "unitPriceCents": cents}]);
     let expected = json!({
         "ok": true, "orderId": id, "step": "reserve", "payBefore": started["payBefore"],
-        "lines": line("waiting", 0)
+        "lines": line("waiting", 0), "buyerId": "ann"
     });
     assert_eq!(started, expected);
     let driven = json(&kit, "CheckoutActor", &id, "Drive", &json!(null)).await;
     let expected = json!({
         "ok": true, "orderId": id, "step": "done", "result": "created",
         "orderNo": driven["orderNo"], "totalCents": 1800, "payBefore": started["payBefore"],
-        "lines": line("reserved", 900)
+        "lines": line("reserved", 900), "buyerId": "ann"
     });
     assert_eq!(driven, expected);
     let other = json(&kit, "CheckoutActor", "o1", "Start", &body).await;

@@ -10,6 +10,7 @@
 mod basket;
 mod checkout;
 mod goods;
+mod http;
 mod order;
 mod payment;
 mod sale;

@@ -50,7 +50,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("odeon-ring", &["tokio", "tokio-util", "tonic", "prost", "hyper", "axum", "http"]),
     ("odeon-runtime", &["tonic", "prost", "prost-types", "hyper", "axum", "http", "tower", "sled"]),
     ("odeon-placement", &["axum", "hyper"]),
-    ("odeon-eshop", &["tonic", "prost", "axum", "hyper"]),
+    ("odeon-eshop", &["tonic", "prost", "hyper"]),
 ];
 
 #[test]

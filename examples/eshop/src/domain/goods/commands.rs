@@ -147,6 +147,9 @@ pub struct Quoted {
     pub available: u32,
     /// Most units in one order now, at this price; 0 when they are not for sale.
     pub count_max: u32,
+    /// Whether they are not for sale at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off_shelf: bool,
     /// The price of one without the sale, in cents, if this is the sale's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_price_cents: Option<u64>,

@@ -83,6 +83,7 @@ impl Goods {
             price_cents: sale.map_or(meta.price_cents, |sale| sale.price_cents),
             available,
             count_max: if meta.shelf { available.min(COUNT_MAX).min(left) } else { 0 },
+            off_shelf: !meta.shelf,
             original_price_cents: sale.map(|_| meta.price_cents),
             sale_ends_at: sale.map(|sale| sale.end_at),
         })

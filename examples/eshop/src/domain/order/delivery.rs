@@ -96,7 +96,7 @@ impl Order {
     ) -> Result<Standing, Refusal> {
         let Some(carrier) = CARRIERS.get(command.logistics_type) else {
             let message = format!("logisticsType must be 0 to {}", CARRIERS.len() - 1);
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("logisticsType"));
         };
         checks::name("by", &command.by, PERSON_CHARS_MAX)?;
         checks::id("logisticsNo", &command.logistics_no)?;
@@ -187,7 +187,7 @@ impl Order {
 fn not_in_the_future(field: &str, time: Option<Time>, now: Time) -> Result<Time, Refusal> {
     let time = time.unwrap_or(now);
     if time > now {
-        return Err(Refusal::invalid(format!("{field} must not be in the future")));
+        return Err(Refusal::invalid(format!("{field} must not be in the future")).at(field));
     }
     Ok(time)
 }

@@ -187,7 +187,7 @@ impl Order {
         let payment = &self.payments[at];
         if payment.amount_cents != command.amount_cents {
             let message = format!("the amount is {} cents", payment.amount_cents);
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("amountCents"));
         }
         let outcome = if command.paid { PaymentState::Succeeded } else { PaymentState::Failed };
         match (payment.state, self.head.phase, outcome) {

@@ -36,7 +36,7 @@ impl Order {
         check_consignee(&command.consignee)?;
         let pay_before = command.pay_before.unwrap_or_else(|| now.after(PAY_WITHIN));
         if pay_before <= now {
-            return Err(Refusal::invalid("payBefore must be in the future"));
+            return Err(Refusal::invalid("payBefore must be in the future").at("payBefore"));
         }
         let mut order = Self::new(order_id, &command.user_id, &command.user_name, now);
         order.head.pay_before = pay_before;
@@ -226,7 +226,8 @@ fn check_ids(order_id: &str, user_id: &str, user_name: &str) -> Result<(), Refus
 fn check_lines(items: &[Line]) -> Result<(), Refusal> {
     if items.is_empty() || items.len() > LINES_MAX {
         let lines = items.len();
-        return Err(Refusal::invalid(format!("an order has 1 to {LINES_MAX} lines, not {lines}")));
+        let message = format!("an order has 1 to {LINES_MAX} lines, not {lines}");
+        return Err(Refusal::invalid(message).at("items"));
     }
     for (at, line) in items.iter().enumerate() {
         checks::id("goodsId", &line.goods_id)?;
@@ -237,11 +238,11 @@ fn check_lines(items: &[Line]) -> Result<(), Refusal> {
         checks::text("categoryName", &line.category_name, TEXT_CHARS_MAX)?;
         if line.original_price_cents > PRICE_CENTS_MAX {
             let message = format!("originalPriceCents must be at most {PRICE_CENTS_MAX}");
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("originalPriceCents"));
         }
         if items[..at].iter().any(|other| other.goods_id == line.goods_id) {
             let message = format!("goods {} are in two lines", line.goods_id);
-            return Err(Refusal::invalid(message));
+            return Err(Refusal::invalid(message).at("items"));
         }
     }
     Ok(())

@@ -42,8 +42,10 @@ pub struct Start {
     pub consignee: Consignee,
     /// Refuse if it costs anything else, in cents.
     pub expect_total_cents: Option<u64>,
-    /// Until when it can be paid. Default: 5 minutes from now.
+    /// Until when it can be paid. Default: `payWithinSeconds` from now.
     pub pay_before: Option<Time>,
+    /// How long it can be paid, in seconds. Default: 5 minutes.
+    pub pay_within_seconds: Option<u32>,
 }
 
 /// One line of what to order.
@@ -121,6 +123,8 @@ pub struct Standing {
     pub pay_before: Time,
     /// Its lines.
     pub lines: Vec<StandingLine>,
+    /// Who orders.
+    pub buyer_id: String,
 }
 
 /// Where a line of a checkout stands.

@@ -1,0 +1,181 @@
+//! `goodsservice`: what there is, and what the shop changes about it.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::desk::{Ask, Desk};
+use super::input::Cents;
+use super::reply::{No, Outcome, Reply};
+use crate::GoodsActor;
+use crate::domain::checks;
+use crate::domain::goods::commands::{
+    Create, Deduct, Delete, SetShelf, SetStock, UpdateMeta, View,
+};
+use crate::domain::ids;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct New {
+    /// Default: one that follows from the request's id.
+    id: Option<String>,
+    goods_name: String,
+    #[serde(default)]
+    goods_image: String,
+    #[serde(default)]
+    description: String,
+    price: Cents,
+    stock: u32,
+    category_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Edit {
+    id: String,
+    cmd_id: Option<String>,
+    goods_name: Option<String>,
+    goods_image: Option<String>,
+    description: Option<String>,
+    price: Option<Cents>,
+    category_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Shelf {
+    id: String,
+    cmd_id: Option<String>,
+    shelf_state: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Named {
+    id: String,
+    cmd_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Stock {
+    goods_id: String,
+    cmd_id: Option<String>,
+    deduction_stock: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Query {
+    goods_id: String,
+}
+
+/// One kind of goods, as anybody may see it.
+pub(super) async fn get(desk: &Desk, ask: Ask) -> Outcome {
+    let Query { goods_id } = ask.read()?;
+    checks::id("goodsId", &goods_id)?;
+    let view = desk.actor::<GoodsActor>(&goods_id)?.get().await?.0?;
+    Ok(Reply::Done(shown(&view)))
+}
+
+/// Creates goods, off the shelf.
+pub(super) async fn create(desk: &Desk, ask: Ask) -> Outcome {
+    let New { id, goods_name, goods_image, description, price, stock, category_id } = ask.read()?;
+    let goods_id = id.unwrap_or_else(|| ids::goods(&ask.request_id));
+    let command = Create {
+        cmd_id: ask.request_id.clone(),
+        category_id,
+        name: goods_name,
+        image: goods_image,
+        description,
+        price_cents: price.0,
+        stock,
+        shelf: false,
+    };
+    checks::id("id", &goods_id)?;
+    Ok(Reply::of(desk.actor::<GoodsActor>(&goods_id)?.create(command).await?.0?))
+}
+
+/// Changes what is said about goods, and their price.
+pub(super) async fn update(desk: &Desk, ask: Ask) -> Outcome {
+    let edit: Edit = ask.read()?;
+    checks::id("id", &edit.id)?;
+    let command = UpdateMeta {
+        cmd_id: ask.id_or(edit.cmd_id),
+        category_id: edit.category_id,
+        name: edit.goods_name,
+        image: edit.goods_image,
+        description: edit.description,
+        price_cents: edit.price.map(|price| price.0),
+    };
+    Ok(Reply::of(desk.actor::<GoodsActor>(&edit.id)?.update_meta(command).await?.0?))
+}
+
+/// Puts goods on the shelf, or takes them off.
+pub(super) async fn shelve(desk: &Desk, ask: Ask) -> Outcome {
+    let Shelf { id, cmd_id, shelf_state } = ask.read()?;
+    checks::id("id", &id)?;
+    let command = SetShelf { cmd_id: ask.id_or(cmd_id), shelf: shelf_state };
+    Ok(Reply::of(desk.actor::<GoodsActor>(&id)?.set_shelf(command).await?.0?))
+}
+
+/// Deletes goods.
+pub(super) async fn delete(desk: &Desk, ask: Ask) -> Outcome {
+    let Named { id, cmd_id } = ask.read()?;
+    checks::id("id", &id)?;
+    let command = Delete { cmd_id: ask.id_or(cmd_id) };
+    Ok(Reply::of(desk.actor::<GoodsActor>(&id)?.delete(command).await?.0?))
+}
+
+/// Says how many are in the house.
+pub(super) async fn set_stock(desk: &Desk, ask: Ask) -> Outcome {
+    let Stock { goods_id, cmd_id, deduction_stock } = ask.read()?;
+    checks::id("goodsId", &goods_id)?;
+    let command = SetStock { cmd_id: ask.id_or(cmd_id), on_hand: deduction_stock };
+    Ok(Reply::of(desk.actor::<GoodsActor>(&goods_id)?.set_stock(command).await?.0?))
+}
+
+/// Takes units out of the house that nobody bought.
+pub(super) async fn deduct(desk: &Desk, ask: Ask) -> Outcome {
+    let Stock { goods_id, cmd_id, deduction_stock } = ask.read()?;
+    checks::id("goodsId", &goods_id)?;
+    let command = Deduct { cmd_id: ask.id_or(cmd_id), count: deduction_stock };
+    Ok(Reply::of(desk.actor::<GoodsActor>(&goods_id)?.deduct(command).await?.0?))
+}
+
+/// The goods as the services' clients know them.
+fn shown(view: &View) -> Value {
+    let (meta, stock) = (&view.meta, &view.stock);
+    json!({
+        "id": meta.goods_id,
+        "categoryId": meta.category_id,
+        "goodsName": meta.name,
+        "goodsImage": meta.image,
+        "description": meta.description,
+        "price": decimal(meta.price_cents),
+        "priceCents": meta.price_cents,
+        "stock": stock.stock.on_hand,
+        "held": stock.stock.held,
+        "available": stock.available,
+        "shelfState": meta.shelf,
+        "sellCount": view.sell_count,
+        "sale": view.sale,
+        "version": meta.version,
+    })
+}
+
+/// An amount as clients show it; nothing is ever computed with it.
+#[expect(clippy::cast_precision_loss, reason = "no amount comes near the end of exact numbers")]
+pub(super) fn decimal(cents: u64) -> f64 {
+    cents as f64 / 100.0
+}
+
+/// An amount where none is set.
+pub(super) fn none_or_decimal(cents: u64) -> Option<f64> {
+    (cents > 0).then(|| decimal(cents))
+}
+
+/// Whether a no says that there are no such goods.
+pub(super) fn is_gone(no: &No) -> bool {
+    use crate::domain::answer::Reason;
+    matches!(no, No::Refused(refusal) if refusal.reason == Reason::NotFound)
+}

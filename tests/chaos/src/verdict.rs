@@ -47,6 +47,7 @@ pub fn terms(lease: Duration) -> Terms {
         drain: Duration::from_secs(60),
         patience: PATIENCE - Duration::from_secs(1),
         late_max: SLACK,
+        reminder_late_max: Duration::MAX,
     }
 }
 

@@ -218,6 +218,61 @@ pub enum What {
         /// Who it is; nobody while the type has no host.
         host: Option<Host>,
     },
+    /// A reminder was asked for.
+    Reminding {
+        /// Names it; no two share a number.
+        reminder: u64,
+        /// When it is to fire first, by the calendar.
+        first: Duration,
+        /// How often from then on.
+        every: Option<Duration>,
+        /// How often in all; for ever, if it is not said and it fires more than once.
+        times: Option<u32>,
+    },
+    /// It is kept.
+    Reminded {
+        /// Which.
+        reminder: u64,
+        /// The calendar by then.
+        now: Duration,
+    },
+    /// It is certainly not kept.
+    NotReminded {
+        /// Which.
+        reminder: u64,
+        /// In words.
+        why: String,
+    },
+    /// It was asked to be dropped.
+    Dropping {
+        /// Which.
+        reminder: u64,
+    },
+    /// It is no more.
+    Dropped {
+        /// Which.
+        reminder: u64,
+    },
+    /// A turn that began is its.
+    Ticked {
+        /// Which.
+        reminder: u64,
+        /// The turn.
+        turn: Turn,
+        /// Which time it is, counted from one.
+        tick: u32,
+        /// How many times before it were passed over.
+        missed: u32,
+        /// When it was due, by the calendar.
+        due: Duration,
+        /// The latest that the calendar has been by now.
+        now: Duration,
+    },
+    /// The calendar, when nobody will be waited for any longer.
+    Calendar {
+        /// What it says.
+        now: Duration,
+    },
     /// Trouble begins.
     Troubled {
         /// Names this trouble until it is over.

@@ -11,6 +11,7 @@
 //! | O1, O7, ran once, `none` never ran | `turns.rs` |
 //! | O2, O3, register and counter linearizable | `state.rs` |
 //! | O4, O5, O6, O8, nothing hangs | `service.rs` |
+//! | reminders: at least once, never early, one at a time | `reminders.rs` |
 //!
 //! # Why versions decide linearizability
 //! Each object keeps, beside its value, how often it was written and by which call, and each
@@ -25,6 +26,7 @@
 pub mod act;
 pub mod event;
 pub mod lines;
+mod reminders;
 mod service;
 mod state;
 mod turns;
@@ -65,6 +67,13 @@ pub enum Promise {
     RanOnce,
     /// No call hangs past its deadline.
     InTime,
+    /// Each time of a reminder that is kept comes to its actor at least once, by itself or among
+    /// those passed over that a later one tells of (REM-1, REM-7).
+    AtLeastOnce,
+    /// None comes before it is due, and none of a reminder that is not kept (REM-1, REM-15).
+    NeverEarly,
+    /// A reminder never overlaps itself (REM-1).
+    OneAtATime,
 }
 
 /// A promise that was broken.
@@ -112,6 +121,8 @@ pub struct Terms {
     pub patience: Duration,
     /// How much later than its deadline a call may be answered.
     pub late_max: Duration,
+    /// How late a reminder may be when nothing has been done to anybody for a while.
+    pub reminder_late_max: Duration,
 }
 
 /// Checks a history; no violation if it keeps every promise.
@@ -122,6 +133,7 @@ pub fn check(events: &[Event], terms: &Terms) -> Vec<Violation> {
     let mut violations = turns::check(events, terms);
     violations.extend(state::check(events, terms));
     violations.extend(service::check(events, terms));
+    violations.extend(reminders::check(events, terms));
     violations.sort_by_key(|violation| (violation.at, violation.promise));
     violations
 }

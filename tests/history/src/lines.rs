@@ -26,8 +26,7 @@ pub fn write(event: &Event) -> String {
             write!(line, " answered {call} {}", or_none(seen.map(of_seen)))
         }
         What::Failed { call, effect, why } => {
-            let why = why.replace(['\n', '\r'], " ");
-            write!(line, " failed {call} {} {why}", of_effect(*effect))
+            write!(line, " failed {call} {} {}", of_effect(*effect), one_line(why))
         }
         What::HungUp { call } => write!(line, " hung-up {call}"),
         What::TurnBegan { turn, call, actor, host } => {
@@ -47,6 +46,23 @@ pub fn write(event: &Event) -> String {
         }
         What::Landed { actor, fence } => write!(line, " landed {actor} {}", of_fence(*fence)),
         What::Owner { actor, host } => write!(line, " owner {actor} {}", or_none(*host)),
+        What::Reminding { reminder, first, every, times } => {
+            let (first, every) = (first.as_nanos(), or_none(every.map(|every| every.as_nanos())));
+            write!(line, " reminding {reminder} {first} {every} {}", or_none(*times))
+        }
+        What::Reminded { reminder, now } => {
+            write!(line, " reminded {reminder} {}", now.as_nanos())
+        }
+        What::NotReminded { reminder, why } => {
+            write!(line, " not-reminded {reminder} {}", one_line(why))
+        }
+        What::Dropping { reminder } => write!(line, " dropping {reminder}"),
+        What::Dropped { reminder } => write!(line, " dropped {reminder}"),
+        What::Ticked { reminder, turn, tick, missed, due, now } => {
+            let (due, now) = (due.as_nanos(), now.as_nanos());
+            write!(line, " ticked {reminder} {turn} {tick} {missed} {due} {now}")
+        }
+        What::Calendar { now } => write!(line, " calendar {}", now.as_nanos()),
         What::Troubled { id, trouble } => write!(line, " troubled {id} {}", of_trouble(*trouble)),
         What::Calmed { id } => write!(line, " calmed {id}"),
     };
@@ -57,7 +73,7 @@ pub fn write(event: &Event) -> String {
 #[must_use]
 pub fn read(line: &str) -> Option<Event> {
     let mut words = line.split_whitespace();
-    let at = Duration::from_nanos(number(&mut words)?);
+    let at = nanos(&mut words)?;
     let kind = words.next()?;
     let words = &mut words;
     let what = match kind {
@@ -66,15 +82,13 @@ pub fn read(line: &str) -> Option<Event> {
             parent: perhaps(words)?,
             actor: number(words)?,
             via: number(words)?,
-            deadline: Duration::from_nanos(number(words)?),
+            deadline: nanos(words)?,
             op: op(words)?,
         },
         "answered" => What::Answered { call: number(words)?, seen: perhaps_seen(words)? },
-        "failed" => What::Failed {
-            call: number(words)?,
-            effect: effect(words.next()?)?,
-            why: words.by_ref().collect::<Vec<_>>().join(" "),
-        },
+        "failed" => {
+            What::Failed { call: number(words)?, effect: effect(words.next()?)?, why: rest(words) }
+        }
         "hung-up" => What::HungUp { call: number(words)? },
         "began" => What::TurnBegan {
             turn: number(words)?,
@@ -96,11 +110,38 @@ pub fn read(line: &str) -> Option<Event> {
         }
         "landed" => What::Landed { actor: number(words)?, fence: fence(words)? },
         "owner" => What::Owner { actor: number(words)?, host: perhaps(words)? },
+        "reminding" => What::Reminding {
+            reminder: number(words)?,
+            first: nanos(words)?,
+            every: perhaps(words)?.map(Duration::from_nanos),
+            times: perhaps(words)?,
+        },
+        "reminded" => What::Reminded { reminder: number(words)?, now: nanos(words)? },
+        "not-reminded" => What::NotReminded { reminder: number(words)?, why: rest(words) },
+        "dropping" => What::Dropping { reminder: number(words)? },
+        "dropped" => What::Dropped { reminder: number(words)? },
+        "ticked" => What::Ticked {
+            reminder: number(words)?,
+            turn: number(words)?,
+            tick: number(words)?,
+            missed: number(words)?,
+            due: nanos(words)?,
+            now: nanos(words)?,
+        },
+        "calendar" => What::Calendar { now: nanos(words)? },
         "troubled" => What::Troubled { id: number(words)?, trouble: trouble(words)? },
         "calmed" => What::Calmed { id: number(words)? },
         _ => return None,
     };
     words.next().is_none().then_some(Event { at, what })
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}
+
+fn rest(words: &mut SplitWhitespace<'_>) -> String {
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn or_none(value: Option<impl Display>) -> String {
@@ -109,6 +150,10 @@ fn or_none(value: Option<impl Display>) -> String {
 
 fn number<T: std::str::FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
     words.next()?.parse().ok()
+}
+
+fn nanos(words: &mut SplitWhitespace<'_>) -> Option<Duration> {
+    number(words).map(Duration::from_nanos)
 }
 
 fn perhaps<T: std::str::FromStr>(words: &mut SplitWhitespace<'_>) -> Option<Option<T>> {
@@ -205,6 +250,7 @@ mod tests {
     fn every_event_is_read_as_it_was_written() {
         let seen = Seen { version: 3, by: 2, sum: -1 };
         let (object, fence) = (Object::Counter, Fence(1, 2, 3));
+        let time = Duration::from_millis(1_500);
         let invoked = |parent, op| What::Invoked {
             call: 1,
             parent,
@@ -232,6 +278,14 @@ mod tests {
             What::Landed { actor: 1, fence },
             What::Owner { actor: 1, host: Some(2) },
             What::Owner { actor: 1, host: None },
+            What::Reminding { reminder: 1, first: time, every: Some(time), times: Some(3) },
+            What::Reminding { reminder: 1, first: time, every: None, times: None },
+            What::Reminded { reminder: 1, now: time },
+            What::NotReminded { reminder: 1, why: "no answer".to_owned() },
+            What::Dropping { reminder: 1 },
+            What::Dropped { reminder: 1 },
+            What::Ticked { reminder: 1, turn: 2, tick: 3, missed: 4, due: time, now: time },
+            What::Calendar { now: time },
             What::Troubled { id: 1, trouble: Trouble::Crash(2) },
             What::Troubled { id: 1, trouble: Trouble::Frozen(2) },
             What::Troubled { id: 1, trouble: Trouble::Host(2) },

@@ -140,7 +140,14 @@ impl Service {
                 What::TurnRead { .. }
                 | What::Committed { .. }
                 | What::Claimed { .. }
-                | What::Landed { .. } => {}
+                | What::Landed { .. }
+                | What::Reminding { .. }
+                | What::Reminded { .. }
+                | What::NotReminded { .. }
+                | What::Dropping { .. }
+                | What::Dropped { .. }
+                | What::Ticked { .. }
+                | What::Calendar { .. } => {}
             }
         }
         for (trouble, from) in troubles.into_values() {

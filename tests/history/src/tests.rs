@@ -13,6 +13,7 @@ fn terms() -> Terms {
         drain: ms(60_000),
         patience: ms(5_000),
         late_max: ms(50),
+        reminder_late_max: ms(9_000),
     }
 }
 
@@ -414,4 +415,91 @@ fn a_crash_of_both_excuses_no_call_that_had_the_time() {
     };
     assert_eq!(refused(20_000), []);
     assert_eq!(refused(30_000), [Promise::O6]);
+}
+
+/// A reminder of every second from the tenth on, kept; and what comes then.
+fn reminded(times: Option<u32>, rest: impl IntoIterator<Item = (u64, What)>) -> Vec<Promise> {
+    let every = Some(ms(1_000));
+    let mut events = vec![
+        (1, What::Reminding { reminder: 1, first: ms(10_000), every, times }),
+        (2, What::Reminded { reminder: 1, now: ms(2) }),
+    ];
+    events.extend(rest);
+    promises(events)
+}
+
+/// The turns of ticks, each of a millisecond.
+fn ticks(all: &[(u64, u32, u32)]) -> Vec<(u64, What)> {
+    let tick = |(turn, (due, tick, missed)): (usize, &(u64, u32, u32))| {
+        let (turn, due, tick, missed) = (turn as u64 + 1, *due, *tick, *missed);
+        let now = ms(due);
+        [
+            (due, began(turn, 100 + turn, 1)),
+            (due, What::Ticked { reminder: 1, turn, tick, missed, due: now, now }),
+            (due + 1, What::TurnEnded { turn }),
+        ]
+    };
+    all.iter().enumerate().flat_map(tick).collect()
+}
+
+#[test]
+fn each_time_of_a_reminder_comes_or_is_told_of() {
+    let by = |now, times, came: &[(u64, u32, u32)]| {
+        let end = (40_000, What::Calendar { now: ms(now) });
+        reminded(times, ticks(came).into_iter().chain([end]))
+    };
+    let three = [(10_000, 1, 0), (11_000, 2, 0), (12_000, 3, 0)];
+    assert_eq!(by(21_500, None, &three), []);
+    assert_eq!(by(22_500, None, &three), [Promise::AtLeastOnce]);
+    assert_eq!(by(22_500, Some(3), &three), []);
+    assert_eq!(by(21_500, None, &[(10_000, 1, 0), (12_000, 3, 0)]), [Promise::AtLeastOnce]);
+    assert_eq!(by(21_500, None, &[(10_000, 1, 0), (12_000, 3, 1)]), [], "it tells of another");
+    assert_eq!(by(19_000, None, &[(10_000, 1, 0)]), []);
+    assert_eq!(by(19_000, None, &[(10_000, 1, 0), (10_000, 1, 0)]), [], "twice is once, too");
+    assert_eq!(by(21_500, Some(2), &three), [Promise::NeverEarly], "one too many");
+}
+
+#[test]
+fn no_time_of_a_reminder_comes_early_or_unasked() {
+    let one = |due, now| {
+        let what = What::Ticked { reminder: 1, turn: 1, tick: 1, missed: 0, due, now };
+        reminded(None, [(9, began(1, 7, 1)), (9, what), (10, What::TurnEnded { turn: 1 })])
+    };
+    assert_eq!(one(ms(10_000), ms(10_000)), []);
+    assert_eq!(one(ms(10_000), ms(9_999)), [Promise::NeverEarly]);
+    assert_eq!(one(ms(9_000), ms(10_000)), [Promise::NeverEarly]);
+    let off_grid = ticks(&[(10_000, 1, 0), (11_500, 2, 0)]);
+    assert_eq!(reminded(None, off_grid), [Promise::NeverEarly]);
+    let came = ticks(&[(10_000, 1, 0)]);
+    let refused = [(3, What::NotReminded { reminder: 1, why: String::new() })];
+    assert_eq!(reminded(None, refused.into_iter().chain(came)), [Promise::NeverEarly]);
+    let dropped = |at| {
+        let dropped = [(3, What::Dropping { reminder: 1 }), (at, What::Dropped { reminder: 1 })];
+        reminded(None, dropped.into_iter().chain(ticks(&[(10_000, 1, 0)])))
+    };
+    assert_eq!(dropped(4_999), [Promise::NeverEarly]);
+    assert_eq!(dropped(5_001), [], "it may have been on its way");
+}
+
+#[test]
+fn a_reminder_overlaps_itself_nowhere() {
+    let tick = |turn, tick, due| What::Ticked {
+        reminder: 1,
+        turn,
+        tick,
+        missed: 0,
+        due: ms(due),
+        now: ms(due),
+    };
+    let events = |lost: &[What]| {
+        let mut events = vec![(10_000, began(1, 7, 1)), (10_000, tick(1, 1, 10_000))];
+        events.extend(lost.iter().map(|what| (10_500, what.clone())));
+        // The history does not say whose turns they are but by the reminder.
+        events.push((11_000, What::TurnBegan { turn: 2, call: 8, actor: 2, host: 1 }));
+        events.push((11_000, tick(2, 2, 11_000)));
+        reminded(None, events)
+    };
+    assert_eq!(events(&[]), [Promise::OneAtATime]);
+    assert_eq!(events(&[What::TurnEnded { turn: 1 }]), []);
+    assert_eq!(events(&[What::TurnLost { turn: 1 }]), []);
 }

@@ -9,12 +9,15 @@ use futures::future::BoxFuture;
 use odeon_base::TaskKind;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
-use odeon_runtime::{ActorRef, CallChain, Change, Engine, Error, Invocation, Reply, Turn};
+use odeon_runtime::{
+    ActorRef, CallChain, Change, Engine, Error, Invocation, Reply, Turn, TurnKind,
+};
 use odeon_test_history::act::{self, Act};
 use odeon_test_history::{Host, Object, Seen, What};
 
 use crate::clients::{self, Asked};
 use crate::peers::Guest;
+use crate::reminders;
 use crate::world::{Kind, World, actor};
 
 /// The code of one type on one host.
@@ -67,10 +70,17 @@ impl Behaviour for Cast {
         call: Call,
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         async move {
-            let (asked, act) =
-                act::from_body(&call.body).ok_or_else(|| failed("not a call of the simulation"))?;
+            let is_reminder = call.kind == TurnKind::Reminder;
+            let (asked, act) = match is_reminder {
+                true => (self.world.number(), RUNG),
+                false => act::from_body(&call.body)
+                    .ok_or_else(|| failed("not a call of the simulation"))?,
+            };
             let actor = turn.actor().id.as_str().parse().unwrap_or(u32::MAX);
             let number = self.world.begin(asked, actor, self.life, turn.right());
+            if is_reminder {
+                reminders::came(&self.world, number, &call.method, &call.headers);
+            }
             let mut told = Told { world: &self.world, actor, turn: number, is_cut: true };
             let Instance::Owned(memory) = instance else { return Err(failed("no memory")) };
             let memory =

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use odeon_base::clock::TokioClock;
 use odeon_base::valve::Flow;
 use odeon_base::{AppId, HostName, LeaseClock, TaskKind, Tasks, Valve};
 use odeon_runtime::engine::Seams;
@@ -13,9 +12,11 @@ use odeon_test_history::{Host, Trouble, What};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::calendar::Calendar;
 use crate::cast::Cast;
 use crate::office::Link;
 use crate::peers::Wire;
+use crate::reminders;
 use crate::store::Client;
 use crate::world::{Kind, World};
 
@@ -123,7 +124,7 @@ impl Process {
             }),
             peers: Some(Arc::new(Wire { world: Arc::clone(world), slot })),
             lease: Arc::<Clock>::clone(&clock),
-            wall: Arc::new(TokioClock::start()),
+            wall: Arc::<Calendar>::clone(&world.calendar),
             entropy: world.chance.entropy(),
             tasks: tasks.clone(),
         };
@@ -142,9 +143,13 @@ impl Process {
             is_ready: Arc::default(),
         });
         let specs = world.kinds().map(|kind| spec(world, life, kind)).collect();
+        let (world_of, starting) = (Arc::clone(world), Arc::downgrade(&process));
         let (engine, ready) = (process.engine.clone(), Arc::clone(&process.is_ready));
         process.tasks.spawn(TaskKind::Watcher, async move {
             engine.offer(specs).await.expect("the settings do not contradict each other");
+            if let Some(process) = starting.upgrade().filter(|_| world_of.has_reminders()) {
+                reminders::offer(&world_of, &process).await;
+            }
             ready.store(true, Ordering::Relaxed);
         });
         world.put(Arc::clone(&process));

@@ -7,13 +7,14 @@
 //!
 //! Reading order: [`life`] runs one; `scenario` does things to it; `world` holds `net`,
 //! `store`, `office` (placement), `host` and `peers`; `cast` are the actors, `clients` who
-//! calls them. [`plant`] lists the faults, [`report`] what membership costs.
+//! calls them, `reminders` who has them called at a later time, by the `calendar`. [`plant`] lists the faults, [`report`] what membership costs.
 
 pub mod life;
 pub mod plant;
 pub mod report;
 pub mod scenario;
 
+mod calendar;
 mod cast;
 mod chance;
 mod clients;
@@ -22,5 +23,6 @@ mod log;
 mod net;
 mod office;
 mod peers;
+mod reminders;
 mod store;
 mod world;

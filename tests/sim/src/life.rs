@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use odeon_base::TaskKind;
 use odeon_base::ident::ring_hash;
-use odeon_test_history::{Act, Event, Object, Terms, Violation, check};
+use odeon_test_history::{Act, Event, Object, Terms, Violation, What, check};
 use tokio::time::Instant;
 
 use crate::chance::Chance;
@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::net::Net;
 use crate::office::Office;
 use crate::plant::Plant;
+use crate::reminders;
 use crate::scenario::{self, Director, Scenario};
 use crate::store::Store;
 use crate::world::{ACTORS, Kind, World};
@@ -91,8 +92,7 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
     // up to a tenth of a second late.
     let late = (office.clock().rate() - 1.0).max(0.0);
     let takeover = Duration::from_secs_f64(1.1 * 5.0 / office.clock().rate() + 0.5 + late);
-    let has_bells = scenario == Scenario::Bells;
-    let world = Arc::new(World::new(plant, has_bells, chance, log, net, office));
+    let world = Arc::new(World::new(plant, scenario.extra(), chance, log, net, office));
     let terms = Terms {
         are_clocks_kept: !is_wild,
         pause_max: Duration::from_millis(100),
@@ -104,6 +104,8 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
         drain: Duration::from_secs(60),
         patience: PATIENT - Duration::from_secs(1),
         late_max: odeon_runtime::peers::LAST_WORD + Duration::from_millis(20),
+        // Until the partition is somewhere again, and has done what it could not before.
+        reminder_late_max: RECOVERY,
     };
     world.tasks.spawn(TaskKind::Stream, Store::run(Arc::clone(&world)));
     Office::start(&world).await;
@@ -122,11 +124,17 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
             clients::client(Arc::clone(&world), world.chance.child(), Arc::clone(&is_over));
         world.tasks.spawn(TaskKind::Watcher, client);
     }
+    if world.has_reminders() {
+        let client =
+            reminders::client(Arc::clone(&world), world.chance.child(), Arc::clone(&is_over));
+        world.tasks.spawn(TaskKind::Watcher, client);
+    }
     director.run().await;
     tokio::time::sleep(RECOVERY + Duration::from_secs(1)).await;
     is_over.store(true, Ordering::Relaxed);
     touch_all(&world).await;
     tokio::time::sleep(PATIENT + Duration::from_secs(3)).await;
+    world.log.add(What::Calendar { now: world.calendar.time() });
     let events = world.log.take();
     world.clear();
     // What was killed is dropped when it would run next.

@@ -15,7 +15,7 @@ use crate::chance::Chance;
 use crate::host::{Clock, Process};
 use crate::net::{Net, Node, Weather};
 use crate::office::Office;
-use crate::world::{ACTORS, World, actor};
+use crate::world::{ACTORS, Extra, World, actor};
 
 /// Places for hosts.
 const SLOTS: usize = 6;
@@ -55,11 +55,13 @@ pub enum Scenario {
     WildClocks,
     /// Hosts come and go while a system actor rings actors that call it, too.
     Bells,
+    /// All kinds of trouble, while actors wait for their reminders and the calendar is set.
+    Reminders,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Calm,
         Self::Rolling,
         Self::Crash,
@@ -75,6 +77,7 @@ impl Scenario {
         Self::CrashBoth,
         Self::OldLeader,
         Self::Bells,
+        Self::Reminders,
     ];
 
     /// The scenario of a seed that is run without one.
@@ -103,6 +106,7 @@ impl Scenario {
             Self::Moves => "moves",
             Self::MovesRecalled => "moves-recalled",
             Self::Bells => "bells",
+            Self::Reminders => "reminders",
         }
     }
 
@@ -110,6 +114,15 @@ impl Scenario {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+    }
+
+    /// What there is beside the actors that clients call.
+    pub(crate) fn extra(self) -> Extra {
+        match self {
+            Self::Bells => Extra::Bells,
+            Self::Reminders => Extra::Reminders,
+            _ => Extra::None,
+        }
     }
 
     pub(crate) fn weather(self) -> Weather {
@@ -174,6 +187,7 @@ impl Scenario {
                 Deed::Crash,
                 Deed::Restart,
             ],
+            Self::Reminders => EVERYTHING,
             Self::Storm => &[
                 Deed::Join,
                 Deed::Leave,
@@ -212,7 +226,28 @@ enum Deed {
     PlacementFreeze,
     PlacementForgets,
     OldLeader,
+    SetCalendar,
 }
+
+/// All that excuses nothing for ever, and the calendar.
+const EVERYTHING: &[Deed] = &[
+    Deed::Join,
+    Deed::Leave,
+    Deed::Restart,
+    Deed::Restart,
+    Deed::Crash,
+    Deed::Crash,
+    Deed::CrashLeaver,
+    Deed::CrashBoth,
+    Deed::Freeze,
+    Deed::Cut,
+    Deed::CutStore,
+    Deed::StoreCrash,
+    Deed::PlacementCrash,
+    Deed::PlacementFreeze,
+    Deed::SetCalendar,
+    Deed::SetCalendar,
+];
 
 /// Who does it.
 #[derive(Debug, Clone)]
@@ -339,6 +374,10 @@ impl Director {
                 self.placement(deed == Deed::PlacementForgets, 8_000).await;
             }
             Deed::OldLeader => self.old_leader().await,
+            Deed::SetCalendar => {
+                let by = i64::try_from(self.chance.below(12_000)).unwrap_or_default();
+                self.world.calendar.set_by(if self.chance.one_in(2) { by } else { -by });
+            }
             Deed::PlacementFreeze => {
                 if self.world.office.is_up() {
                     self.troubled(Trouble::Placement, async {

@@ -6,6 +6,7 @@
 //! asked gives up after a while; the request may arrive all the same.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::{Fence, TaskKind};
+use odeon_blocks::reminder::actor as reminder;
 use odeon_runtime::store::{
     ActorScope, Capabilities, Error, Item, Key, Op, Page, Result, Scan, StateStore, Transaction,
 };
@@ -24,6 +26,8 @@ use crate::net::Node;
 use crate::plant::Plant;
 use crate::world::World;
 
+/// What the first partition of reminders is called in the history.
+const PARTITIONS_FROM: u32 = 1_000;
 /// How long a host waits for the store.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -157,15 +161,7 @@ impl Inner {
                 Ok(Reply::Done)
             }
             Request::Transact(transaction) => self.transact(transaction, plant, events),
-            Request::Scan(scan) => {
-                let rows = self.rows.get(&scan.scope);
-                let items = rows.into_iter().flat_map(|rows| &rows.items);
-                let items = items.map(|(name, (value, etag))| {
-                    let key = Key::Actor(scan.scope.clone(), Arc::clone(name));
-                    (key, item(value, *etag))
-                });
-                Ok(Reply::Page(Page { items: items.collect(), next: None }))
-            }
+            Request::Scan(scan) => Ok(Reply::Page(self.scan(&scan))),
         }
     }
 
@@ -182,8 +178,10 @@ impl Inner {
         if rows.fence != Some(fence) && plant != Some(Plant::NoFenceCheck) {
             return Err(Error::Fenced { held: rows.fence, shown: fence });
         }
-        self.undo.push((scope.clone(), rows.clone()));
         for op in transaction.ops {
+            let Key::Actor(whose, _) = op.key() else { continue };
+            let rows = self.rows.entry(whose.clone()).or_default();
+            self.undo.push((whose.clone(), rows.clone()));
             self.writes += 1;
             match op {
                 Op::Upsert { key: Key::Actor(_, name), value, .. } => {
@@ -202,6 +200,23 @@ impl Inner {
         Ok(Reply::Done)
     }
 
+    fn scan(&self, scan: &Scan) -> Page {
+        let Some(rows) = self.rows.get(&scan.scope) else { return Page::default() };
+        let after = scan.after.as_ref().map(|after| Arc::<str>::from(after.name()));
+        let from = after.map_or(Bound::Included(Arc::clone(&scan.starts_with)), Bound::Excluded);
+        let mut found = rows
+            .items
+            .range((from, Bound::Unbounded))
+            .skip_while(|(name, _)| *name < &scan.starts_with)
+            .take_while(|(name, _)| name.starts_with(&*scan.starts_with));
+        let named = |(name, (value, etag)): (&Arc<str>, &(Bytes, u64))| {
+            (Key::Actor(scan.scope.clone(), Arc::clone(name)), item(value, *etag))
+        };
+        let items: Vec<_> = found.by_ref().take(scan.limit).map(named).collect();
+        let next = found.next().and(items.last()).map(|(key, _)| key.clone());
+        Page { items, next }
+    }
+
     fn get(&self, key: &Key) -> Option<Item> {
         let Key::Actor(scope, name) = key else { return None };
         let (value, etag) = self.rows.get(scope)?.items.get(name)?;
@@ -213,9 +228,10 @@ fn item(value: &Bytes, etag: u64) -> Item {
     Item { value: value.clone(), etag: etag.to_string().into(), expires_at: None }
 }
 
-/// Actors are named by their number.
+/// Actors are named by their number; so are the partitions of reminders, behind them all.
 fn number(scope: &ActorScope) -> u32 {
-    scope.actor_id.parse().unwrap_or(u32::MAX)
+    let first = if scope.actor_type.starts_with(reminder::TYPE) { PARTITIONS_FROM } else { 0 };
+    scope.actor_id.parse::<u32>().map_or(u32::MAX, |number| first + number)
 }
 
 fn plain(fence: Fence) -> odeon_test_history::Fence {

@@ -8,6 +8,7 @@ use odeon_base::Tasks;
 use odeon_runtime::{ActorRef, Right};
 use odeon_test_history::{Call, Host, What};
 
+use crate::calendar::Calendar;
 use crate::chance::Chance;
 use crate::host::Process;
 use crate::log::Log;
@@ -20,6 +21,21 @@ use crate::store::Store;
 pub(crate) const ACTORS: u32 = 20;
 /// How many bells there are behind them, where there are any.
 const BELLS: u32 = 2;
+/// How many actors there are behind those that reminders come to.
+const SLEEPERS: u32 = 6;
+
+const FIRST_SLEEPER: u32 = ACTORS + BELLS;
+
+/// What there is beside the actors that clients call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// Nothing.
+    None,
+    /// Bells.
+    Bells,
+    /// Reminders, and actors that they come to.
+    Reminders,
+}
 
 /// What an actor is for, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,10 +50,13 @@ pub(crate) enum Kind {
     Front,
     /// A system actor: tells actors that their time has come, when asked to.
     Bell,
+    /// Nobody calls it but its reminders.
+    Sleeper,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Leaf, Self::Memo, Self::Middle, Self::Front, Self::Bell];
+    const ALL: [Self; 6] =
+        [Self::Leaf, Self::Memo, Self::Middle, Self::Front, Self::Bell, Self::Sleeper];
 
     pub(crate) fn of(actor: u32) -> Self {
         match actor {
@@ -45,7 +64,8 @@ impl Kind {
             8..12 => Self::Memo,
             12..16 => Self::Middle,
             16..ACTORS => Self::Front,
-            _ => Self::Bell,
+            ACTORS..FIRST_SLEEPER => Self::Bell,
+            _ => Self::Sleeper,
         }
     }
 
@@ -53,7 +73,7 @@ impl Kind {
     /// that no two actors wait for each other.
     pub(crate) fn may_call(actor: u32) -> std::ops::Range<u32> {
         match Self::of(actor) {
-            Self::Leaf | Self::Memo | Self::Bell => 0..0,
+            Self::Leaf | Self::Memo | Self::Bell | Self::Sleeper => 0..0,
             Self::Middle | Self::Front => 0..actor,
         }
     }
@@ -65,6 +85,7 @@ impl Kind {
             Self::Middle => "Middle",
             Self::Front => "Front",
             Self::Bell => "sys.bell",
+            Self::Sleeper => "Sleeper",
         }
     }
 }
@@ -78,8 +99,10 @@ pub(crate) fn actor(number: u32) -> ActorRef {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plant: Option<Plant>,
-    /// Whether there are bells.
-    has_bells: bool,
+    /// What there is beside.
+    extra: Extra,
+    /// The calendar of everybody.
+    pub(crate) calendar: Arc<Calendar>,
     pub(crate) chance: Chance,
     pub(crate) log: Log,
     pub(crate) net: Arc<Net>,
@@ -95,7 +118,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(
         plant: Option<Plant>,
-        has_bells: bool,
+        extra: Extra,
         chance: Chance,
         log: Log,
         net: Net,
@@ -103,7 +126,8 @@ impl World {
     ) -> Self {
         Self {
             plant,
-            has_bells,
+            extra,
+            calendar: Arc::new(Calendar::start()),
             chance,
             log,
             net: Arc::new(net),
@@ -118,18 +142,32 @@ impl World {
 
     /// The kinds of actors that there are.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
-        let has_bells = self.has_bells;
-        Kind::ALL.into_iter().filter(move |kind| has_bells || *kind != Kind::Bell)
+        let extra = self.extra;
+        Kind::ALL.into_iter().filter(move |kind| match kind {
+            Kind::Bell => extra == Extra::Bells,
+            Kind::Sleeper => extra == Extra::Reminders,
+            Kind::Leaf | Kind::Memo | Kind::Middle | Kind::Front => true,
+        })
     }
 
-    /// How many actors there are.
+    /// Whether there are reminders.
+    pub(crate) fn has_reminders(&self) -> bool {
+        self.extra == Extra::Reminders
+    }
+
+    /// How many actors there are that clients call.
     pub(crate) fn actors(&self) -> u32 {
         ACTORS + self.bells().end - self.bells().start
     }
 
     /// The bells.
     pub(crate) fn bells(&self) -> std::ops::Range<u32> {
-        ACTORS..if self.has_bells { ACTORS + BELLS } else { ACTORS }
+        ACTORS..if self.extra == Extra::Bells { ACTORS + BELLS } else { ACTORS }
+    }
+
+    /// The actors that reminders come to.
+    pub(crate) fn sleepers() -> std::ops::Range<u32> {
+        FIRST_SLEEPER..FIRST_SLEEPER + SLEEPERS
     }
 
     /// A number that nothing else has: calls, turns, lives and troubles.

@@ -19,6 +19,8 @@ use super::forms::WAKE;
 
 /// How often it looks though it was told nothing: what could not be woken is tried again.
 const LOOK: Duration = Duration::from_secs(1);
+/// Before one that could not be woken is tried again: it may be refused at once each time.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Watches over the partitions of one store.
 #[derive(Debug)]
@@ -61,6 +63,7 @@ async fn wake(engine: Engine, actor_type: ActorType, id: ActorId) -> ActorId {
     let actor = ActorRef { actor_type, id: id.clone() };
     if let Err(error) = engine.call(Invocation::new(actor, WAKE, Bytes::new())).await {
         tracing::debug!(partition = id.as_str(), %error, "a partition of reminders is not active yet");
+        tokio::time::sleep(AGAIN).await;
     }
     id
 }

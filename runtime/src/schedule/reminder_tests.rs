@@ -88,6 +88,165 @@ fn rem_2_calendar_periods_keep_their_zone() {
     assert_eq!(berlin, ["2030-03-31T11:00:00Z", "2030-05-31T11:00:00Z"], "summer time");
 }
 
+/// The first two ticks of what is registered on a Thursday at noon.
+fn two(period: &str) -> [String; 2] {
+    let plan = plan(&spec("", period, ""));
+    let first = plan.begin().unwrap();
+    let second = plan.after(&first, Outcome::Done, first.due);
+    [first.due.to_string(), second.map(|second| second.due.to_string()).unwrap_or_default()]
+}
+
+// With the tables of the modules beside this one they are more than 120.
+#[test]
+fn rem_2_lengths_of_time_as_people_write_them() {
+    for (period, seconds) in [
+        ("10s", 10),
+        ("+10s", 10),
+        ("1m", 60),
+        ("1m30s", 90),
+        ("1.5m", 90),
+        ("30s1m", 90),
+        ("2h45m", 9_900),
+        ("1000ms", 1),
+        ("1000000us", 1),
+        ("1000000\u{b5}s", 1),
+        ("1000000\u{3bc}s", 1),
+        ("1000000000ns", 1),
+        ("1h0m0s0ms0\u{3bc}s", 3_600),
+        ("0h0m9s0ms", 9),
+        ("PT1S", 1),
+        ("PT90S", 90),
+        ("PT1M", 60),
+        ("PT1H", 3_600),
+        ("PT36H", 129_600),
+        ("PT1H1M1S", 3_661),
+        ("PT0H0M5S", 5),
+        ("P1D", 86_400),
+        ("P0DT5S", 5),
+        ("P1DT12H", 129_600),
+        ("P2W", 1_209_600),
+        ("@every 10s", 10),
+        ("@every 1h30m", 5_400),
+        ("@every 1m0s", 60),
+        ("CRON_TZ=UTC @every 10s", 10),
+        ("TZ=Asia/Tokyo PT10S", 10),
+    ] {
+        let after = |n: i64| millis(n * seconds * 1_000).to_string();
+        assert_eq!(two(period), [after(1), after(2)], "{period}");
+        if period.starts_with('P') {
+            assert_eq!(two(&format!("R1/{period}")), [after(1), String::new()], "{period}");
+        }
+    }
+}
+
+#[test]
+fn rem_2_times_of_the_calendar_as_people_write_them() {
+    for (period, first, second) in [
+        ("P1M", "2030-02-28T12:00:00Z", "2030-03-31T12:00:00Z"),
+        ("P1Y", "2031-01-31T12:00:00Z", "2032-01-31T12:00:00Z"),
+        ("P1Y6M", "2031-07-31T12:00:00Z", "2033-01-31T12:00:00Z"),
+        ("R1/P1M", "2030-02-28T12:00:00Z", ""),
+        ("0 * * * *", "2030-01-31T13:00:00Z", "2030-01-31T14:00:00Z"),
+        ("30 12 * * *", "2030-01-31T12:30:00Z", "2030-02-01T12:30:00Z"),
+        ("0 12 * * *", "2030-02-01T12:00:00Z", "2030-02-02T12:00:00Z"),
+        ("0 0 * * *", "2030-02-01T00:00:00Z", "2030-02-02T00:00:00Z"),
+        ("0 9 * * 1-5", "2030-02-01T09:00:00Z", "2030-02-04T09:00:00Z"),
+        ("0 9 * * MON", "2030-02-04T09:00:00Z", "2030-02-11T09:00:00Z"),
+        ("0 22 * * SUN", "2030-02-03T22:00:00Z", "2030-02-10T22:00:00Z"),
+        ("0 0 * * 0", "2030-02-03T00:00:00Z", "2030-02-10T00:00:00Z"),
+        ("0 0 * * 7", "2030-02-03T00:00:00Z", "2030-02-10T00:00:00Z"),
+        ("0 0 1 * *", "2030-02-01T00:00:00Z", "2030-03-01T00:00:00Z"),
+        ("0 0 1 1 *", "2031-01-01T00:00:00Z", "2032-01-01T00:00:00Z"),
+        ("0 0 29 2 *", "2032-02-29T00:00:00Z", "2036-02-29T00:00:00Z"),
+        ("0 0 * FEB *", "2030-02-01T00:00:00Z", "2030-02-02T00:00:00Z"),
+        ("0 0 1 JAN,JUL *", "2030-07-01T00:00:00Z", "2031-01-01T00:00:00Z"),
+        // Either of the two days will do.
+        ("0 0 13 * FRI", "2030-02-01T00:00:00Z", "2030-02-08T00:00:00Z"),
+        ("*/15 * * * *", "2030-01-31T12:15:00Z", "2030-01-31T12:30:00Z"),
+        ("5,35 * * * *", "2030-01-31T12:05:00Z", "2030-01-31T12:35:00Z"),
+        ("0 8-18/2 * * *", "2030-01-31T14:00:00Z", "2030-01-31T16:00:00Z"),
+        ("0 0 12 * * *", "2030-02-01T12:00:00Z", "2030-02-02T12:00:00Z"),
+        ("15 30 * * * *", "2030-01-31T12:30:15Z", "2030-01-31T13:30:15Z"),
+        ("*/30 * * * * *", "2030-01-31T12:00:30Z", "2030-01-31T12:01:00Z"),
+        ("@hourly", "2030-01-31T13:00:00Z", "2030-01-31T14:00:00Z"),
+        ("@daily", "2030-02-01T00:00:00Z", "2030-02-02T00:00:00Z"),
+        ("@weekly", "2030-02-03T00:00:00Z", "2030-02-10T00:00:00Z"),
+        ("@monthly", "2030-02-01T00:00:00Z", "2030-03-01T00:00:00Z"),
+        ("@yearly", "2031-01-01T00:00:00Z", "2032-01-01T00:00:00Z"),
+        ("@annually", "2031-01-01T00:00:00Z", "2032-01-01T00:00:00Z"),
+        ("TZ=America/New_York 0 9 * * *", "2030-01-31T14:00:00Z", "2030-02-01T14:00:00Z"),
+        ("TZ=Asia/Kolkata 30 5 * * *", "2030-02-01T00:00:00Z", "2030-02-02T00:00:00Z"),
+        ("TZ=Australia/Sydney P1D", "2030-02-01T12:00:00Z", "2030-02-02T12:00:00Z"),
+    ] {
+        assert_eq!(two(period), [first, second], "{period}");
+    }
+}
+
+#[test]
+fn rem_2_what_people_write_that_says_no_period() {
+    for period in [
+        "1",
+        "10",
+        "s",
+        "-10s",
+        "1 s",
+        "1day",
+        "ten seconds",
+        "10s;",
+        "\n1s",
+        "1s\0",
+        "\u{ff11}s",
+        "0",
+        "0s",
+        "999us",
+        "P",
+        "PT",
+        "P0D",
+        "P1H",
+        "PT1D",
+        "PT1.5S",
+        "pt10s",
+        "P-1D",
+        "-P1D",
+        "R/PT1S",
+        "R0/PT1S",
+        "R-1/PT1S",
+        "R+1/PT1S",
+        "R5/",
+        "R5/10s",
+        "R5PT1S",
+        "r5/PT1S",
+        "R5/0 * * * *",
+        "@",
+        "@every",
+        "@every ",
+        "@every 0s",
+        "@every -1s",
+        "@every 1x",
+        "@Every 1s",
+        "@fortnightly",
+        "* * *",
+        "* * * *",
+        "* * * * * * *",
+        "61 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * 32 * *",
+        "* * * 13 *",
+        "* * * * 8",
+        "0 0 31 2 *",
+        "a b c d e",
+        "CRON_TZ=Nowhere/Town @daily",
+        "CRON_TZ=UTC",
+        "CRON_TZ= @daily",
+        "TZ=UTC ",
+    ] {
+        let error = ReminderPlan::new(&spec("", period, ""), at(NOW)).unwrap_err().to_string();
+        let named = format!("period is '{}': expected", period.escape_debug());
+        assert!(error.starts_with(&named), "{period:?}: {error}");
+    }
+}
+
 #[test]
 fn rem_2_what_says_no_time_is_named() {
     for (due_time, period, ttl, words) in [

@@ -114,6 +114,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, R
         Some(("up", matches)) => up_command(matches),
         Some(("hosts", matches)) => operate_command(operate::flags::read_hosts(matches)),
         Some(("actors", matches)) => operate_command(operate::flags::read_actors(matches)),
+        Some(("reminders", matches)) => operate_command(operate::flags::read_reminders(matches)),
         Some(("child", matches)) => {
             let words = matches.get_many::<OsString>("command").unwrap_or_default();
             Command::Child(words.cloned().collect())
@@ -159,6 +160,7 @@ fn odeon() -> clap::Command {
         .subcommand(flags::placement())
         .subcommand(operate::flags::hosts())
         .subcommand(operate::flags::actors())
+        .subcommand(operate::flags::reminders())
         .subcommand(flags::run())
         .subcommand(
             clap::Command::new("up")

@@ -106,7 +106,7 @@ pub(super) async fn host(call: Call<'_>) -> Result<Answer, Failure> {
 /// `POST /odeon/v1/hosts/{name}/drain?limit=<seconds>`: begins; the host's status shows the rest.
 pub(super) async fn drain(call: Call<'_>) -> Result<Answer, Failure> {
     let name = call.param("name")?;
-    let seconds = number(&call, "limit", 60)?;
+    let seconds = call.number("limit", 60)?;
     let draining = Draining { limit_ms: seconds.saturating_mul(1_000) };
     ask(&call, Some(&name), "drain", &draining).await
 }
@@ -116,7 +116,7 @@ pub(super) async fn listing(call: Call<'_>) -> Result<Answer, Failure> {
     let listing = Listing {
         r#type: call.param("actorType")?.into_owned(),
         after: call.query("after").unwrap_or_default(),
-        limit: usize::try_from(number(&call, "limit", 100)?).unwrap_or(usize::MAX),
+        limit: usize::try_from(call.number("limit", 100)?).unwrap_or(usize::MAX),
     };
     ask(&call, None, "allActors", &listing).await
 }
@@ -180,13 +180,4 @@ async fn ask(
         Ok(reply) => Ok(answer::reply(reply)),
         Err(error) => Err(Failure::invoke(&error)),
     }
-}
-
-/// An item of the query that is a number.
-fn number(call: &Call<'_>, name: &str, default: u64) -> Result<u64, Failure> {
-    let Some(text) = call.query(name) else { return Ok(default) };
-    text.parse().map_err(|_| {
-        let shown = text.escape_debug();
-        Failure::bad_request(format!("the query's {name} is \"{shown}\"; expected a whole number"))
-    })
 }

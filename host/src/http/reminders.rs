@@ -1,10 +1,10 @@
-//! Registering, reading and deleting reminders of actors. Source: http-api.md 8.6;
+//! Registering, reading, listing and deleting reminders of actors. Source: http-api.md 8.6;
 //! actor-semantics.md 9.
 
 use bytes::Bytes;
 use odeon_base::ident;
 use odeon_blocks::reminder::Reminders;
-use odeon_blocks::reminder::forms::{CatchUpForm, Registration, ReminderForm};
+use odeon_blocks::reminder::forms::{CatchUpForm, Listing, Registration, ReminderForm};
 use odeon_runtime::{ActorRef, Caller};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -44,6 +44,22 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
     let deleted = reminders.delete(&actor, &name, caller).await;
     deleted.map_err(|error| Failure::reminder(&error, ReminderWork::Delete))?;
     Ok(answer::empty())
+}
+
+/// `GET /odeon/v1/reminders/{type}?id=..&after=..&limit=..`: those of a type, or of one actor of
+/// it, with where they stand (REM-14). Any host of the application tells.
+pub(super) async fn listing(call: Call<'_>) -> Result<Answer, Failure> {
+    let reminders = Failure::check_reminders(true, call.api.reminders())?;
+    let listing = Listing {
+        r#type: call.param("actorType")?.into_owned(),
+        id: call.query("id").filter(|id| !id.is_empty()),
+        after: call.query("after").filter(|after| !after.is_empty()),
+        limit: usize::try_from(call.number("limit", 100)?).unwrap_or(usize::MAX),
+    };
+    let caller = Caller { deadline: call.deadline()?, chain: call.chain() };
+    let page = reminders.list(&listing, caller).await;
+    let page = page.map_err(|error| Failure::reminder(&error, ReminderWork::Get))?;
+    Ok(answer::json(&page))
 }
 
 /// Which reminder, and for whom.

@@ -83,6 +83,17 @@ impl Call<'_> {
         query_item(&self.head.uri, name)
     }
 
+    /// A number of the query, or what it is without one.
+    pub(super) fn number(&self, name: &str, default: u64) -> Result<u64, Failure> {
+        let Some(text) = self.query(name) else { return Ok(default) };
+        text.parse().map_err(|_| {
+            let shown = text.escape_debug();
+            Failure::bad_request(format!(
+                "the query's {name} is \"{shown}\"; expected a whole number"
+            ))
+        })
+    }
+
     /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).
     pub(super) fn deadline(&self) -> Result<Option<Instant>, Failure> {
         self.header(names::ACTOR_TIMEOUT).map(deadline).transpose()

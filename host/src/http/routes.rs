@@ -111,6 +111,7 @@ const ROUTES: &[Route] = &[
     api(GET, "/odeon/v1/actors/{actorType}/{actorId}/explain", run!(odeon::explain)),
     api(POST, "/odeon/v1/actors/{actorType}/{actorId}/deactivate", run!(odeon::deactivate)),
     api(POST, "/odeon/v1/actors/{actorType}/{actorId}/move", run!(odeon::relocate)),
+    api(GET, "/odeon/v1/reminders/{actorType}", run!(reminders::listing)),
     api(GET, "/odeon/v1/hosts", run!(odeon::hosts)),
     api(GET, "/odeon/v1/hosts/{name}", run!(odeon::host)),
     api(POST, "/odeon/v1/hosts/{name}/drain", run!(odeon::drain)),

@@ -1,4 +1,4 @@
-//! The flags of `odeon hosts` and `odeon actors`.
+//! The flags of `odeon hosts`, `odeon actors` and `odeon reminders`.
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, value_parser};
 
@@ -20,7 +20,7 @@ pub fn actors() -> clap::Command {
     let list = clap::Command::new("list")
         .about("Show the actors of a type that are in memory, on whatever host")
         .arg(word("type", "TYPE", "Their type"))
-        .arg(Arg::new("after").long("after").default_value("").help("Only ids behind this one"))
+        .arg(after("Only ids behind this one"))
         .arg(count("limit", "100", "At most this many, up to 1000"))
         .arg(
             Arg::new("stuck")
@@ -57,6 +57,24 @@ pub fn actors() -> clap::Command {
     common(command)
 }
 
+/// `odeon reminders`.
+#[must_use]
+pub fn reminders() -> clap::Command {
+    let id = Arg::new("id").long("id").default_value("").help("Only those of the actor of this id");
+    let list = clap::Command::new("list")
+        .about("Show the reminders of a type, and where they stand")
+        .arg(word("type", "TYPE", "Their actors' type"))
+        .arg(id)
+        .arg(after("Only those behind what the page before ended with"))
+        .arg(count("limit", "100", "At most this many, up to 1000"));
+    let command = clap::Command::new("reminders")
+        .about("Look at the reminders of actors")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(list);
+    common(command)
+}
+
 fn common(command: clap::Command) -> clap::Command {
     command
         .arg(
@@ -78,6 +96,10 @@ fn common(command: clap::Command) -> clap::Command {
 
 fn word(name: &'static str, shown: &'static str, help: &'static str) -> Arg {
     Arg::new(name).value_name(shown).required(true).help(help)
+}
+
+fn after(help: &'static str) -> Arg {
+    Arg::new("after").long("after").default_value("").help(help)
 }
 
 fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
@@ -115,11 +137,28 @@ pub fn read_actors(matches: &ArgMatches) -> (Asking, Question) {
         _ => Question::List {
             actor_type,
             after: text(inner, "after"),
-            limit: usize::try_from(number(inner, "limit")).unwrap_or(usize::MAX),
+            limit: limit(inner),
             stuck: inner.try_get_one("stuck").ok().flatten().copied(),
         },
     };
     (asking(inner), question)
+}
+
+/// What a command line of `odeon reminders` asks.
+#[must_use]
+pub fn read_reminders(matches: &ArgMatches) -> (Asking, Question) {
+    let (_, inner) = matches.subcommand().unwrap_or(("list", matches));
+    let question = Question::Reminders {
+        actor_type: text(inner, "type"),
+        id: text(inner, "id"),
+        after: text(inner, "after"),
+        limit: limit(inner),
+    };
+    (asking(inner), question)
+}
+
+fn limit(matches: &ArgMatches) -> usize {
+    usize::try_from(number(matches, "limit")).unwrap_or(usize::MAX)
 }
 
 fn asking(matches: &ArgMatches) -> Asking {

@@ -1,4 +1,4 @@
-//! `odeon hosts` and `odeon actors`: what operators ask of a running cluster.
+//! `odeon hosts`, `odeon actors` and `odeon reminders`: what operators ask of a running cluster.
 //!
 //! Each command is one request to the HTTP API of any host, which knows or asks the others.
 //! What comes back is printed as a table for people, or with `--json` as it came.
@@ -53,6 +53,17 @@ pub enum Question {
         /// Only those with a turn that runs longer than this, in seconds.
         stuck: Option<u64>,
     },
+    /// Which reminders a type has, or one actor of it.
+    Reminders {
+        /// The type.
+        actor_type: String,
+        /// The actor's id; empty: of all.
+        id: String,
+        /// Only those behind this.
+        after: String,
+        /// At most this many.
+        limit: usize,
+    },
     /// One actor.
     Inspect(Named),
     /// Why an actor is served where it is.
@@ -101,6 +112,11 @@ impl Question {
             Self::List { actor_type, after, limit, .. } => {
                 let (actor_type, after) = (part(actor_type), part(after));
                 ("GET", format!("/odeon/v1/actors/{actor_type}?after={after}&limit={limit}"))
+            }
+            Self::Reminders { actor_type, id, after, limit } => {
+                let [actor_type, id, after] = [actor_type, id, after].map(|text| part(text));
+                let query = format!("id={id}&after={after}&limit={limit}");
+                ("GET", format!("/odeon/v1/reminders/{actor_type}?{query}"))
             }
             Self::Inspect(named) => ("GET", named.path()),
             Self::Explain(named) => ("GET", format!("{}/explain", named.path())),

@@ -6,6 +6,7 @@ use odeon_blocks::host::forms::{
     ActorForm, ActorsForm, EndedForm, ExplainForm, HostForm, HostRow, HostsForm, InspectForm,
     MovedForm, TimerForm,
 };
+use odeon_blocks::reminder::forms::ListForm;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -22,6 +23,7 @@ pub(super) fn answer(question: &Question, body: &[u8]) -> Result<String, String>
             )
         }
         Question::List { stuck, .. } => actors(&read(body)?, stuck.map(Duration::from_secs)),
+        Question::Reminders { .. } => reminders(&read(body)?),
         Question::Inspect(_) => inspect(&read(body)?),
         Question::Explain(_) => explain(&read(body)?),
         Question::Deactivate(_) | Question::Delete(_) => ended(&read(body)?),
@@ -111,6 +113,30 @@ fn actors(page: &ActorsForm, stuck: Option<Duration>) -> String {
     text
 }
 
+fn reminders(page: &ListForm) -> String {
+    let mut table =
+        vec![cells(["ID", "NAME", "NEXT", "PERIOD", "TICK", "DELIVERED", "LOST", "LAST ERROR"])];
+    for one in &page.reminders {
+        if let Some(reason) = &one.malformed {
+            table.push(cells([&one.id, &one.name, &format!("cannot be read: {reason}")]));
+            continue;
+        }
+        let [tick, delivered, lost] = [one.tick, one.delivered, one.lost].map(|n| n.to_string());
+        let (period, error) = (said(&one.period), said(one.last_error.as_deref().unwrap_or("")));
+        let (id, name, next) = (&one.id, &one.name, &one.next);
+        table.push(cells([id, name, next, &period, &tick, &delivered, &lost, &error]));
+    }
+    let mut text = lines(&table);
+    if let Some(next) = &page.next {
+        text.push_str(&format!("\nThere are more: --after {next}"));
+    }
+    text
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
 fn inspect(actor: &InspectForm) -> String {
     let mut text = format!("{}||{} on {}\n", actor.r#type, actor.id, actor.host);
     text.push_str(&activation(actor.activation.as_ref()));
@@ -137,7 +163,6 @@ fn timers(timers: &[TimerForm]) -> String {
     let mut table = vec![cells(["TIMER", "NEXT IN", "PERIOD", "CALLBACK"])];
     for timer in timers {
         let next = timer.next_ms.map_or_else(|| "fires now".to_owned(), time);
-        let said = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
         table.push(cells([&timer.name, &next, &said(&timer.period), &said(&timer.callback)]));
     }
     lines(&table)

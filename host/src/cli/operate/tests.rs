@@ -28,6 +28,12 @@ fn each_command_line_is_one_request() {
         ("odeon actors deactivate T 1", "POST", "/odeon/v1/actors/T/1/deactivate"),
         ("odeon actors delete T 1", "DELETE", "/odeon/v1/actors/T/1"),
         ("odeon actors move T 1 --to b:1", "POST", "/odeon/v1/actors/T/1/move?to=b%3A1"),
+        ("odeon reminders list T", "GET", "/odeon/v1/reminders/T?id=&after=&limit=100"),
+        (
+            "odeon reminders list T --id a&b --after 3/x --limit 7",
+            "GET",
+            "/odeon/v1/reminders/T?id=a%26b&after=3%2Fx&limit=7",
+        ),
         ("odeon actors move T 1 --back", "POST", "/odeon/v1/actors/T/1/move?back=true"),
     ] {
         let (asking, question) = asked(line);
@@ -78,6 +84,19 @@ fn answers_read_well() {
     );
     let all = show::answer(&list(None), page.as_bytes()).expect("readable");
     assert_eq!(all.lines().count(), 4);
+    let page = r#"{"reminders":[
+        {"type":"T","id":"1","name":"pay","next":"2030-01-31T12:00:00Z","period":"PT1H","tick":3,
+         "delivered":1,"lost":1,"lastError":"no money"},
+        {"type":"T","id":"2","name":"pay","malformed":"of version 9"}],"next":"3/x"}"#;
+    let [actor_type, id, after] = [const { String::new() }; 3];
+    let asked = Question::Reminders { actor_type, id, after, limit: 2 };
+    assert_eq!(
+        show::answer(&asked, page.as_bytes()).expect("readable"),
+        "ID  NAME  NEXT                          PERIOD  TICK  DELIVERED  LOST  LAST ERROR\n\
+         1   pay   2030-01-31T12:00:00Z          PT1H    3     1          1     no money\n\
+         2   pay   cannot be read: of version 9\n\
+         There are more: --after 3/x"
+    );
     let moved = |state: &str, pinned: bool| {
         let named = Named { actor_type: "T".to_owned(), id: "1".to_owned() };
         let form = format!(

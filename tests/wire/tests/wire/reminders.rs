@@ -106,6 +106,44 @@ async fn a_reminder_is_shown_as_it_was_registered() {
     }
 }
 
+// REM-14.
+#[tokio::test(start_paused = true)]
+async fn those_of_a_type_are_listed_in_pages() {
+    let (rig, mut app) = start().await;
+    for (id, name) in [("a", "r"), ("a", "s"), ("ab", "r"), ("b", "r")] {
+        let path = format!("/v1.0/actors/W/{id}/reminders/{name}");
+        assert_eq!(register(&rig, &path, r#"{"period":"PT10S"}"#).await.status, 204);
+    }
+    let list =
+        async |query: &str| rig.ask("GET", &format!("/odeon/v1/reminders/W?{query}")).told().await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = list(&format!("limit=3&after={after}")).await.json();
+        for one in page["reminders"].as_array().unwrap() {
+            seen.push(format!("{}/{}", one["id"].as_str().unwrap(), one["name"].as_str().unwrap()));
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        after = next.replace('/', "%2F");
+    }
+    seen.sort();
+    assert_eq!(seen, ["a/r", "a/s", "ab/r", "b/r"]);
+    for _ in 0..4 {
+        app.asked().await.answer(200, &[], "");
+    }
+    sleep(Duration::from_secs(1)).await;
+    let of_one = list("id=ab").await.json();
+    let [one] = &of_one["reminders"].as_array().unwrap()[..] else { panic!("{of_one}") };
+    assert_eq!((&one["id"], &one["period"]), (&"ab".into(), &"PT10S".into()));
+    assert_eq!((&one["tick"], &one["delivered"], &one["lost"]), (&2.into(), &1.into(), &0.into()));
+    assert!(one["next"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(list("id=none").await.text(), r#"{"reminders":[]}"#);
+    for (query, named) in [("limit=x", "limit"), ("after=x", "after is 'x'")] {
+        let told = list(query).await;
+        assert!(told.text().contains(named), "{}", told.text());
+        assert!(!told.status.is_success());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn bad_reminders_are_refused_in_their_order() {
     let (rig, _app) = start().await;

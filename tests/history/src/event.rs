@@ -268,6 +268,17 @@ pub enum What {
         /// The latest that the calendar has been by now.
         now: Duration,
     },
+    /// A turn that began is a timer's.
+    Timed {
+        /// Which timer.
+        timer: u64,
+        /// The turn.
+        turn: Turn,
+        /// How long ago the activation set it; nothing if it was not this one.
+        since: Option<Duration>,
+        /// How long ago that is at least, for this tick.
+        due: Duration,
+    },
     /// The calendar, when nobody will be waited for any longer.
     Calendar {
         /// What it says.

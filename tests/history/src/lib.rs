@@ -11,7 +11,7 @@
 //! | O1, O7, ran once, `none` never ran | `turns.rs` |
 //! | O2, O3, register and counter linearizable | `state.rs` |
 //! | O4, O5, O6, O8, nothing hangs | `service.rs` |
-//! | reminders: at least once, never early, one at a time | `reminders.rs` |
+//! | reminders: at least once, never early, one at a time; timers: never early, with their activation | `reminders.rs` |
 //!
 //! # Why versions decide linearizability
 //! Each object keeps, beside its value, how often it was written and by which call, and each
@@ -70,8 +70,11 @@ pub enum Promise {
     /// Each time of a reminder that is kept comes to its actor at least once, by itself or among
     /// those passed over that a later one tells of (REM-1, REM-7).
     AtLeastOnce,
-    /// None comes before it is due, and none of a reminder that is not kept (REM-1, REM-15).
+    /// None comes before it is due, and none of a reminder that is not kept (REM-1, REM-15); nor
+    /// does a timer's (TIM-2).
     NeverEarly,
+    /// A timer ends with the activation that set it (TIM-1).
+    EndsWithItsActivation,
     /// A reminder never overlaps itself (REM-1).
     OneAtATime,
 }

@@ -62,6 +62,10 @@ pub fn write(event: &Event) -> String {
             let (due, now) = (due.as_nanos(), now.as_nanos());
             write!(line, " ticked {reminder} {turn} {tick} {missed} {due} {now}")
         }
+        What::Timed { timer, turn, since, due } => {
+            let (since, due) = (or_none(since.map(|since| since.as_nanos())), due.as_nanos());
+            write!(line, " timed {timer} {turn} {since} {due}")
+        }
         What::Calendar { now } => write!(line, " calendar {}", now.as_nanos()),
         What::Troubled { id, trouble } => write!(line, " troubled {id} {}", of_trouble(*trouble)),
         What::Calmed { id } => write!(line, " calmed {id}"),
@@ -127,6 +131,12 @@ pub fn read(line: &str) -> Option<Event> {
             missed: number(words)?,
             due: nanos(words)?,
             now: nanos(words)?,
+        },
+        "timed" => What::Timed {
+            timer: number(words)?,
+            turn: number(words)?,
+            since: perhaps(words)?.map(Duration::from_nanos),
+            due: nanos(words)?,
         },
         "calendar" => What::Calendar { now: nanos(words)? },
         "troubled" => What::Troubled { id: number(words)?, trouble: trouble(words)? },
@@ -285,6 +295,8 @@ mod tests {
             What::Dropping { reminder: 1 },
             What::Dropped { reminder: 1 },
             What::Ticked { reminder: 1, turn: 2, tick: 3, missed: 4, due: time, now: time },
+            What::Timed { timer: 1, turn: 2, since: Some(time), due: time },
+            What::Timed { timer: 1, turn: 2, since: None, due: time },
             What::Calendar { now: time },
             What::Troubled { id: 1, trouble: Trouble::Crash(2) },
             What::Troubled { id: 1, trouble: Trouble::Frozen(2) },

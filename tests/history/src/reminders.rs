@@ -1,4 +1,5 @@
-//! Reminders: each time at least once, none early, one at a time.
+//! Reminders: each time at least once, none early, one at a time. Timers: none early, and none
+//! for another activation than the one that set it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -60,6 +61,14 @@ impl Reminders {
             What::Dropped { reminder } => self.of(reminder).dropped = Some(at),
             What::Ticked { reminder, turn, tick, missed, due, now } => {
                 self.ticked(at, (reminder, turn), Came { tick, missed, due }, now, terms);
+            }
+            What::Timed { timer, since: None, .. } => {
+                let text = format!("timer {timer} came to an activation that had not set it");
+                self.broken(Promise::EndsWithItsActivation, at, text);
+            }
+            What::Timed { timer, since: Some(since), due, .. } if since < due => {
+                let text = format!("timer {timer} came {since:?} after it was set; due {due:?}");
+                self.broken(Promise::NeverEarly, at, text);
             }
             What::TurnEnded { turn } | What::TurnCut { turn } | What::TurnLost { turn } => {
                 if let Some(reminder) = self.of_turn.remove(&turn) {

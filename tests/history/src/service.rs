@@ -147,6 +147,7 @@ impl Service {
                 | What::Dropping { .. }
                 | What::Dropped { .. }
                 | What::Ticked { .. }
+                | What::Timed { .. }
                 | What::Calendar { .. } => {}
             }
         }

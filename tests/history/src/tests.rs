@@ -482,6 +482,16 @@ fn no_time_of_a_reminder_comes_early_or_unasked() {
 }
 
 #[test]
+fn a_timer_is_of_its_activation_and_not_early() {
+    let came = |since| {
+        promises([(9, began(1, 7, 1)), (9, What::Timed { timer: 1, turn: 1, since, due: ms(5) })])
+    };
+    assert_eq!(came(Some(ms(5))), []);
+    assert_eq!(came(Some(ms(4))), [Promise::NeverEarly]);
+    assert_eq!(came(None), [Promise::EndsWithItsActivation]);
+}
+
+#[test]
 fn a_reminder_overlaps_itself_nowhere() {
     let tick = |turn, tick, due| What::Ticked {
         reminder: 1,

@@ -18,6 +18,7 @@ use odeon_test_history::{Host, Object, Seen, What};
 use crate::clients::{self, Asked};
 use crate::peers::Guest;
 use crate::reminders;
+use crate::timers::Timers;
 use crate::world::{Kind, World, actor};
 
 /// The code of one type on one host.
@@ -32,6 +33,7 @@ pub(crate) struct Cast {
 #[derive(Debug, Default)]
 struct Memory {
     known: BTreeMap<Object, Seen>,
+    timers: Timers,
 }
 
 /// Tells of the end of a turn, whatever it is.
@@ -70,21 +72,25 @@ impl Behaviour for Cast {
         call: Call,
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         async move {
-            let is_reminder = call.kind == TurnKind::Reminder;
-            let (asked, act) = match is_reminder {
-                true => (self.world.number(), RUNG),
-                false => act::from_body(&call.body)
+            let (asked, act) = match call.kind {
+                TurnKind::Reminder | TurnKind::Timer(_) => (self.world.number(), RUNG),
+                TurnKind::Method => act::from_body(&call.body)
                     .ok_or_else(|| failed("not a call of the simulation"))?,
             };
             let actor = turn.actor().id.as_str().parse().unwrap_or(u32::MAX);
             let number = self.world.begin(asked, actor, self.life, turn.right());
-            if is_reminder {
-                reminders::came(&self.world, number, &call.method, &call.headers);
-            }
             let mut told = Told { world: &self.world, actor, turn: number, is_cut: true };
             let Instance::Owned(memory) = instance else { return Err(failed("no memory")) };
             let memory =
                 memory.downcast_mut::<Memory>().ok_or_else(|| failed("another's memory"))?;
+            match call.kind {
+                TurnKind::Method => {}
+                TurnKind::Reminder => {
+                    reminders::came(&self.world, number, &call.method, &call.headers);
+                    memory.timers.set(turn, number)?;
+                }
+                TurnKind::Timer(_) => memory.timers.came(&self.world, number, &call.method),
+            }
             let running = Running { turn, number, call: asked, kind: self.kind };
             let answer = self.act(running, memory, act).await;
             told.is_cut = false;

@@ -25,4 +25,5 @@ mod office;
 mod peers;
 mod reminders;
 mod store;
+mod timers;
 mod world;

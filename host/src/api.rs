@@ -5,6 +5,7 @@
 //! `grpc/`) call only this. It knows no status and no route (`status.rs`,
 //! `http/routes.rs`), and it is put together in one place only, the assembly.
 
+mod effects;
 mod ended;
 mod facts;
 mod health;
@@ -20,6 +21,7 @@ use odeon_base::{ActorType, AppId, Namespace};
 use odeon_blocks::reminder::Reminders;
 use odeon_runtime::Engine;
 
+pub use effects::is_effect;
 pub(crate) use ended::Ended;
 pub use facts::{ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus};
 pub use health::Health;

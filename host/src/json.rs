@@ -27,6 +27,11 @@ pub(crate) fn first<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String>
 pub(crate) struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
+    /// The names of all of them, as they are written.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// A value as it is written, unless it is absent.
     pub(crate) fn raw(&self, name: &str) -> Option<&'a RawValue> {
         let of_name = |(key, _): &&(String, &RawValue)| key.eq_ignore_ascii_case(name);

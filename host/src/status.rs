@@ -438,7 +438,9 @@ impl Failure {
                 ..Self::new(500, Code::Unimplemented, CODE, wrapped)
             },
             OperationError::TtlDisabled => Self::new(500, Code::Internal, CODE, wrapped),
-            OperationError::Key(_) | OperationError::Ttl(_) => Self::bad_request(error),
+            OperationError::Key(_) | OperationError::Ttl(_) | OperationError::Effect(_) => {
+                Self::bad_request(error)
+            }
         }
     }
 

@@ -60,7 +60,10 @@ impl Effect {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::SetReminder { data, .. } => data.len(),
+            Self::SetReminder { spec, data, .. } => {
+                let texts = [&spec.due_time, &spec.period, &spec.ttl];
+                data.len() + texts.map(String::len).iter().sum::<usize>()
+            }
             Self::DropReminder { .. } => 0,
             Self::Call { body, .. } => body.len(),
         }
@@ -71,18 +74,18 @@ impl Effect {
     /// # Errors
     /// [`Error::Name`], [`Error::Arguments`] or [`Error::TooLarge`], by what is wrong.
     pub fn check(&self, now: SystemTime) -> Result<(), Error> {
-        let (what, found) = match self {
-            Self::SetReminder { name, spec, data, .. } => {
+        let what = match self {
+            Self::SetReminder { name, spec, .. } => {
                 check_name("name", name)?;
                 let now = Timestamp::try_from(now).map_err(|error| {
                     Error::Arguments(format!("the clock of this host: {error}"))
                 })?;
                 ReminderPlan::new(spec, now)
                     .map_err(|error| Error::Arguments(error.to_string()))?;
-                ("the size of a reminder's data in bytes", data.len())
+                "the size of a reminder in bytes"
             }
             Self::DropReminder { name } => return Ok(check_name("name", name)?),
-            Self::Call { actor, method, body, id } => {
+            Self::Call { actor, method, id, .. } => {
                 check_receiver(actor)?;
                 if let Some(id) = id {
                     check_id(id)?;
@@ -90,9 +93,10 @@ impl Effect {
                 if method.is_empty() {
                     return Err(Error::Arguments("method is '': expected a name".to_owned()));
                 }
-                ("the size of an emitted call in bytes", body.len())
+                "the size of an emitted call in bytes"
             }
         };
+        let found = self.bytes();
         if found > EFFECT_BYTES_MAX {
             return Err(Error::TooLarge { what, found, limit: EFFECT_BYTES_MAX });
         }

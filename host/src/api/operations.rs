@@ -1,8 +1,8 @@
-//! One operation of an actor's state transaction, before it is a change.
+//! One operation of an actor's state transaction, before it is a change or sends something out.
 //!
 //! Both wires say the same things in different clothes: an operation's name, a
 //! key, a value, an ETag and `ttlInSeconds` among texts. This file turns them into
-//! the engine's [`Change`].
+//! the engine's [`Commit`].
 
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use bytes::Bytes;
 use odeon_base::Fence;
 use odeon_proto::names;
 use odeon_runtime::store::{Condition, Expiry};
-use odeon_runtime::turn::Change;
+use odeon_runtime::turn::{Change, Commit};
+
+use super::effects;
 
 /// Longest state key, in bytes.
 const KEY_BYTES_MAX: usize = 2_048;
@@ -21,11 +23,11 @@ const FENCE_KEY: &str = "__fence";
 /// An operation as an application wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Operation {
-    /// `upsert` or `delete`.
+    /// `upsert` or `delete`, or what sends something out ([`effects::is_effect`]).
     pub kind: String,
     /// The key.
     pub key: String,
-    /// The value, ignored by `delete`.
+    /// The value, ignored by `delete`; of what sends something out the request, in JSON.
     pub value: Bytes,
     /// Refuse unless this is the stored ETag.
     pub etag: Option<String>,
@@ -45,17 +47,38 @@ pub enum OperationError {
     /// The time to live is not one.
     #[error("{0}")]
     Ttl(String),
+    /// What is sent out is not said as it should be.
+    #[error("{0}")]
+    Effect(String),
     /// Time to live is switched off.
     #[error("ttlInSeconds is not supported without the \"ActorStateTTL\" feature enabled")]
     TtlDisabled,
 }
 
 impl Operation {
+    /// What these ask for together, in their order.
+    ///
+    /// # Errors
+    /// [`OperationError`] of the first that has one, and nothing has been written then.
+    pub fn commit(operations: Vec<Self>, has_ttl: bool) -> Result<Commit, OperationError> {
+        let mut commit = Commit::default();
+        for operation in operations {
+            if effects::is_effect(&operation.kind) {
+                let Self { kind, key, value, .. } = &operation;
+                let effect = effects::read(kind, key, value).map_err(OperationError::Effect)?;
+                commit.effects.push(effect);
+            } else {
+                commit.changes.push(operation.into_change(has_ttl)?);
+            }
+        }
+        Ok(commit)
+    }
+
     /// The change it asks for; `has_ttl` tells whether the feature is on.
     ///
     /// # Errors
     /// [`OperationError`], and nothing has been written then.
-    pub fn into_change(self, has_ttl: bool) -> Result<Change, OperationError> {
+    fn into_change(self, has_ttl: bool) -> Result<Change, OperationError> {
         check_key(&self.key).map_err(OperationError::Key)?;
         let name = self.key.as_str().into();
         let condition = match self.etag {

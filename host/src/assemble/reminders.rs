@@ -1,12 +1,13 @@
-//! The reminders of this host's application: kept in the store of its actors, in partitions of
-//! which this host has its share.
+//! The reminders of this host's application, and what its turns send out: kept in the store of
+//! its actors, in partitions of which this host has its share.
 
 use std::sync::Arc;
 
 use odeon_base::clock::SystemClock;
+use odeon_base::ident::Invalid;
 use odeon_base::{Entropy, TaskKind, Tasks};
 use odeon_blocks::reminder::book::Limits;
-use odeon_blocks::reminder::{PARTITIONS, Parts, ReminderActor, Reminders};
+use odeon_blocks::reminder::{Outbox, PARTITIONS, Parts, ReminderActor, Reminders, lanes};
 use odeon_runtime::Engine;
 
 use super::Error;
@@ -24,12 +25,15 @@ pub(super) fn start(
         store: store.to_owned(),
         partitions: PARTITIONS,
         limits: Limits::default(),
+        mail: lanes::Limits::default(),
         wall: Arc::new(SystemClock),
         entropy: entropy.child(),
         tasks: tasks.clone(),
     };
-    let reminders = Reminders::new(engine, store, PARTITIONS);
-    let reminders = reminders.map_err(|error| Error::Offer(error.into()))?;
+    let named = |error: Invalid| Error::Offer(error.into());
+    let reminders = Reminders::new(engine, store, PARTITIONS).map_err(named)?;
+    let outbox = Outbox::new(engine, store, PARTITIONS, tasks.clone()).map_err(named)?;
+    engine.use_outbox(Arc::new(outbox));
     let (engine, stopping) = (engine.clone(), tasks.stopping().clone());
     tasks.spawn(TaskKind::Reminders, async move {
         let offered = tokio::select! {

@@ -10,7 +10,7 @@ use odeon_proto::dapr::runtime::v1::{
     InvokeActorRequest, InvokeActorResponse, TransactionalActorStateOperation,
 };
 use odeon_proto::names;
-use odeon_runtime::{ActorRef, CallChain, CallKind, Change, Headers, Invocation};
+use odeon_runtime::{ActorRef, CallChain, CallKind, Headers, Invocation};
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
@@ -99,13 +99,10 @@ pub(super) async fn transact(
     Failure::check_runnable(api.can_run(&actor.actor_type))?;
     let activation = activation(caller)?;
     let has_ttl = api.has_feature(FEATURE_STATE_TTL);
-    let changes: Vec<Change> = request
-        .operations
-        .into_iter()
-        .map(|operation| read(operation).into_change(has_ttl))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::operation(&error))?;
-    let written = api.engine().write_state(&actor, activation, changes).await;
+    let operations = request.operations.into_iter().map(read).collect();
+    let commit = Operation::commit(operations, has_ttl);
+    let commit = commit.map_err(|error| Failure::operation(&error))?;
+    let written = api.engine().write_state(&actor, activation, commit).await;
     written.map_err(|error| Failure::state_write(&error))
 }
 

@@ -1,13 +1,12 @@
 //! State of actors: one key read, a transaction written. Source: http-api.md 8.4.
 
 use bytes::Bytes;
-use odeon_runtime::Change;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
 use super::request::Call;
-use crate::api::{FEATURE_STATE_TTL, Operation, check_key};
+use crate::api::{FEATURE_STATE_TTL, Operation, check_key, is_effect};
 use crate::json::{self, Fields};
 use crate::status::Failure;
 
@@ -41,17 +40,15 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
     let operations = operations(&body).map_err(Failure::malformed)?;
     Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
     let has_ttl = call.api.has_feature(FEATURE_STATE_TTL);
-    let changes: Vec<Change> = operations
-        .into_iter()
-        .map(|operation| operation.into_change(has_ttl))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::operation(&error))?;
-    let written = call.api.engine().write_state(&actor, activation, changes).await;
+    let commit = Operation::commit(operations, has_ttl);
+    let commit = commit.map_err(|error| Failure::operation(&error))?;
+    let written = call.api.engine().write_state(&actor, activation, commit).await;
     written.map_err(|error| Failure::state_write(&error))?;
     Ok(answer::empty())
 }
 
-/// Reads `[{"operation", "request": {"key", "value", "etag", "metadata"}}]`.
+/// Reads `[{"operation", "request": {"key", "value", "etag", "metadata"}}]`; the request of what
+/// sends something out is left as it is.
 fn operations(body: &[u8]) -> Result<Vec<Operation>, String> {
     let listed: Option<Vec<Option<Fields<'_>>>> = json::first(body)?;
     listed
@@ -62,10 +59,15 @@ fn operations(body: &[u8]) -> Result<Vec<Operation>, String> {
 }
 
 fn operation(fields: &Fields<'_>) -> Result<Operation, String> {
+    let kind: String = fields.read("operation")?.unwrap_or_default();
+    if is_effect(&kind) {
+        let request = fields.raw("request").map(|raw| Bytes::copy_from_slice(raw.get().as_bytes()));
+        return Ok(Operation { kind, value: request.unwrap_or_default(), ..Operation::default() });
+    }
     let request: Fields<'_> = fields.read("request")?.unwrap_or_default();
     let metadata: Fields<'_> = request.read("metadata")?.unwrap_or_default();
     Ok(Operation {
-        kind: fields.read("operation")?.unwrap_or_default(),
+        kind,
         key: request.read("key")?.unwrap_or_default(),
         value: request.raw("value").map_or(Bytes::from_static(b"null"), json::compact),
         etag: request.read("etag")?,

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use odeon_runtime::metrics::{BUCKETS_MICROS, Histogram, TypeMetrics};
+use odeon_runtime::metrics::{BUCKETS_MICROS, Histogram, OutboxMetrics, TypeMetrics};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -58,7 +58,32 @@ const OUTCOMES: [Outcome; 4] = [
     ("cut", |of| of.turns_cut),
 ];
 
+/// A count of what turns sent out: name, help, value.
+type Sent = (&'static str, &'static str, fn(&OutboxMetrics) -> u64);
+
+#[rustfmt::skip]
+const SENT: [Sent; 3] = [
+    ("odeon_outbox_stored", "Calls and reminders that turns sent out with their commits", |of| of.stored),
+    ("odeon_outbox_delivered", "Calls sent out that an actor took, and reminders set or dropped", |of| of.delivered),
+    ("odeon_outbox_given_up", "What was sent out and refused too often, or cannot be read", |of| of.given_up),
+];
+
 impl Actors {
+    /// What went out: stored on this host, delivered by its partitions.
+    fn encode_outbox(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let sent = self.sources.engine.sent().snapshot();
+        let labels = [("app_id", self.sources.app.as_str())];
+        for (name, help, value) in SENT {
+            let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            let mut counter = counter.encode_family(&labels)?;
+            counter.encode_counter::<NoLabelSet, _, u64>(&value(&sent), None)?;
+        }
+        let help = "Calls sent out that wait in memory for their delivery";
+        let name = "odeon_outbox_waiting";
+        let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        gauge.encode_family(&labels)?.encode_gauge(&sent.waiting)
+    }
+
     pub(super) fn new(sources: Sources) -> Self {
         Self { sources }
     }
@@ -88,6 +113,7 @@ impl Collector for Actors {
                 counter.encode_counter::<NoLabelSet, _, u64>(&count(of), None)?;
             }
         }
+        self.encode_outbox(&mut encoder)?;
         if let Some(hub) = &self.sources.hub {
             let name = "odeon_worker_streams";
             let help = "Streams of workers that are open";

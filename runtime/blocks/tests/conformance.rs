@@ -205,7 +205,7 @@ promises! {
     fences: a_claim_is_passed_by_equal_and_higher_only, a_commit_needs_the_very_fence,
         an_unclaimed_actor_refuses_commits, deletion_keeps_the_fence, fences_of_actors_are_apart,
         a_fence_is_invisible, of_concurrent_claims_the_highest_stays,
-        a_refused_commit_writes_nothing;
+        a_refused_commit_writes_nothing, a_commit_may_write_to_another_actor_too;
     scans: keys_are_listed_in_byte_order, pages_follow_each_other_without_gap_or_double,
         only_keys_with_the_prefix_are_listed, only_keys_of_the_actor_are_listed,
         wrong_scans_are_refused, values_of_every_size_are_listed;

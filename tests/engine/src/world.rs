@@ -7,7 +7,7 @@ use odeon_base::clock::{ManualClock, TokioClock};
 use odeon_base::{
     ActorType, AppId, Entropy, Execution, HostName, LeaseClock, TaskKind, Tasks, WallClock,
 };
-use odeon_blocks::reminder::{self, ReminderActor, Reminders};
+use odeon_blocks::reminder::{self, Outbox, ReminderActor, Reminders};
 use odeon_blocks::state::actor::{Component, Reach};
 use odeon_blocks::state::{Prefixes, StateActor, StateHandle};
 use odeon_ring::Policy;
@@ -244,17 +244,20 @@ impl Host {
         }
     }
 
-    /// Offers the partitions of reminders, by this clock; how they are called.
+    /// Offers the partitions of reminders and the outbox, by this clock; how they are called.
     pub async fn offer_reminders(&self, partitions: u32, wall: Arc<dyn WallClock>) -> Reminders {
         let parts = reminder::Parts {
             app: self.engine.config().app.clone(),
             store: COMPONENT.to_owned(),
             partitions,
             limits: reminder::book::Limits::default(),
+            mail: reminder::lanes::Limits::default(),
             wall,
             entropy: Entropy::seeded(self.name.len() as u64),
             tasks: self.tasks.clone(),
         };
+        let outbox = Outbox::new(&self.engine, COMPONENT, partitions, self.tasks.clone());
+        self.engine.use_outbox(Arc::new(outbox.expect("a type's name")));
         ReminderActor::offer(&self.engine, parts).await.expect("a type's name");
         Reminders::new(&self.engine, COMPONENT, partitions).expect("a type's name")
     }

@@ -34,6 +34,7 @@ pub(crate) async fn offer(world: &World, process: &Process) {
         store: STORE.to_owned(),
         partitions: PARTITIONS,
         limits: LIMITS,
+        mail: odeon_blocks::reminder::lanes::Limits::default(),
         wall: Arc::<crate::calendar::Calendar>::clone(&world.calendar),
         entropy: world.chance.entropy(),
         tasks: process.tasks.clone(),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use odeon_base::clock::TokioClock;
 use odeon_base::{ActorType, AppId, Entropy, HostName, Namespace, Tasks};
-use odeon_blocks::reminder::{ReminderActor, Reminders};
+use odeon_blocks::reminder::{Outbox, ReminderActor, Reminders};
 use odeon_blocks::state::memory::MemoryStore;
 use odeon_host::api::{Api, Health, Identity, Parts, ShutdownHandle};
 use odeon_host::channel::{AppChannel, Hub};
@@ -80,11 +80,14 @@ impl Rig {
             parts.reminders = Some(reminders.expect("constants"));
         });
         let rig = rig.await;
+        let outbox = Outbox::new(&rig.engine, "store", PARTITIONS, rig.tasks.clone());
+        rig.engine.use_outbox(Arc::new(outbox.expect("constants")));
         let parts = odeon_blocks::reminder::Parts {
             app: AppId::parse(APP).expect("a constant"),
             store: "store".to_owned(),
             partitions: PARTITIONS,
             limits: odeon_blocks::reminder::book::Limits::default(),
+            mail: odeon_blocks::reminder::lanes::Limits::default(),
             wall: Arc::new(TokioClock::start()),
             entropy: Entropy::seeded(3),
             tasks: rig.tasks.clone(),

@@ -1,7 +1,7 @@
 //! `sys.reminder`: the system actor that keeps the reminders of a partition.
 //!
 //! Placed by the ring among the hosts of an application that have its actor store; turns are
-//! exclusive. Deliveries are made between turns, by `courier`.
+//! exclusive. Deliveries are made between turns, by `courier` and `post`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +19,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::book::Limits;
 use super::courier::Courier;
-use super::forms::{READ, SETTLE, WAKE};
+use super::forms::{POST, READ, SETTLE, WAKE};
+use super::lanes;
 use super::partition::{Desk, Shared};
+use super::post::Post;
 use super::watch::Watch;
 use crate::json;
 
@@ -43,6 +45,8 @@ pub struct Parts {
     pub partitions: u32,
     /// How much each has in memory and under way.
     pub limits: Limits,
+    /// The same for the calls that actors send out.
+    pub mail: lanes::Limits,
     /// The calendar.
     pub wall: Arc<dyn WallClock>,
     /// For the numbers of registrations, and jitter.
@@ -71,6 +75,7 @@ pub fn partition_of(id: &ActorId, partitions: u32) -> u32 {
 /// The code of `sys.reminder`.
 pub struct ReminderActor {
     limits: Limits,
+    mail: lanes::Limits,
     wall: Arc<dyn WallClock>,
     entropy: Arc<Entropy>,
     tasks: Tasks,
@@ -111,7 +116,7 @@ impl ReminderActor {
     /// # Cancel safety
     /// The partitions may be offered, and be active only when they are called.
     pub async fn offer(engine: &Engine, parts: Parts) -> Result<(), Error> {
-        let Parts { app, store, partitions, limits, wall, entropy, tasks } = parts;
+        let Parts { app, store, partitions, limits, mail, wall, entropy, tasks } = parts;
         let actor_type = type_of(&app, &store)?;
         let config = TypeConfig { idle_timeout: NEVER, ..TypeConfig::default() };
         let (ended, stop) = (Arc::new(Notify::new()), tasks.stopping().clone());
@@ -124,7 +129,8 @@ impl ReminderActor {
             stop,
         };
         tasks.spawn(TaskKind::Reminders, watch.run());
-        let behaviour = Arc::new(Self { limits, wall, entropy: Arc::new(entropy), tasks, ended });
+        let entropy = Arc::new(entropy);
+        let behaviour = Arc::new(Self { limits, mail, wall, entropy, tasks, ended });
         engine.offer(vec![TypeSpec { actor_type, config, behaviour }]).await
     }
 
@@ -137,7 +143,7 @@ impl Behaviour for ReminderActor {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         async move {
             let Some(engine) = Engine::of(turn) else { return Err(Error::Closed) };
-            let shared = Arc::new(Shared::new(self.limits));
+            let shared = Arc::new(Shared::new(self.limits, self.mail, engine.sent()));
             self.desk(turn, &shared).read_on().await?;
             let end = CancellationToken::new();
             let courier = Courier {
@@ -149,7 +155,16 @@ impl Behaviour for ReminderActor {
                 entropy: Arc::clone(&self.entropy),
                 end: end.clone(),
             };
+            let post = Post {
+                engine: engine.downgrade(),
+                partition: turn.actor().clone(),
+                shared: Arc::clone(&shared),
+                tasks: self.tasks.clone(),
+                entropy: Arc::clone(&self.entropy),
+                end: end.clone(),
+            };
             self.tasks.spawn(TaskKind::Reminders, courier.run());
+            self.tasks.spawn(TaskKind::Reminders, post.run());
             let (_end, _told) = (end.drop_guard(), Told(Arc::clone(&self.ended)));
             Ok(Instance::Owned(Box::new(Partition { shared, _end, _told })))
         }
@@ -178,6 +193,11 @@ impl Behaviour for ReminderActor {
                 "deleteAll" => json::reply(&desk.delete_all(json::read(TYPE, &call)?).await?),
                 "list" => json::reply(&desk.list(json::read(TYPE, &call)?).await?),
                 SETTLE => desk.settle(json::read(TYPE, &call)?).await.map(|()| Reply::default()),
+                POST => {
+                    let posted = desk.post(json::read(TYPE, &call)?).await;
+                    shared.posted.notify_one();
+                    json::reply(&posted?)
+                }
                 READ => desk.read_on().await.map(|()| Reply::default()),
                 // That it has begun is all that was wanted.
                 WAKE => Ok(Reply::default()),

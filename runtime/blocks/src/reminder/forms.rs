@@ -20,6 +20,9 @@ pub(super) const SETTLE: &str = "#settle";
 /// That it is time to read on.
 pub(super) const READ: &str = "#read";
 
+/// That there is something to do about what turns sent out.
+pub(super) const POST: &str = "#post";
+
 /// Most reminders of one page of a list.
 pub const PAGE_MAX: usize = 1_000;
 
@@ -350,6 +353,30 @@ impl ReminderForm {
             ..named
         }
     }
+}
+
+/// What a partition is to do about its inbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Posting {
+    /// Whether reminders are to be set and dropped.
+    pub(super) reminders: bool,
+    /// Whose calls are to be read: `type/id`.
+    pub(super) senders: Vec<String>,
+    /// Keys of what is over and to be removed.
+    pub(super) over: Vec<String>,
+    /// Behind which key to look through the calls of all; `""` for the first page.
+    pub(super) behind: Option<String>,
+}
+
+/// What is left to do about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Posted {
+    /// Whether there are more reminders.
+    pub(super) has_reminders: bool,
+    /// Behind which key to look on; nothing at the end.
+    pub(super) behind: Option<String>,
 }
 
 /// How a delivery ended, for the partition that made it, or has it by now.

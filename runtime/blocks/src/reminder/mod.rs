@@ -5,17 +5,27 @@
 //! [`name`] what is stored; `courier` delivers between turns; `watch` wakes partitions that have
 //! become this host's; [`handle`] is how the doors reach them. How times are written, and what
 //! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
+//!
+//! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
+//! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
+//! [`lanes`] what is in memory (pure), and `post` delivers between turns.
 
 pub mod actor;
 pub mod book;
 pub mod forms;
 pub mod handle;
+pub mod lanes;
+pub mod letter;
 pub mod name;
+pub mod outbox;
 pub mod row;
 
 mod courier;
+mod inbox;
 mod partition;
+mod post;
 mod watch;
 
 pub use actor::{PARTITIONS, Parts, ReminderActor};
 pub use handle::Reminders;
+pub use outbox::Outbox;

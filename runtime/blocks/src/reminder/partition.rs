@@ -3,37 +3,79 @@
 //! One turn at a time, so what stands in the store and in the book agrees between turns. The
 //! store comes first: what was not committed never shows in the book.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use odeon_base::{Entropy, WallClock};
+use odeon_runtime::metrics::OutboxCounters;
 use odeon_runtime::schedule::ReminderPlan;
 use odeon_runtime::{ActorRef, Change, Error, Turn};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::book::{Book, Limits, Stale};
 use super::forms::{
     Deleted, Ended, FoundForm, ListForm, Listing, Named, Of, PAGE_MAX, Registered, Registration,
     ReminderForm, Settling,
 };
+use super::lanes::{self, Lanes};
 use super::name::{Name, ORDER, ROWS, rows_of};
 use super::row::{Row, millis};
 
 /// Reminders deleted in one transaction: two keys each, at most 1,000 in all.
 const DELETED_AT_ONCE: usize = 450;
 
-/// The book of a partition, as its turns and its deliveries share it.
+/// What a partition has in memory, as its turns and its deliveries share it.
 #[derive(Debug)]
 pub(super) struct Shared {
     book: Mutex<Book>,
     /// Told when the book changed.
     pub(super) changed: Notify,
+    lanes: Mutex<Lanes>,
+    /// Told when there is something to do about the lanes.
+    pub(super) posted: Notify,
+    /// Counts what went out.
+    pub(super) sent: Arc<OutboxCounters>,
+    /// Calls of one sender in memory.
+    pub(super) lane_max: usize,
+    began: Instant,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let waiting = self.mail(|lanes| lanes.len()) as u64;
+        self.sent.waiting.fetch_sub(waiting, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { book: Mutex::new(Book::new(limits)), changed: Notify::new() }
+    pub(super) fn new(limits: Limits, mail: lanes::Limits, sent: Arc<OutboxCounters>) -> Self {
+        Self {
+            book: Mutex::new(Book::new(limits)),
+            changed: Notify::new(),
+            lanes: Mutex::new(Lanes::new(mail)),
+            posted: Notify::new(),
+            sent,
+            lane_max: mail.lane_max,
+            began: Instant::now(),
+        }
+    }
+
+    /// A short section about the calls in memory.
+    pub(super) fn mail<T>(&self, section: impl FnOnce(&mut Lanes) -> T) -> T {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = lanes.len() as u64;
+        let done = section(&mut lanes);
+        let after = lanes.len() as u64;
+        self.sent.waiting.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        done
+    }
+
+    /// The time by which calls are in order, in milliseconds.
+    pub(super) fn elapsed(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
@@ -52,7 +94,7 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn now(&self) -> Result<Timestamp, Error> {
+    pub(super) fn now(&self) -> Result<Timestamp, Error> {
         let now = Timestamp::try_from(self.wall.now())
             .map_err(|error| Error::Arguments(format!("the clock of this host: {error}")))?;
         // As it is stored, so that what follows from it is the same when it is read again.

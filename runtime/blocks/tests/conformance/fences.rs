@@ -120,3 +120,23 @@ pub(crate) async fn a_refused_commit_writes_nothing(bench: &mut Bench) {
     assert_eq!(bench.get(&plain("p")).await, None);
     assert_eq!(bench.get(&actor("a", "k")).await, None);
 }
+
+pub(crate) async fn a_commit_may_write_to_another_actor_too(bench: &mut Bench) {
+    let (own, other) = (actor("a", "k"), actor("inbox", "out/1"));
+    let both = |value: &'static str| vec![upsert(&own, value), upsert(&other, value)];
+    bench.store.claim(scope("a"), fence(1, 1, 1)).await.unwrap();
+    // Whoever has the other, and with which fence, is not asked.
+    bench.store.claim(scope("inbox"), fence(9, 9, 9)).await.unwrap();
+    bench.apply_fenced(scope("a"), fence(1, 1, 1), both("one")).await.unwrap();
+    assert_eq!(
+        (bench.value(&own).await.unwrap(), bench.value(&other).await.unwrap()),
+        ("one".into(), "one".into())
+    );
+    bench.store.claim(scope("a"), fence(1, 1, 2)).await.unwrap();
+    let late = bench.apply_fenced(scope("a"), fence(1, 1, 1), both("late")).await;
+    assert_eq!(held(late), Some(fence(1, 1, 2)));
+    assert_eq!(bench.value(&other).await.unwrap(), "one", "both or neither");
+    // And the other removes what came to it behind its own fence.
+    bench.apply_fenced(scope("inbox"), fence(9, 9, 9), vec![delete(&other)]).await.unwrap();
+    assert_eq!(bench.value(&other).await, None);
+}

@@ -1,7 +1,7 @@
 //! Testing actors: a whole engine in the test's own process, without a port.
 //!
 //! The engine is the real one, over a store in memory and a placement that knows
-//! one host. In a test with paused time (`#[tokio::test(start_paused = true)]`, for
+//! one host. Reminders fire, and messages are delivered, as in a host. In a test with paused time (`#[tokio::test(start_paused = true)]`, for
 //! which your crate needs tokio's feature `test-util`) time moves only by
 //! [`Running::advance`], so a test of an hour takes a moment.
 //!
@@ -32,6 +32,7 @@ use std::time::{Duration, SystemTime};
 
 use odeon_base::clock::TokioClock;
 use odeon_base::{AppId, Entropy, HostName, Tasks, WallClock as _};
+use odeon_blocks::reminder::{self, Outbox, ReminderActor};
 use odeon_blocks::state::memory::MemoryStore;
 use odeon_runtime::config::{Config, TypeSpec};
 use odeon_runtime::engine::Seams;
@@ -50,6 +51,10 @@ use crate::wire;
 /// The application and host of the kit.
 const APP: &str = "test";
 const HOST: &str = "test:0";
+/// The name of the store, as far as reminders and the outbox are concerned; one partition is
+/// enough for a test.
+const STORE: &str = "memory";
+const PARTITIONS: u32 = 1;
 /// How long the end of the engine may take; on paused time, no time at all.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
@@ -251,7 +256,27 @@ async fn engine(
     if let Err(error) = engine.offer(types.to_vec()).await {
         panic!("the engine refuses the types: {error}");
     }
+    keep_reminders(&engine, clock, term, &tasks).await;
     (engine, tasks)
+}
+
+/// Has reminders fire, and what turns send out delivered.
+async fn keep_reminders(engine: &Engine, clock: &Arc<TokioClock>, term: u64, tasks: &Tasks) {
+    let outbox = Outbox::new(engine, STORE, PARTITIONS, tasks.clone());
+    engine.use_outbox(Arc::new(outbox.expect("plain words are a name")));
+    let parts = reminder::Parts {
+        app: engine.config().app.clone(),
+        store: STORE.to_owned(),
+        partitions: PARTITIONS,
+        limits: reminder::book::Limits::default(),
+        mail: reminder::lanes::Limits::default(),
+        wall: Arc::<TokioClock>::clone(clock),
+        entropy: Entropy::seeded(term),
+        tasks: tasks.clone(),
+    };
+    if let Err(error) = ReminderActor::offer(engine, parts).await {
+        panic!("the engine refuses reminders: {error}");
+    }
 }
 
 fn unfit(key: &str, error: &serde_json::Error) -> Error {

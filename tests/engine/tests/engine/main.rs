@@ -10,6 +10,7 @@ mod kinds;
 mod life;
 mod moves;
 mod operators;
+mod outbox;
 mod reminders;
 mod streams;
 mod system;

@@ -12,6 +12,7 @@ mod grpc;
 mod http;
 mod invoke;
 mod metrics;
+mod outbox;
 mod peer;
 mod refusals;
 mod reminders;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use odeon_base::TaskKind;
 use odeon_host::http::{Protocol, serve};
-use odeon_sdk::{Ctx, Result, Worker, actor, spec_with};
+use odeon_sdk::{Ctx, Message, Reminder, Result, Worker, actor, spec_with};
 use odeon_test_wire::{Rig, Told};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -34,6 +34,15 @@ impl Basket {
     async fn take(&mut self, ctx: &mut Ctx, count: u32) -> Result<u32> {
         ctx.set("taken", &count)?;
         Ok(count)
+    }
+
+    /// Has another basket take three, and this one, by a reminder.
+    async fn pass_on(&mut self, ctx: &mut Ctx, to: String) -> Result<()> {
+        ctx.set("passed", &true)?;
+        ctx.send(Message::to("Basket", &to, "take")?.with(&3)?.id("b:1"));
+        ctx.set_reminder("take", Reminder::after(Duration::ZERO).with(&4)?)?;
+        ctx.drop_reminder("never");
+        Ok(())
     }
 
     async fn stand_still(&mut self, ctx: &mut Ctx, text: String) -> Result<()> {
@@ -106,6 +115,24 @@ async fn arguments_that_do_not_fit_are_told_alike_wherever_the_actor_lives() {
         let told = call(rig, "b", "put", r#"{"item":"pears","count":3}"#).await;
         assert_eq!(told.status, 200, "{told:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_turn_of_a_worker_sends_out_arrives() {
+    let rig = Rig::with_reminders().await;
+    let _worker = start(&rig, &address(&rig).await);
+    assert_eq!(call(&rig, "b", "pass_on", r#""c""#).await.status, 200);
+    let taken = async |id: &str| {
+        let path = format!("/v1.0/actors/Basket/{id}/state/taken");
+        rig.ask("GET", &path).told().await.text().to_owned()
+    };
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while taken("c").await != "3" || taken("b").await != "4" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,291 @@
+//! What waits in a partition's inbox, in bytes: effects of turns, as the commit of their actor
+//! stored them.
+//!
+//! The key says whose and which: `out/call/<type>/<id>/<fence>/<number>`, and `out/rem/…` for
+//! reminders, so that no call that waits holds up a reminder; byte order is the order in which
+//! the actor emitted them. The value is a version, a kind and its fields, texts with their
+//! lengths in front. Reading accepts any bytes and never panics; what cannot be read concerns
+//! nobody but itself (REM-13).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use odeon_base::Fence;
+use odeon_base::ident::ring_hash;
+use odeon_runtime::effect::Emitted;
+use odeon_runtime::schedule::ReminderPlan;
+use odeon_runtime::{ActorRef, Effect};
+
+use super::name::Name;
+use super::row::Row;
+
+/// What the keys of calls begin with.
+pub(super) const CALLS: &str = "out/call/";
+/// What the keys of reminders begin with.
+pub(super) const REMINDERS: &str = "out/rem/";
+
+/// The version that is written; a value of another is refused.
+const VERSION: u8 = 1;
+const DROP: u8 = 0;
+const SET: u8 = 1;
+const SET_UNLESS_THERE: u8 = 2;
+const CALL: u8 = 3;
+
+/// A call that waits for its delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Who is called.
+    pub actor: ActorRef,
+    /// The method, cleaned.
+    pub method: Arc<str>,
+    /// By what the receiver tells a repeat.
+    pub id: Arc<str>,
+    /// The argument.
+    pub body: Bytes,
+}
+
+/// What becomes of a reminder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// It stands from now on, unless one does that is not to be replaced.
+    Set { row: Box<Row>, should_replace: bool },
+    /// There is none.
+    Drop,
+}
+
+/// An actor as keys name it: `type/id`.
+#[must_use]
+pub(super) fn sender(actor: &ActorRef) -> Arc<str> {
+    format!("{}/{}", actor.actor_type, actor.id.as_str()).into()
+}
+
+/// The key and value of an effect, the `n`th of those that were emitted together.
+#[must_use]
+pub(super) fn encode(emitted: &Emitted<'_>, n: u64, effect: Effect) -> (String, Bytes) {
+    let sender = sender(emitted.actor);
+    let number = emitted.first + n;
+    let fence = fence_text(emitted.fence);
+    let kind = if matches!(effect, Effect::Call { .. }) { CALLS } else { REMINDERS };
+    let key = format!("{kind}{sender}/{fence}/{number:016x}");
+    let value = match effect {
+        Effect::DropReminder { name } => texts(DROP, &[&name], &[]),
+        Effect::SetReminder { name, spec, data, should_replace } => {
+            let at = Timestamp::try_from(emitted.at).unwrap_or_default();
+            let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+            let plan = ReminderPlan::new(&spec, at);
+            // One that ends before it fires is as good as none, as when it is registered.
+            match plan.ok().and_then(|plan| plan.begin()) {
+                None => texts(DROP, &[&name], &[]),
+                Some(begin) => {
+                    let row = Row {
+                        generation: 0,
+                        registered: at.as_millisecond(),
+                        at: begin,
+                        delivered: 0,
+                        lost: 0,
+                        spec: *spec,
+                        error: None,
+                        data,
+                    };
+                    let kind = if should_replace { SET } else { SET_UNLESS_THERE };
+                    texts(kind, &[&name], &row.encode())
+                }
+            }
+        }
+        Effect::Call { actor, method, body, id } => {
+            let made = || format!("{fence}-{number:x}-{:016x}", ring_hash(sender.as_bytes()));
+            let id = id.map_or_else(made, |id| id.as_ref().to_owned());
+            let (actor_type, actor_id) = (actor.actor_type.as_str(), actor.id.as_str());
+            texts(CALL, &[actor_type, actor_id, &method, &id], &body)
+        }
+    };
+    (key, value)
+}
+
+/// Whose call it is that stands under this key.
+pub(super) fn sender_of(key: &str) -> Option<&str> {
+    path_of(CALLS, key)
+}
+
+/// The call that is stored.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub(super) fn call(value: &Bytes) -> Result<Letter, String> {
+    let (kind, mut rest) = open(value)?;
+    if kind != CALL {
+        return Err(format!("it has the kind {kind}, not {CALL}"));
+    }
+    let [actor_type, actor_id, method, id] =
+        [text(&mut rest)?, text(&mut rest)?, text(&mut rest)?, text(&mut rest)?];
+    let actor = ActorRef::parse(actor_type, actor_id).map_err(|error| error.to_string())?;
+    let body = value.slice(value.len() - rest.len()..);
+    Ok(Letter { actor, method: method.into(), id: id.into(), body })
+}
+
+/// Which reminder is meant by what stands under this key, and what becomes of it.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub(super) fn reminder(key: &str, value: &Bytes) -> Result<(Name, Wish), String> {
+    let sender = path_of(REMINDERS, key).ok_or("its key names no actor")?;
+    let (actor_type, id) = sender.split_once('/').ok_or("its key names no actor")?;
+    let actor = ActorRef::parse(actor_type, id).map_err(|error| error.to_string())?;
+    let (kind, mut rest) = open(value)?;
+    let name = Name::new(&actor, text(&mut rest)?).map_err(|error| error.to_string())?;
+    let wish = match kind {
+        DROP => Wish::Drop,
+        SET | SET_UNLESS_THERE => {
+            let row = Row::decode(&value.slice(value.len() - rest.len()..))?;
+            Wish::Set { row: Box::new(row), should_replace: kind == SET }
+        }
+        other => return Err(format!("it has the kind {other}")),
+    };
+    Ok((name, wish))
+}
+
+/// The actor in a key: types and ids hold no slash.
+fn path_of<'a>(kind: &str, key: &'a str) -> Option<&'a str> {
+    let path = key.strip_prefix(kind)?;
+    let (path, number) = path.rsplit_once('/')?;
+    let (sender, fence) = path.rsplit_once('/')?;
+    let is_path = sender.split('/').filter(|part| !part.is_empty()).count() == 2;
+    (is_path && number.len() == 16 && fence.len() == 48).then_some(sender)
+}
+
+/// A fence as text, so that the order of texts is that of fences.
+fn fence_text(fence: Fence) -> String {
+    let Fence { epoch, seq } = fence;
+    format!("{:016x}{:016x}{seq:016x}", epoch.term, epoch.n)
+}
+
+fn texts(kind: u8, texts: &[&str], rest: &[u8]) -> Bytes {
+    let length: usize = texts.iter().map(|text| text.len() + 4).sum();
+    let mut out = Vec::with_capacity(2 + length + rest.len());
+    out.extend_from_slice(&[VERSION, kind]);
+    for text in texts {
+        out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(text.as_bytes());
+    }
+    out.extend_from_slice(rest);
+    out.into()
+}
+
+fn open(value: &Bytes) -> Result<(u8, &[u8]), String> {
+    match value.split_first_chunk::<2>() {
+        Some((&[VERSION, kind], rest)) => Ok((kind, rest)),
+        Some((&[version, _], _)) => Err(format!("it has version {version}, not {VERSION}")),
+        None => Err("it is too short".to_owned()),
+    }
+}
+
+fn text<'a>(from: &mut &'a [u8]) -> Result<&'a str, String> {
+    let (length, rest) = from.split_first_chunk::<4>().ok_or("it is too short")?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    let (text, rest) = rest.split_at_checked(length).ok_or("it is too short")?;
+    *from = rest;
+    std::str::from_utf8(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use odeon_base::Epoch;
+    use odeon_runtime::schedule::ReminderSpec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn actor() -> ActorRef {
+        ActorRef::parse("Order", "o|1").unwrap()
+    }
+
+    fn fence(term: u64, n: u64, seq: u64) -> Fence {
+        Fence { epoch: Epoch { term, n }, seq }
+    }
+
+    fn stored(fence: Fence, first: u64, effect: Effect) -> (String, Bytes) {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000_000_123);
+        encode(&Emitted { actor: &actor(), fence, first, at }, 0, effect)
+    }
+
+    fn call_of(body: &[u8], id: Option<&str>) -> Effect {
+        Effect::Call {
+            actor: ActorRef::parse("Goods", "ü").unwrap(),
+            method: "commit".into(),
+            body: Bytes::copy_from_slice(body),
+            id: id.map(Into::into),
+        }
+    }
+
+    fn reminder_of(due_time: &str, ttl: &str) -> Effect {
+        let [due_time, ttl] = [due_time, ttl].map(str::to_owned);
+        let spec = ReminderSpec { due_time, ttl, ..ReminderSpec::default() };
+        let (name, data) = ("pay".into(), Bytes::from("7"));
+        Effect::SetReminder { name, spec: Box::new(spec), data, should_replace: false }
+    }
+
+    #[test]
+    fn a_call_comes_back_with_an_id_that_is_the_same_each_time() {
+        let (key, value) = stored(fence(1, 2, 3), 9, call_of(b"7", None));
+        assert_eq!(
+            key,
+            "out/call/Order/o|1/000000000000000100000000000000020000000000000003/0000000000000009"
+        );
+        assert_eq!(sender_of(&key), Some("Order/o|1"));
+        let letter = call(&value).unwrap();
+        assert_eq!((&*letter.method, &letter.body[..]), ("commit", &b"7"[..]));
+        assert_eq!(letter.actor, ActorRef::parse("Goods", "ü").unwrap());
+        let made = "000000000000000100000000000000020000000000000003-9-";
+        assert!(letter.id.starts_with(made) && letter.id.is_ascii(), "{}", letter.id);
+        let (_, other) = stored(fence(1, 2, 3), 10, call_of(b"7", None));
+        assert_ne!(call(&other).unwrap().id, letter.id);
+        let (_, named) = stored(fence(1, 2, 3), 9, call_of(b"", Some("o1:2")));
+        assert_eq!(&*call(&named).unwrap().id, "o1:2");
+    }
+
+    #[test]
+    fn a_reminder_counts_from_the_commit() {
+        let (key, value) = stored(fence(1, 2, 3), 9, reminder_of("5s", ""));
+        let (name, wish) = reminder(&key, &value).unwrap();
+        assert_eq!(name.parts(), ("Order", "o|1", "pay"));
+        let Wish::Set { row, should_replace: false } = wish else { panic!("{wish:?}") };
+        assert_eq!((row.registered, row.next()), (1_000_000_000_123, 1_000_000_005_123));
+        assert_eq!(row.data, "7");
+        let (_, over) = stored(fence(1, 2, 3), 9, reminder_of("5s", "1s"));
+        assert_eq!(reminder(&key, &over).unwrap().1, Wish::Drop);
+        let (key, gone) = stored(fence(1, 2, 3), 9, Effect::DropReminder { name: "pay".into() });
+        assert_eq!(reminder(&key, &gone).unwrap().1, Wish::Drop);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_lie_in_the_order_of_emission(one: (u64, u64, u64, u32), two: (u64, u64, u64, u32)) {
+            let key = |(term, n, seq, first): (u64, u64, u64, u32)| {
+                stored(fence(term, n, seq), first.into(), call_of(b"", None)).0
+            };
+            prop_assert_eq!(key(one).cmp(&key(two)), one.cmp(&two));
+        }
+
+        #[test]
+        fn rem_13_no_bytes_break_it(
+            at in any::<prop::sample::Index>(),
+            byte: u8,
+            kept in any::<prop::sample::Index>(),
+            key in "(out/(call|rem)/)?[a/0-9]{0,80}",
+        ) {
+            let (good, _) = stored(fence(1, 2, 3), 9, reminder_of("5s", ""));
+            for effect in [call_of(b"7", None), reminder_of("5s", "")] {
+                let mut bytes = stored(fence(1, 2, 3), 9, effect).1.to_vec();
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+                bytes.truncate(kept.index(bytes.len() + 1));
+                let bytes = Bytes::from(bytes);
+                let _ = (call(&bytes), reminder(&good, &bytes), reminder(&key, &bytes));
+            }
+            let _ = sender_of(&key);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What turns send out, on its way into the inbox of their partition.
+//!
+//! The rows go into the store with the actor's own commit, whoever has the partition; afterwards
+//! it is told, once at a time for all that was committed meanwhile. It looks by itself, too, so
+//! what it is not told of comes later.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use odeon_base::ident::Invalid;
+use odeon_base::{ActorId, ActorType, TaskKind, Tasks};
+use odeon_runtime::effect::{Effect, Emitted, Stored};
+use odeon_runtime::seams;
+use odeon_runtime::store::{ActorScope, Key};
+use odeon_runtime::{ActorRef, Engine, Error, Invocation, WeakEngine};
+
+use super::actor::{partition_of, type_of};
+use super::forms::{POST, Posting};
+use super::letter;
+
+/// Senders that wait to be told of, for each partition; it finds more by itself.
+const TOLD_MAX: usize = 256;
+
+/// The outbox of the actors of a host.
+#[derive(Debug)]
+pub struct Outbox {
+    teller: Teller,
+    tasks: Tasks,
+    prefix: Arc<str>,
+    partitions: u32,
+}
+
+/// Tells partitions what came for them.
+#[derive(Clone)]
+struct Teller {
+    engine: WeakEngine,
+    actor_type: ActorType,
+    /// Of each partition that is being told: what came meanwhile.
+    news: Arc<Mutex<BTreeMap<u32, News>>>,
+}
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Teller").field("of", &self.actor_type).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct News {
+    has_reminders: bool,
+    senders: BTreeSet<Arc<str>>,
+}
+
+impl Outbox {
+    /// That of the actors whose state is kept in this store; what it starts belongs to the tasks.
+    ///
+    /// # Errors
+    /// The name's own when application and store make no name of a type.
+    pub fn new(
+        engine: &Engine,
+        store: &str,
+        partitions: u32,
+        tasks: Tasks,
+    ) -> Result<Self, Invalid> {
+        let actor_type = type_of(&engine.config().app, store)?;
+        let teller = Teller { engine: engine.downgrade(), actor_type, news: Arc::default() };
+        let prefix = Arc::clone(&engine.config().state_prefix);
+        Ok(Self { teller, tasks, prefix, partitions })
+    }
+}
+
+impl seams::Outbox for Outbox {
+    fn rows(&self, emitted: &Emitted<'_>, effects: Vec<Effect>) -> Vec<(Key, Bytes)> {
+        let partition = partition_of(&emitted.actor.id, self.partitions);
+        let scope = ActorScope {
+            prefix: Arc::clone(&self.prefix),
+            actor_type: self.teller.actor_type.as_str().into(),
+            actor_id: partition.to_string().into(),
+        };
+        let rows = (0..).zip(effects).map(|(n, effect)| {
+            let (name, value) = letter::encode(emitted, n, effect);
+            (Key::Actor(scope.clone(), name.into()), value)
+        });
+        rows.collect()
+    }
+
+    fn stored(&self, actor: &ActorRef, stored: Stored) {
+        let partition = partition_of(&actor.id, self.partitions);
+        let mut all = self.teller.news();
+        let is_told = all.contains_key(&partition);
+        let news = all.entry(partition).or_default();
+        news.has_reminders |= stored.reminders > 0;
+        if stored.calls > 0 && news.senders.len() < TOLD_MAX {
+            news.senders.insert(letter::sender(actor));
+        }
+        drop(all);
+        if !is_told {
+            let (teller, stopping) = (self.teller.clone(), self.tasks.stopping().clone());
+            self.tasks.spawn(TaskKind::Reminders, async move {
+                tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => {}
+                    () = teller.tell_all(partition) => {}
+                }
+            });
+        }
+    }
+}
+
+impl Teller {
+    fn news(&self) -> MutexGuard<'_, BTreeMap<u32, News>> {
+        // Each section leaves it whole.
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells a partition until there is nothing more to tell.
+    async fn tell_all(&self, partition: u32) {
+        loop {
+            let news = {
+                let mut all = self.news();
+                match all.get_mut(&partition) {
+                    Some(news) if news.has_reminders || !news.senders.is_empty() => {
+                        std::mem::take(news)
+                    }
+                    _ => {
+                        all.remove(&partition);
+                        return;
+                    }
+                }
+            };
+            if let Err(error) = self.tell(partition, news).await {
+                tracing::debug!(partition, %error, "a partition was not told what came for it");
+            }
+        }
+    }
+
+    async fn tell(&self, partition: u32, news: News) -> Result<(), Error> {
+        let engine = self.engine.upgrade().ok_or(Error::Closed)?;
+        let senders = news.senders.iter().map(|sender| sender.as_ref().to_owned()).collect();
+        let told = Posting { reminders: news.has_reminders, senders, ..Posting::default() };
+        let body =
+            serde_json::to_vec(&told).map_err(|error| Error::Arguments(error.to_string()))?;
+        let id = ActorId::parse(&partition.to_string())?;
+        let actor = ActorRef { actor_type: self.actor_type.clone(), id };
+        engine.call(Invocation::new(actor, POST, body)).await.map(drop)
+    }
+}

@@ -1,0 +1,310 @@
+//! Delivers the calls that actors emitted: between the turns of their partition, for a system
+//! actor's turn may not wait for an application's.
+//!
+//! Lives as long as the activation of the partition. Its deliveries end with it: whoever has the
+//! partition next makes them again, and a call that waits somewhere must not come after one that
+//! was emitted later.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, OptionFuture};
+use odeon_base::backoff::Backoff;
+use odeon_base::{Entropy, Execution, Kind, TaskKind, Tasks};
+use odeon_runtime::{ActorRef, Error, Headers, Invocation, WeakEngine};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::forms::{POST, Posted, Posting};
+use super::lanes::{Delivery, Ended, Next};
+use super::letter::Letter;
+use super::partition::Shared;
+
+/// By what a receiver tells a repeat (RT-4).
+const IDEMPOTENCY_KEY: &str = "odeon-idempotency-key";
+/// How often the inbox is looked through though nobody told of anything: what was told may be
+/// lost. After a look that took long, twenty times as long.
+const LOOK: Duration = Duration::from_secs(5);
+/// Between two tries to deliver one call, and two tries to write down what was delivered.
+const AGAIN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
+/// How long one try may take, waiting and running.
+const DELIVERY_MAX: Duration = Duration::from_secs(60);
+/// Rows that one turn removes.
+const REMOVED_AT_ONCE: usize = 500;
+/// Senders whose calls one turn reads.
+const SENDERS_AT_ONCE: usize = 32;
+
+/// What delivers for one activation of a partition.
+#[derive(Debug, Clone)]
+pub(super) struct Post {
+    pub(super) engine: WeakEngine,
+    pub(super) partition: ActorRef,
+    pub(super) shared: Arc<Shared>,
+    pub(super) tasks: Tasks,
+    pub(super) entropy: Arc<Entropy>,
+    /// When the activation ends.
+    pub(super) end: CancellationToken,
+}
+
+/// When the whole inbox is looked through, and how far that is.
+struct Look {
+    behind: Option<String>,
+    began: Instant,
+    next: Instant,
+}
+
+impl Look {
+    /// It is time for the first.
+    fn now() -> Self {
+        Self { behind: Some(String::new()), began: Instant::now(), next: Instant::now() }
+    }
+
+    fn due(&mut self) -> Option<String> {
+        if self.behind.is_none() && Instant::now() >= self.next {
+            (self.behind, self.began) = (Some(String::new()), Instant::now());
+        }
+        self.behind.clone()
+    }
+
+    fn went(&mut self, behind: Option<String>) {
+        if behind.is_none() {
+            self.next = Instant::now() + LOOK.max(self.began.elapsed().saturating_mul(20));
+        }
+        self.behind = behind;
+    }
+}
+
+/// A turn that was asked for, and its answer.
+type Asking = BoxFuture<'static, (Posting, Result<Posted, Error>)>;
+
+impl Post {
+    /// Delivers until the activation ends, or the host stops.
+    pub(super) async fn run(self) {
+        let stopping = self.tasks.stopping().clone();
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => {}
+            () = self.end.cancelled() => {}
+            () = self.deliver_all() => {}
+        }
+    }
+
+    async fn deliver_all(&self) {
+        let mut look = Look::now();
+        let mut reminders = true;
+        let (mut asking, mut failures): (Option<Asking>, u32) = (None, 0);
+        let mut quiet = Instant::now();
+        loop {
+            for delivery in self.shared.mail(|lanes| lanes.due(self.shared.elapsed())) {
+                let post = self.clone();
+                self.tasks.spawn(TaskKind::Reminders, post.deliver(delivery));
+            }
+            if asking.is_none() && Instant::now() >= quiet {
+                asking = self.work(&mut look, reminders).map(|work| self.ask(work));
+            }
+            let is_asking = asking.is_some();
+            tokio::select! {
+                biased;
+                Some((posting, posted)) = OptionFuture::from(asking.as_mut()) => {
+                    asking = None;
+                    match posted {
+                        Ok(posted) => {
+                            failures = 0;
+                            reminders = posted.has_reminders;
+                            if posting.behind.is_some() {
+                                look.went(posted.behind);
+                            }
+                        }
+                        Err(error) => {
+                            quiet = Instant::now() + AGAIN.wait(failures, self.entropy.fraction());
+                            failures += 1;
+                            self.failed(posting, &error);
+                        }
+                    }
+                }
+                () = self.shared.posted.notified() => {}
+                () = tokio::time::sleep(self.pause(&look, is_asking, quiet)) => {}
+            }
+        }
+    }
+
+    /// What is to be asked of the partition now, if anything is.
+    fn work(&self, look: &mut Look, reminders: bool) -> Option<Posting> {
+        let (over, senders) =
+            self.shared.mail(|lanes| (lanes.over(REMOVED_AT_ONCE), lanes.wanting(SENDERS_AT_ONCE)));
+        let texts = |keys: Vec<Arc<str>>| keys.iter().map(|key| key.as_ref().to_owned()).collect();
+        let behind = look.due();
+        let is_first_page = behind.as_deref() == Some("");
+        let work = Posting {
+            reminders: reminders || is_first_page,
+            senders: texts(senders),
+            over: texts(over),
+            behind,
+        };
+        let Posting { reminders, senders, over, behind } = &work;
+        let is_some = *reminders || !senders.is_empty() || !over.is_empty() || behind.is_some();
+        is_some.then_some(work)
+    }
+
+    fn ask(&self, work: Posting) -> Asking {
+        let post = self.clone();
+        async move {
+            let posted = post.asked(&work).await;
+            (work, posted)
+        }
+        .boxed()
+    }
+
+    /// A turn of the own partition, wherever it is.
+    async fn asked(&self, work: &Posting) -> Result<Posted, Error> {
+        let Some(engine) = self.engine.upgrade() else { return Err(Error::Closed) };
+        let wrong = |error: serde_json::Error| Error::Arguments(error.to_string());
+        let body = serde_json::to_vec(work).map_err(wrong)?;
+        let reply = engine.call(Invocation::new(self.partition.clone(), POST, body)).await?;
+        serde_json::from_slice(&reply.body).map_err(wrong)
+    }
+
+    /// What could not be done is to be done later.
+    fn failed(&self, posting: Posting, error: &Error) {
+        let partition = self.partition.id.as_str();
+        tracing::warn!(partition, %error, "the inbox of a partition cannot be worked on now");
+        self.shared.mail(|lanes| {
+            lanes.come_back(posting.over.into_iter().map(Into::into).collect());
+            posting.senders.iter().for_each(|sender| lanes.was_read(sender, true));
+        });
+    }
+
+    /// For how long there is nothing to do, if nobody tells of anything.
+    fn pause(&self, look: &Look, is_asking: bool, quiet: Instant) -> Duration {
+        let now = Instant::now();
+        let next = self.shared.mail(|lanes| lanes.next());
+        let delivery =
+            next.map(|next| Duration::from_millis(next.saturating_sub(self.shared.elapsed())));
+        let asks = match &look.behind {
+            _ if is_asking => None,
+            Some(_) => Some(quiet.saturating_duration_since(now)),
+            None => {
+                let has_over = self.shared.mail(|lanes| lanes.has_over());
+                let until = if has_over { quiet } else { look.next.max(quiet) };
+                Some(until.saturating_duration_since(now))
+            }
+        };
+        delivery.into_iter().chain(asks).min().unwrap_or(LOOK)
+    }
+
+    async fn deliver(self, delivery: Delivery) {
+        let stopping = self.tasks.stopping().clone();
+        let Delivery { key, letter } = &delivery;
+        let ended = tokio::select! {
+            biased;
+            () = stopping.cancelled() => return,
+            () = self.end.cancelled() => return,
+            ended = self.call(letter) => ended,
+        };
+        let (ended, error) = match ended {
+            Ok(()) => (Ended::Taken, None),
+            Err(error) if is_answer(&error) => (Ended::Refused, Some(error)),
+            Err(error) => (Ended::Undelivered, Some(error)),
+        };
+        let wait = |n| AGAIN.wait(n, self.entropy.fraction());
+        let now = self.shared.elapsed();
+        let next = self.shared.mail(|lanes| lanes.ended(key, ended, now, wait));
+        self.shared.posted.notify_one();
+        self.note(&delivery, next, error.as_ref());
+    }
+
+    async fn call(&self, letter: &Letter) -> Result<(), Error> {
+        let Letter { actor, method, id, body } = letter;
+        let engine = self.engine.upgrade().ok_or(Error::Closed)?;
+        let mut headers = Headers::new();
+        headers.push(IDEMPOTENCY_KEY, id.as_ref());
+        if !body.is_empty() {
+            headers.push("content-type", "application/json");
+        }
+        let call = Invocation {
+            headers,
+            deadline: Some(Instant::now() + DELIVERY_MAX),
+            ..Invocation::new(actor.clone(), method, body.clone())
+        };
+        engine.call(call).await.map(drop)
+    }
+
+    /// Counts and logs how a delivery ended.
+    fn note(&self, delivery: &Delivery, next: Next, error: Option<&Error>) {
+        let Letter { actor, method, id, .. } = &*delivery.letter;
+        let (actor_type, actor_id) = (actor.actor_type.as_str(), actor.id.as_str());
+        let said = error.map(ToString::to_string).unwrap_or_default();
+        let sent = &self.shared.sent;
+        match next {
+            Next::Over => drop(sent.delivered.fetch_add(1, Ordering::Relaxed)),
+            Next::Again => tracing::debug!(
+                actor_type,
+                actor_id,
+                method = method.as_ref(),
+                id = id.as_ref(),
+                error = said,
+                "a call that was sent out is made again"
+            ),
+            Next::GivenUp => {
+                sent.given_up.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    actor_type,
+                    actor_id,
+                    method = method.as_ref(),
+                    id = id.as_ref(),
+                    error = said,
+                    "a call that was sent out is given up: it was refused too often"
+                );
+            }
+        }
+    }
+}
+
+/// Whether the receiver itself said no, which it may say for ever; what else goes wrong passes.
+fn is_answer(error: &Error) -> bool {
+    match error.kind() {
+        // That nobody hosts the type is said by the engine.
+        Kind::NotFound => !matches!(error, Error::NoHost { .. }),
+        Kind::Timeout => error.execution() != Execution::None,
+        Kind::AppFailed | Kind::Invalid | Kind::Unsupported | Kind::Internal => true,
+        Kind::Conflict | Kind::Moved | Kind::Overloaded | Kind::Draining | Kind::Unavailable => {
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use odeon_base::{ActorId, ActorType};
+    use odeon_runtime::error::AppFailure;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_receiver_says_is_counted() {
+        let (actor_type, id) = (ActorType::parse("Goods").unwrap(), ActorId::parse("1").unwrap());
+        let app = || AppFailure { message: "no".to_owned() };
+        for error in [
+            Error::App(app()),
+            Error::Arguments("no".to_owned()),
+            Error::NoMethod {
+                actor_type: actor_type.clone(),
+                id: id.clone(),
+                method: "m".to_owned(),
+            },
+            Error::TurnTimeout { actor_type: actor_type.clone(), id: id.clone() },
+        ] {
+            assert!(is_answer(&error), "{error}");
+        }
+        for error in [
+            Error::NoHost { actor_type: actor_type.clone(), id: id.clone() },
+            Error::QueueTimeout { actor_type: actor_type.clone(), id: id.clone() },
+            Error::MailboxFull { actor_type, id, waiting: 7 },
+            Error::Closed,
+        ] {
+            assert!(!is_answer(&error), "{error}");
+        }
+    }
+}

@@ -11,16 +11,20 @@ use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
 use super::request::Call;
+use crate::api::Api;
 use crate::json::{self, Fields};
 use crate::status::Failure;
 use crate::status::schedules::ReminderWork;
 
 /// `POST|PUT /v1.0/actors/{type}/{id}/reminders/{name}`.
 pub(super) async fn register(call: Call<'_>) -> Result<Answer, Failure> {
-    let Asked { reminders, actor, name, caller } = Asked::read(&call)?;
+    let (actor, name) = (call.schedulable_actor()?, call.param("name")?.into_owned());
+    let caller = Caller { deadline: call.deadline()?, chain: call.chain() };
     let limit = call.api.limits().body_bytes;
+    // Wire: what is wrong with the body is said before what is wrong with the name.
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let asked = read(&body, &actor, &name).map_err(Failure::malformed)?;
+    let reminders = reminders_of(call.api, &actor, &name)?;
     let registered = reminders.register(&asked, caller).await;
     match registered.map_err(|error| Failure::reminder(&error, ReminderWork::Create))? {
         true => Ok(answer::empty()),
@@ -73,14 +77,17 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn read(call: &Call<'a>) -> Result<Self, Failure> {
         let (actor, name) = (call.schedulable_actor()?, call.param("name")?.into_owned());
-        ident::check_name("name", &name).map_err(Failure::bad_request)?;
-        let api = call.api;
-        Failure::check_runnable(api.can_run(&actor.actor_type))?;
-        let is_hosted = api.hosts(&actor.actor_type);
-        let reminders = Failure::check_reminders(is_hosted, api.reminders())?;
+        let reminders = reminders_of(call.api, &actor, &name)?;
         let caller = Caller { deadline: call.deadline()?, chain: call.chain() };
         Ok(Self { reminders, actor, name, caller })
     }
+}
+
+/// Where the actor's reminders are, if it may have one of this name here.
+fn reminders_of<'a>(api: &'a Api, actor: &ActorRef, name: &str) -> Result<&'a Reminders, Failure> {
+    ident::check_name("name", name).map_err(Failure::bad_request)?;
+    Failure::check_runnable(api.can_run(&actor.actor_type))?;
+    Failure::check_reminders(api.hosts(&actor.actor_type), api.reminders())
 }
 
 /// A reminder as Dapr shows it.
@@ -150,7 +157,8 @@ mod tests {
     fn a_reminder_is_read_as_it_is_written() {
         let asked = read_one(
             r#"{"reminderName":"x","dueTime":"0h0m9s0ms","period":"R5/PT1S","ttl":null,
-                "data": { "a" : 1 },"failurePolicy":{"drop":{}},"overwrite":false}"#,
+                "data": { "a" : 1 },"failurePolicy":{"drop":{}},"failure_policy":{"drop":{}},
+                "overwrite":false}"#,
         )
         .unwrap();
         assert_eq!((&*asked.r#type, &*asked.id, &*asked.name), ("Order", "1", "pay"));

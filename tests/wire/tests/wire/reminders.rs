@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use odeon_host::channel::http::Config;
 use odeon_proto::dapr::common::v1::job_failure_policy::Policy;
-use odeon_proto::dapr::common::v1::{JobFailurePolicy, JobFailurePolicyConstant};
+use odeon_proto::dapr::common::v1::{
+    JobFailurePolicy, JobFailurePolicyConstant, JobFailurePolicyDrop,
+};
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_request_alpha1::RequestType;
 use odeon_proto::dapr::runtime::v1::subscribe_actor_events_response_alpha1::ResponseType;
 use odeon_proto::dapr::runtime::v1::{
@@ -104,6 +106,70 @@ async fn a_reminder_is_shown_as_it_was_registered() {
         let told = rig.ask("GET", REMINDER).told().await;
         assert_eq!((told.status.as_u16(), told.text()), (200, shown));
     }
+    let put = rig.ask("PUT", REMINDER).body(r#"{"dueTime":"2h"}"#).told().await;
+    assert_eq!(put.status, 204);
+    let told = rig.ask("GET", REMINDER).told().await;
+    assert_eq!(told.json()["dueTime"], "2h");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reminder_waits_for_its_turn_and_counts_as_use() {
+    let rig = Rig::with_reminders().await;
+    let mut app = Played::beside(&rig, Config::new(6000), |_| {});
+    app.says(r#"{"entities":["W"],"actorIdleTimeout":"15s"}"#).await;
+    rig.health.ready().await;
+    assert_eq!(register(&rig, REMINDER, r#"{"period":"10s"}"#).await.status, 204);
+    let call = rig.ask("PUT", "/v1.0/actors/W/a/method/m").told();
+    let (told, ()) = tokio::join!(call, async {
+        let turn = app.asked().await;
+        assert_eq!(turn.line, "PUT /actors/W/a/method/m");
+        sleep(Duration::from_secs(12)).await;
+        assert!(app.is_idle(), "the reminder is due, and the turn runs");
+        turn.answer(200, &[], "");
+    });
+    assert_eq!(told.status, 200);
+    for _ in 0..6 {
+        let asked = app.asked().await;
+        assert_eq!(asked.line, "PUT /actors/W/a/method/remind/r");
+        asked.answer(200, &[], "");
+    }
+    assert_eq!(rig.ask("DELETE", REMINDER).told().await.status, 204);
+    assert_eq!(app.asked().await.line, "DELETE /actors/W/a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_reminder_carries_from_grpc_is_told_as_base64_and_its_policy_is_kept() {
+    let (rig, mut app) = start().await;
+    let policy = JobFailurePolicy { policy: Some(Policy::Drop(JobFailurePolicyDrop {})) };
+    let dropped = RegisterActorReminderRequest {
+        failure_policy: Some(policy),
+        period: String::new(),
+        ..reminder("a", "r")
+    };
+    rig.client().register_actor_reminder(dropped).await.unwrap();
+    let asked = app.asked().await;
+    assert_eq!(asked.body, r#"{"data":"eA==","dueTime":"","period":""}"#);
+    asked.answer(500, &[], "no");
+    sleep(Duration::from_secs(60)).await;
+    assert!(app.is_idle(), "a failed one is dropped, as was asked for");
+    // Without a policy it is tried again when the application breaks the connection.
+    rig.client().register_actor_reminder(reminder("b", "r")).await.unwrap();
+    let broken = app.asked().await;
+    app.port.die().await;
+    drop(broken);
+    app.port.live();
+    let again = loop {
+        let asked = app.asked().await;
+        match &*asked.line {
+            "GET /dapr/config" => asked.answer(200, &[], r#"{"entities":["W"]}"#),
+            _ => break asked,
+        }
+    };
+    assert_eq!(again.line, "PUT /actors/W/b/method/remind/r");
+    assert_eq!(
+        (again.header("odeon-reminder-tick"), again.header("odeon-reminder-attempt")),
+        ("1", "2")
+    );
 }
 
 // REM-14.
@@ -161,6 +227,8 @@ async fn bad_reminders_are_refused_in_their_order() {
         ("/v1.0/actors/sys.state/a/reminders/r", "", 403, "ERR_ACTOR_TYPE_RESERVED", "the runtime"),
         ("/v1.0/actors/W/a/reminders/x%23", "{}", 400, "ERR_BAD_REQUEST", "name"),
         (REMINDER, "{", 400, "ERR_MALFORMED_REQUEST", "EOF"),
+        ("/v1.0/actors/W/a/reminders/x%23", "{", 400, "ERR_MALFORMED_REQUEST", "EOF"),
+        ("/v1.0/actors/Nobody/a/reminders/x%23", "{}", 400, "ERR_BAD_REQUEST", "name"),
         ("/v1.0/actors/Nobody/a/reminders/r", r#"{"dueTime":"1s"}"#, 403, foreign, only_hosted),
         (REMINDER, "{}", 500, create, "job must have either a due time or a schedule"),
         (REMINDER, r#"{"dueTime":"-1s"}"#, 500, create, "dueTime is '-1s'"),
@@ -255,6 +323,8 @@ async fn the_five_rpcs() {
         ..later("a", "s")
     };
     rig.client().register_actor_reminder(with_policy).await.unwrap();
+    // Unless it is told not to, one takes the place of another.
+    rig.client().register_actor_reminder(later("a", "r")).await.unwrap();
     let again = RegisterActorReminderRequest { overwrite: Some(false), ..later("a", "r") };
     let status = rig.client().register_actor_reminder(again).await.unwrap_err();
     let exists = (Code::AlreadyExists, "actor reminder already exists: r");

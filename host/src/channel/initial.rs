@@ -119,6 +119,7 @@ mod tests {
         assert_eq!((a.as_str(), b.as_str()), ("A", "B"));
         assert_eq!(of_a.idle_timeout, Duration::from_secs(5));
         assert!(!of_a.drain_rebalanced);
+        assert_eq!(of_a.drain_timeout, Duration::from_secs(60), "the default");
         assert_eq!(of_b.idle_timeout, Duration::from_secs(3600), "the default, not the common one");
         assert_eq!(of_b.drain_timeout, Duration::from_secs(7));
         assert_eq!(of_b.reentrancy, Some(Reentrancy { stack_depth_max: 32 }));

@@ -129,6 +129,31 @@ fn a_body_limit_of_zero_is_none_and_the_new_flag_wins() {
 }
 
 #[test]
+fn an_application_on_a_port_is_called_with_daprds_defaults() {
+    let app = |pairs: &[(&str, &str)]| {
+        let mut given = Given::from([("app-id", "a"), ("app-port", "6000")]);
+        for (name, value) in pairs {
+            given.push(name, *value);
+        }
+        read(Role::Daprd, &given).map(|config| config.app.unwrap())
+    };
+    assert_eq!(app(&[]).unwrap(), app_channel::Config::new(6000));
+    assert_eq!(app_channel::Config::new(6000).address, "127.0.0.1");
+    let probe = app(&[("enable-app-health-check", "true")]).unwrap().probe.unwrap();
+    assert_eq!((probe.path.as_str(), probe.threshold), ("/healthz", 3));
+    assert_eq!((probe.interval.as_millis(), probe.timeout.as_millis()), (5_000, 500));
+    for (protocol, words) in [
+        ("https", "'https' asks for what this release does not do; use http or h2c"),
+        ("grpc", "over the stream SubscribeActorEventsAlpha1 of the gRPC API"),
+        ("grpcs", "asks for what this release does not do"),
+        ("spdy", "http or h2c"),
+    ] {
+        let refused = app(&[("app-protocol", protocol)]).unwrap_err().to_string();
+        assert!(refused.contains("--app-protocol") && refused.contains(words), "{refused}");
+    }
+}
+
+#[test]
 fn the_documentation_names_every_setting() {
     let page = include_str!("../../docs/cli.md");
     for setting in settings::SETTINGS {

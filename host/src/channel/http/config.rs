@@ -153,7 +153,8 @@ mod tests {
         let [(a, of_a), (b, of_b)] = types.as_slice() else { panic!("{types:?}") };
         assert_eq!((a.as_str(), b.as_str()), ("A", "B"));
         assert_eq!(of_a.idle_timeout, Duration::from_secs(5));
-        assert_eq!(of_a.drain_timeout, TypeConfig::default().drain_timeout);
+        // Dapr's documentation says so; its code says 2 s.
+        assert_eq!(of_a.drain_timeout, Duration::from_secs(60));
         assert_eq!(of_a.reentrancy, Some(Reentrancy { stack_depth_max: 8 }));
         assert!(!of_a.drain_rebalanced);
         assert_eq!(of_b.idle_timeout, Duration::from_secs(3600), "the default, not the common one");

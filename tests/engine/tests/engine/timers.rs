@@ -23,6 +23,7 @@ on_every_kind!(
     dea_7_its_ticks_keep_the_actor_unless_they_are_not_to,
     the_same_name_replaces_and_a_dropped_one_is_gone,
     it_waits_for_its_turn_and_two_never_overlap,
+    ticks_that_wait_come_in_the_order_of_their_times,
     it_is_set_from_a_turn_that_runs,
     there_may_be_so_many;
     ring:
@@ -253,6 +254,28 @@ async fn it_waits_for_its_turn_and_two_never_overlap(kind: Kind) {
     settle().await;
     assert_eq!(world.probe.count("x get"), 0);
     world.assert_one_at_a_time();
+}
+
+async fn ticks_that_wait_come_in_the_order_of_their_times(kind: Kind) {
+    let (world, host) = started(kind).await;
+    let running = host.start("x", "hold", "");
+    host.until_running(1).await;
+    for (name, due_time) in [("count", "3s"), ("get", "2s"), ("set", "2s"), ("sleep", "1s")] {
+        host.invoke(timer("x", name, spec(due_time, ""), "1")).await.unwrap();
+    }
+    sleep(Duration::from_secs(5)).await;
+    host.until_waiting(4).await;
+    // The one that takes the place of another while that waits has its own time.
+    host.invoke(timer("x", "set", spec("1h", ""), "1")).await.unwrap();
+    world.probe.let_go(1);
+    running.await.unwrap().unwrap();
+    eventually_after(&world, "x count 1", 1).await;
+    assert_eq!(
+        world.probe.log()[2..],
+        ["x sleep 1", "x slept", "x get 1", "x count 1"],
+        "and none that was replaced"
+    );
+    assert_eq!(host.engine.timers(&actor("x")).len(), 1);
 }
 
 async fn it_is_set_from_a_turn_that_runs(kind: Kind) {

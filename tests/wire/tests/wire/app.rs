@@ -149,7 +149,8 @@ async fn the_application_is_shown_its_token_in_place_of_the_callers() {
             "host: 127.0.0.1:6000"
         ]
     );
-    asked.answer(200, &[], r#"{"entities":["W"]}"#);
+    // Dapr knows one version of it, and looks at none.
+    asked.answer(200, &[("dapr-app-config-version", "v9")], r#"{"entities":["W"]}"#);
     rig.health.ready().await;
     let ask = rig.ask("PUT", "/v1.0/actors/W/a/method/m").header("dapr-api-token", "forged");
     let (_, ()) = tokio::join!(ask.told(), async {
@@ -158,6 +159,10 @@ async fn the_application_is_shown_its_token_in_place_of_the_callers() {
         assert_eq!(asked.headers.get_all("dapr-api-token").iter().count(), 1);
         asked.answer(200, &[], "");
     });
+    assert_eq!(rig.ask("POST", "/v1.0/actors/W/a/timers/t").body("{}").told().await.status, 204);
+    let tick = app.asked().await;
+    assert_eq!(tick.header("dapr-api-token"), "of the app");
+    tick.answer(200, &[], "");
     let path = "/v1.0-alpha1/actors/W/a/deactivate";
     let (_, ()) = tokio::join!(rig.ask("POST", path).told(), async {
         let asked = app.asked().await;
@@ -175,7 +180,7 @@ async fn a_reentrant_turn_carries_an_id_and_is_joined_by_it() {
     let (outer, ()) = tokio::join!(call(&rig, "a"), async {
         let asked = app.asked().await;
         let id = asked.header("dapr-reentrancy-id").to_owned();
-        assert!(!id.is_empty());
+        assert_eq!((id.len(), id.split('-').count()), (36, 5), "a UUID: {id}");
         let inner = rig.ask("PUT", "/v1.0/actors/W/a/method/n").header("dapr-reentrancy-id", &id);
         let (inner, ()) = tokio::join!(inner.told(), async {
             let nested = app.asked().await;
@@ -220,6 +225,33 @@ async fn no_more_requests_than_allowed_are_under_way() {
         second.answer(200, &[], "");
     });
     assert!([a, b, c].iter().all(|told| told.status == 200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_and_goodbyes_are_among_the_requests_that_are_counted() {
+    let config = Config { requests_max: Some(1), ..Config::new(6000) };
+    let (rig, mut app) = with(config).await;
+    let tick = tokio::join!(call(&rig, "a"), async {
+        let first = app.asked().await;
+        let set = rig.ask("POST", "/v1.0/actors/W/b/timers/t").body("{}").told().await;
+        assert_eq!(set.status, 204);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(app.is_idle(), "the timer is due, and the call runs");
+        first.answer(200, &[], "");
+        app.asked().await
+    });
+    let tick = tick.1;
+    assert_eq!(tick.line, "PUT /actors/W/b/method/timer/t");
+    let goodbye = rig.ask("POST", "/v1.0-alpha1/actors/W/a/deactivate");
+    let (told, ()) = tokio::join!(goodbye.told(), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(app.is_idle(), "the goodbye waits for the tick of another actor");
+        tick.answer(200, &[], "");
+        let goodbye = app.asked().await;
+        assert_eq!(goodbye.line, "DELETE /actors/W/a");
+        goodbye.answer(200, &[], "");
+    });
+    assert_eq!(told.status, 204);
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,7 +119,9 @@ fn probed() -> Config {
 async fn an_unhealthy_application_is_called_no_more_until_it_is_well() {
     let rig = Rig::start().await;
     let mut app = Played::beside(&rig, probed(), |parts| parts.token = Some("t".into()));
+    let began = tokio::time::Instant::now();
     let first = app.asked().await;
+    assert!(began.elapsed() < Duration::from_secs(1), "the first probe is not waited for");
     assert_eq!(first.line, "GET /well");
     assert_eq!(first.header("dapr-api-token"), "", "a probe shows none");
     assert!(rig.health.awaited().is_empty(), "the host does not wait for its health");

@@ -82,6 +82,9 @@ async fn without_placement_actors_are_turned_off_and_nobody_waits() {
         ("GET", "/v1.0/actors/T/a/state/k"),
         ("POST", "/v1.0/actors/T/a/state"),
         ("POST", "/v1.0-alpha1/actors/T/a/deactivate"),
+        ("GET", "/v1.0/actors/T/a/reminders/r"),
+        ("DELETE", "/v1.0/actors/T/a/reminders/r"),
+        ("DELETE", "/v1.0/actors/T/a/timers/t"),
     ] {
         let told = rig.ask(verb, path).body("[]").told().await;
         let (status, code, _) = told.error();

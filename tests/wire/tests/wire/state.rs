@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use odeon_blocks::state::memory::MemoryStore;
 use odeon_proto::dapr::runtime::v1::{
     ExecuteActorStateTransactionRequest, GetActorStateRequest, TransactionalActorStateOperation,
 };
+use odeon_runtime::store::StateStore;
 use odeon_test_wire::{Rig, Told};
 use tonic::Code;
 
@@ -125,6 +127,29 @@ async fn a_write_wants_an_active_actor_and_a_read_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_fails_is_told_by_what_was_asked_of_it() {
+    let rig = Rig::without_store().await;
+    let clock = std::sync::Arc::new(odeon_base::clock::TokioClock::start());
+    let entropy = std::sync::Arc::new(odeon_base::Entropy::seeded(2));
+    let store = std::sync::Arc::new(MemoryStore::new(clock, entropy));
+    rig.engine.use_store(std::sync::Arc::<MemoryStore>::clone(&store));
+    activate(&rig).await;
+    store.close().await.unwrap();
+    let one = r#"[{"operation":"upsert","request":{"key":"k","value":1}}]"#;
+    for (told, code) in [
+        (read(&rig, "k").await, "ERR_ACTOR_STATE_GET"),
+        (write(&rig, one).await, "ERR_ACTOR_STATE_TRANSACTION_SAVE"),
+    ] {
+        let (status, found, text) = told.error();
+        assert_eq!((status, found.as_str()), (500, code), "{text}");
+    }
+    let get =
+        GetActorStateRequest { actor_type: "T".into(), actor_id: "a".into(), key: "k".into() };
+    let status = rig.client().get_actor_state(get).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal, "{status}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_store_the_text_tells_what_to_set() {
     let rig = Rig::without_store().await;
     for told in [read(&rig, "k").await, write(&rig, "[]").await] {
@@ -170,6 +195,14 @@ async fn grpc_reads_and_writes_the_same_state() {
     assert_eq!((status.code(), status.message()), (Code::Internal, "actor instance is missing"));
     activate(&rig).await;
     client.execute_actor_state_transaction(inactive).await.unwrap();
+    let gone = [operation("upsert", "gone", &[]), operation("delete", "gone", &[])];
+    for one in gone {
+        client.execute_actor_state_transaction(transaction("T", vec![one])).await.unwrap();
+    }
+    assert_eq!(client.get_actor_state(get("gone")).await.unwrap().into_inner().data, "");
+    let unknown = transaction("T", vec![operation("merge", "k", &[])]);
+    let status = client.execute_actor_state_transaction(unknown).await.unwrap_err();
+    assert_eq!(status.message(), "operation type merge not supported");
     let ttl = transaction("T", vec![operation("upsert", "t", &[("ttlInSeconds", "9")])]);
     client.execute_actor_state_transaction(ttl).await.unwrap();
     assert_eq!(client.get_actor_state(get("k")).await.unwrap().into_inner().data, "1 ");

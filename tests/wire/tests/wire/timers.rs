@@ -52,6 +52,23 @@ async fn an_application_is_told_to_the_byte() {
     }
     sleep(Duration::from_secs(60)).await;
     assert!(app.is_idle(), "what was deleted fires no more");
+    // Bytes from gRPC are told as base64; and the other verb does the same.
+    let timer = RegisterActorTimerRequest {
+        actor_type: "W".into(),
+        actor_id: "a".into(),
+        name: "t".into(),
+        due_time: "0h0m1s0ms0\u{3bc}s".into(),
+        data: "x".into(),
+        ..RegisterActorTimerRequest::default()
+    };
+    rig.client().register_actor_timer(timer).await.unwrap();
+    let asked = app.asked().await;
+    let told =
+        "{\"data\":\"eA==\",\"callback\":\"\",\"dueTime\":\"0h0m1s0ms0\u{3bc}s\",\"period\":\"\"}";
+    assert_eq!(asked.body, told);
+    asked.answer(200, &[], "");
+    assert_eq!(rig.ask("PUT", TIMER).body("{}").told().await.status, 204);
+    app.asked().await.answer(200, &[], "");
 }
 
 #[tokio::test(start_paused = true)]

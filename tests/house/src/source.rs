@@ -4,6 +4,8 @@
 //! item that follows a test, `fn` and a name begin a function. That is enough for
 //! the house's rules and short enough to be trusted. Paths: [`crate::paths`].
 
+use std::collections::BTreeSet;
+
 use crate::tokens::{self, Shape, Token};
 
 /// Words that begin an item, as opposed to a field, a variant or an arm.
@@ -24,6 +26,9 @@ const ITEM_WORDS: [&str; 15] = [
     "macro_rules",
     "unsafe",
 ];
+
+/// Macros that make a test of each function they name.
+pub const TEST_MACROS: [&str; 2] = ["on_every_kind", "promises"];
 
 /// One file of the tree.
 #[derive(Debug)]
@@ -121,6 +126,31 @@ impl Source {
                 end.is("}").then(|| Function { name: name.text.clone(), line: token.line, lines })
             })
             .collect()
+    }
+
+    /// The names of the tests that run: functions that an attribute makes one, and those
+    /// that one of [`TEST_MACROS`] lists. One that is ignored is none.
+    #[must_use]
+    pub fn tests(&self) -> BTreeSet<&str> {
+        let (mut names, mut at) = (BTreeSet::new(), 0);
+        while let Some(first) = self.tokens.get(at) {
+            let here = &self.tokens[at..];
+            let is_named = TEST_MACROS.iter().any(|name| first.is(name));
+            if is_named && here.len() > 2 && here[1].is("!") {
+                let listed = &self.tokens[at + 3..here[2].close];
+                let words = listed.iter().filter(|token| token.shape == Shape::Word);
+                names.extend(words.map(|token| token.text.as_str()));
+            }
+            let (item, _, is_test) = self.attributes(at);
+            let is_ignored = self.tokens[at..item].iter().any(|token| token.is("ignore"));
+            if is_test && !is_ignored {
+                let head = self.tokens[item..].iter().take(3);
+                let name = head.skip_while(|token| !token.is("fn")).nth(1);
+                names.extend(name.map(|token| token.text.as_str()));
+            }
+            at = item.max(at + 1);
+        }
+        names
     }
 
     /// Marks every item under an attribute that speaks of tests, and notes `mod name;`.

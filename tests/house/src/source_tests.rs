@@ -96,3 +96,15 @@ fn inline_modules_are_counted() {
     let depths: Vec<_> = all.iter().filter(|p| p.is_import).map(|p| p.inline_depth).collect();
     assert_eq!(depths, [2, 0]);
 }
+
+#[test]
+fn tests_are_found_by_attribute_and_in_the_list_of_kinds() {
+    let text = "on_every_kind!(a, b; ring: c,);\nasync fn a() {}\n#[ignore = \"why\"]\n#[test]\nfn d() {}\n\
+                proptest! { #[test] fn e(x in 0..1) {} }\n#[cfg(test)] mod m { fn f() {} \
+                #[tokio::test(start_paused = true)] async fn g() {} }\nfn h() {} promises! { part: i; }";
+    let source = source(text);
+    assert_eq!(
+        source.tests().into_iter().collect::<Vec<_>>(),
+        ["a", "b", "c", "e", "g", "i", "part", "ring"]
+    );
+}

@@ -8,6 +8,7 @@ mod components;
 mod crates;
 mod files;
 mod modules;
+mod rows;
 mod seams;
 mod words;
 

@@ -10,11 +10,12 @@ use std::{env, fs};
 use prost::Message as _;
 
 /// The files that no other file imports; the rest follows from them.
-const ROOTS: [&str; 4] = [
+const ROOTS: [&str; 5] = [
     "dapr/proto/runtime/v1/dapr.proto",
     "dapr/proto/runtime/v1/appcallback.proto",
     "odeon/placement/v1/placement.proto",
     "odeon/host/v1/peer.proto",
+    "odeon/actors/v1/actors.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

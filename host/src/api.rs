@@ -25,7 +25,10 @@ pub use effects::is_effect;
 pub(crate) use ended::Ended;
 pub use facts::{ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus};
 pub use health::Health;
-pub use operations::{Operation, OperationError, check_key, read_activation};
+pub use operations::{
+    KEYS_MAX, Operation, OperationError, check_key, check_keys, check_page, read_activation,
+    read_one_way,
+};
 pub use owners::{Owner, Owners};
 pub use shutdown::{Shutdown, ShutdownHandle};
 pub use trace::{TraceContext, TraceError};

@@ -396,6 +396,7 @@ impl Failure {
             | Error::TurnTimeout { .. }
             | Error::TurnTooLong { .. }
             | Error::CallCycle { .. }
+            | Error::Repeated { .. }
             | Error::SystemWaits { .. }
             | Error::StackDepth { .. }
             | Error::Moved { .. }
@@ -471,6 +472,7 @@ impl Failure {
             | Error::TurnTimeout { .. }
             | Error::TurnTooLong { .. }
             | Error::CallCycle { .. }
+            | Error::Repeated { .. }
             | Error::SystemWaits { .. }
             | Error::StackDepth { .. }
             | Error::Moved { .. }
@@ -496,6 +498,7 @@ impl Failure {
             Error::TurnTimeout { .. } => TURN_TIMEOUT,
             Error::TurnTooLong { .. } => TURN_TOO_LONG,
             Error::CallCycle { .. } => CALL_CYCLE,
+            Error::Repeated { .. } => REPEATED,
             Error::StackDepth { .. } => STACK_DEPTH,
             Error::Moved { .. } => MOVED,
             Error::NotMoved { .. } => NO_PLACEMENT,
@@ -574,6 +577,7 @@ const QUEUE_TIMEOUT: &str = "ERR_ACTOR_QUEUE_TIMEOUT";
 const TURN_TIMEOUT: &str = "ERR_ACTOR_TURN_TIMEOUT";
 const TURN_TOO_LONG: &str = "ERR_ACTOR_TURN_TOO_LONG";
 const CALL_CYCLE: &str = "ERR_ACTOR_CALL_CYCLE";
+const REPEATED: &str = "ERR_ACTOR_ANSWER_NOT_KEPT";
 const STACK_DEPTH: &str = "ERR_ACTOR_STACK_DEPTH";
 const MOVED: &str = "ERR_ACTOR_MOVED";
 const NO_PLACEMENT: &str = "ERR_ACTOR_NO_PLACEMENT";
@@ -595,6 +599,7 @@ const ROWS: &[(&str, u16, Code)] = &[
     (TURN_TOO_LONG, 504, Code::DeadlineExceeded),
     // Not Aborted: sent again, it would fail in the same way.
     (CALL_CYCLE, 409, Code::FailedPrecondition),
+    (REPEATED, 409, Code::AlreadyExists),
     (STACK_DEPTH, 500, Code::ResourceExhausted),
     (MOVED, 503, Code::Unavailable),
     (NO_PLACEMENT, 503, Code::Unavailable),

@@ -54,6 +54,14 @@ pub mod dapr {
     reason = "generated"
 )]
 pub mod odeon {
+    /// Between an application and its host, beside Dapr's.
+    pub mod actors {
+        /// Package `odeon.actors.v1`.
+        pub mod v1 {
+            tonic::include_proto!("odeon.actors.v1");
+        }
+    }
+
     /// Between a host and placement.
     pub mod placement {
         /// Package `odeon.placement.v1`.

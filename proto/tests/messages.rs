@@ -158,6 +158,8 @@ fn a_call_between_hosts_comes_back() {
         call_chain: vec![u64::MAX, 0, 1],
         reentrancy_id: String::new(),
         epoch,
+        idempotency_key: "k".to_owned(),
+        one_way: true,
         timer: Some(host::TimerSpec { keep_alive: true, ..Default::default() }),
     });
     comes_back(&host::PeerRequest { protocol: 1, request: Some(request) });

@@ -15,19 +15,20 @@ use odeon_base::{ActorId, Fence};
 use odeon_ring::Policy;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::config::TypeSpec;
+use crate::config::{Sharing, TypeSpec};
 use crate::core::Core;
 use crate::directory::{Directory, Keyed};
 use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::mailbox::{Effects, Entered, Mailbox, Next, Phase, Rules, Why};
 use crate::metrics::Counters;
+use crate::once::KeyedTurns;
 use crate::schedule::{TimerPlan, TimerSpec};
 use crate::seams::Instance;
 use crate::store::Item;
 use crate::sync::{AtomicU8, Mutex, lock};
 use crate::timers::TIMERS_MAX;
-use crate::view::View;
+use crate::view::{Route, View};
 
 /// A type as it is hosted here: from its offer until it is withdrawn.
 #[derive(Debug)]
@@ -48,12 +49,21 @@ pub(crate) struct Hosting {
     pub(crate) gone: Notify,
     /// How often making an actor's memory failed in a row, and until when not to try.
     pub(crate) failures: Mutex<HashMap<ActorId, (u32, u64)>>,
+    /// Turns of calls with idempotency keys.
+    pub(crate) keyed: KeyedTurns,
 }
 
 impl Hosting {
     /// Whether turns of this type need the host's lease.
     pub(crate) fn is_leased(&self) -> bool {
         self.spec.config.placement == Policy::Ring
+    }
+
+    /// Where a call of an actor at `hash` goes; `nested` tells a call made by a running turn.
+    pub(crate) fn route(&self, view: &View, hash: u64, nested: bool) -> Route {
+        let config = &self.spec.config;
+        let pooled = config.pool.and_then(|_| view.pool_route());
+        pooled.unwrap_or_else(|| view.route(config.placement, hash, nested))
     }
 
     /// The actor's name in a call chain.
@@ -236,11 +246,12 @@ impl Activation {
     pub(crate) fn enter(
         &self,
         flight: Option<&Arc<str>>,
+        sharing: Sharing,
         bytes: usize,
         now: u64,
     ) -> (Entered, Instance) {
         self.with(|inner| {
-            let entered = inner.mailbox.enter(&self.hosting.rules, flight, bytes, now);
+            let entered = inner.mailbox.enter(&self.hosting.rules, flight, sharing, bytes, now);
             if matches!(entered, Entered::Run { .. }) {
                 inner.last_used = now;
             }

@@ -67,8 +67,7 @@ async fn run(activation: Arc<Activation>, why: Why) {
     }
     let hosting = &activation.hosting;
     hosting.counters.deactivations.fetch_add(1, Ordering::Relaxed);
-    let route =
-        hosting.view.load().route(hosting.spec.config.placement, activation.actor.id.hash(), false);
+    let route = hosting.route(&hosting.view.load(), activation.actor.id.hash(), false);
     let next = match route {
         Route::Here(epoch) if why != Why::Moved => Some(hosting.core.next_fence(epoch)),
         Route::Here(_) | Route::Shut | Route::Elsewhere(_) | Route::NoHost(_) => None,

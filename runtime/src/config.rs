@@ -36,6 +36,9 @@ pub struct Config {
     pub transaction_ops_max: usize,
     /// Bytes of keys and values in one state transaction. Default: 4 MiB (ST-2).
     pub transaction_bytes_max: usize,
+    /// Calls whose answers nobody waits for, on their way on this host at once; more are refused like
+    /// those that find a mailbox full. Default: 100,000 (OW-1).
+    pub one_way_max: usize,
     /// How often a call that certainly did not run is sent again. Default: 5 (RT-3).
     pub attempts_max: u32,
     /// How many activations are deactivated at once when a host leaves. Default: 256 (DEA-8).
@@ -57,6 +60,7 @@ impl Config {
             waiting_bytes_max: 1 << 30,
             transaction_ops_max: 1_000,
             transaction_bytes_max: 4 << 20,
+            one_way_max: 100_000,
             attempts_max: 5,
             deactivations_max: 256,
         }
@@ -74,6 +78,18 @@ pub enum TurnPolicy {
         /// How many at once.
         max: u32,
     },
+}
+
+/// How a turn stands to others of its actor (REE-5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// It runs alone, beside interleaving ones only.
+    #[default]
+    Alone,
+    /// It changes nothing, and runs beside others that do not either.
+    ReadOnly,
+    /// It runs beside any.
+    Interleaving,
 }
 
 /// Calls that join a turn of their own chain (REE-1).
@@ -95,6 +111,15 @@ pub enum Preload {
     All,
 }
 
+/// Actors without state that run where they are called, several turns at once (PL-3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Turns of one actor that run at once on this host, at most.
+    pub max_per_host: u32,
+    /// Calls that wait for the running turns before one more begins. Default: 0.
+    pub scale_at: u32,
+}
+
 /// Settings of one actor type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeConfig {
@@ -113,6 +138,10 @@ pub struct TypeConfig {
     pub drain_rebalanced: bool,
     /// Reentrancy; off by default, as in Dapr.
     pub reentrancy: Option<Reentrancy>,
+    /// Methods that write no state and run beside each other, sorted. Default: none (REE-5).
+    pub read_only: Arc<[Arc<str>]>,
+    /// Methods that run beside any, sorted. Default: none (REE-5).
+    pub interleaving: Arc<[Arc<str>]>,
     /// Answer a call cycle with an error instead of waiting for ever. Default: yes (REE-4).
     pub detect_cycles: bool,
     /// A turn that runs longer ends its activation. Default: no limit (TURN-5).
@@ -125,6 +154,11 @@ pub struct TypeConfig {
     pub turns_max: Option<u32>,
     /// Whether the actors may have state; a type without is hosted without a store (ACT-5).
     pub stateless: bool,
+    /// Whether calls run on the host that they came to, several at once; only for a type without
+    /// state. Default: no (PL-3).
+    pub pool: Option<Pool>,
+    /// For how long the answer to a call with an idempotency key is kept. Default: 24 h (RT-4).
+    pub idempotency_ttl: Duration,
     /// Keep what was read and written in memory while the actor is active (ST-1).
     pub cache: bool,
     /// What to read at activation (ACT-4).
@@ -141,12 +175,16 @@ impl Default for TypeConfig {
             drain_timeout: Duration::from_secs(60),
             drain_rebalanced: true,
             reentrancy: None,
+            read_only: Arc::default(),
+            interleaving: Arc::default(),
             detect_cycles: true,
             turn_max: None,
             waiting_max: 10_000,
             waiting_bytes_max: 64 << 20,
             turns_max: None,
             stateless: false,
+            pool: None,
+            idempotency_ttl: Duration::from_secs(24 * 3_600),
             cache: false,
             preload: Preload::None,
         }
@@ -154,6 +192,25 @@ impl Default for TypeConfig {
 }
 
 impl TypeConfig {
+    /// How a turn of this method stands to others of its actor.
+    #[must_use]
+    pub fn sharing(&self, method: &str) -> Sharing {
+        let is_in = |all: &[Arc<str>]| all.binary_search_by(|one| (**one).cmp(method)).is_ok();
+        if is_in(&self.read_only) {
+            Sharing::ReadOnly
+        } else if is_in(&self.interleaving) {
+            Sharing::Interleaving
+        } else {
+            Sharing::Alone
+        }
+    }
+
+    /// Whether turns of an actor may run beside each other by their methods.
+    #[must_use]
+    pub fn shares_turns(&self) -> bool {
+        !self.read_only.is_empty() || !self.interleaving.is_empty()
+    }
+
     /// Whether actors of the type can be hosted only where there is a store for their
     /// state (ACT-5); what has no owner on the ring has no fenced state either.
     #[must_use]

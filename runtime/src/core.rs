@@ -49,6 +49,8 @@ pub(crate) struct Core {
     waiting_bytes: AtomicUsize,
     /// How many activations may be saying goodbye at once (DEA-8).
     pub(crate) goodbyes: Semaphore,
+    /// Places of calls whose answers nobody waits for.
+    pub(crate) one_way: Arc<Semaphore>,
 }
 
 impl Core {
@@ -62,6 +64,7 @@ impl Core {
     ) -> Self {
         Self {
             goodbyes: Semaphore::new(config.deactivations_max.max(1)),
+            one_way: Arc::new(Semaphore::new(config.one_way_max)),
             config,
             lease,
             wall,

@@ -37,7 +37,7 @@ pub(crate) fn is_any_behind(hosting: &Hosting) -> bool {
 fn is_behind(activation: &Activation) -> bool {
     let hosting = &activation.hosting;
     let (view, hash) = (hosting.view.load(), activation.actor.id.hash());
-    !matches!(view.route(hosting.spec.config.placement, hash, false), Route::Here(_))
+    !matches!(hosting.route(&view, hash, false), Route::Here(_))
 }
 
 /// Ends all activations of a type.

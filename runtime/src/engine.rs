@@ -22,16 +22,15 @@ use crate::drain;
 use crate::error::Error;
 use crate::execute::{self, Admitted, Body, Detachable, Encoded, Native, NativeShared};
 use crate::idle::Idle;
-use crate::invocation::{ActorRef, Invocation, Reply};
+use crate::invocation::{ActorRef, CallKind, Invocation, Reply};
 use crate::lease::Lease;
 use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
-use crate::metrics::{Gauges, OutboxCounters, TypeMetrics};
+use crate::metrics::OutboxCounters;
 use crate::ownership::{Identity, Ownership};
 use crate::peers::Peers;
 use crate::router::{self, Path, Step};
 use crate::seams::{Outbox, PlacementLink, SharedWork, Work};
-use crate::status::{Status, TypeStatus};
 use crate::store::StateStore;
 use crate::turn::{Caller, Turn};
 use crate::types::{TypeEntry, Types};
@@ -41,8 +40,10 @@ mod catch_up;
 mod forward;
 mod holding;
 mod inspect;
+mod keyed;
 mod moving;
 mod offering;
+mod one_way;
 mod ticks;
 mod waking;
 
@@ -283,6 +284,13 @@ impl Engine {
         if let Some(answered) = self.about_timers(&invocation) {
             return answered;
         }
+        if invocation.once.is_some() && invocation.routed_by.is_none() {
+            return Box::pin(self.only_once(invocation)).await;
+        }
+        self.call_one_time(invocation).await
+    }
+
+    async fn call_one_time(&self, invocation: Invocation) -> Result<Reply, Error> {
         if let Some(epoch) = invocation.routed_by {
             // Kept out of the memory that every other call takes.
             return Box::pin(self.routed(invocation, epoch)).await;
@@ -295,10 +303,13 @@ impl Engine {
     }
 
     async fn encoded(&self, entry: &TypeEntry, mut call: Invocation) -> Result<Reply, Error> {
+        if call.is_one_way {
+            return Box::pin(self.one_way(entry, call)).await;
+        }
         // Lent, not copied: most calls run here, and only one that is sent on needs it back.
         let chain = std::mem::take(&mut call.chain);
         let mut caller = Caller { deadline: call.deadline, chain };
-        let path = self.path(entry, &call.actor, call.body.len(), call.routed_by);
+        let path = self.path_of(entry, &call);
         match self.admitted(&path, &mut caller).await {
             Ok(admitted) => {
                 let (actor, body) = Encoded::of(call);
@@ -386,6 +397,12 @@ impl Engine {
         self.turn(&target.actor, admitted, caller, body).await
     }
 
+    fn path_of<'a>(&'a self, entry: &'a TypeEntry, call: &'a Invocation) -> Path<'a> {
+        let path = self.path(entry, &call.actor, call.body.len(), call.routed_by);
+        let method = (call.kind == CallKind::Method).then_some(&*call.method);
+        Path { method, is_waited_for: !call.is_one_way, ..path }
+    }
+
     fn path<'a>(
         &'a self,
         entry: &'a TypeEntry,
@@ -396,7 +413,19 @@ impl Engine {
         let inner = &*self.inner;
         let can_forward = routed_by.is_none() && inner.peers.is_some();
         let (core, idle) = (&inner.core, &inner.idle);
-        Path { core, entry, idle, actor, bytes, routed_by, can_forward, only: None, is_use: true }
+        Path {
+            core,
+            entry,
+            idle,
+            actor,
+            method: None,
+            bytes,
+            routed_by,
+            can_forward,
+            only: None,
+            is_use: true,
+            is_waited_for: true,
+        }
     }
 
     /// A handle that does not keep the engine alive, for what the engine itself holds.
@@ -565,60 +594,6 @@ impl Engine {
             }
             let _ = tokio::time::timeout(Duration::from_millis(50), gone).await;
         }
-    }
-
-    /// What an operator may want to know.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let core = &self.inner.core;
-        let types = self.inner.types.all().into_iter().map(|entry| {
-            let hosting = entry.hosting();
-            let is_blocked =
-                hosting.as_ref().is_some_and(|hosting| self.is_blocked(&hosting.spec.config));
-            TypeStatus {
-                actor_type: entry.actor_type.clone(),
-                is_hosted: hosting.is_some(),
-                placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
-                active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
-                epoch: entry.standing().0.view.chain.as_ref().map(|chain| chain.newest().epoch()),
-                blocked: if self.inner.refusals.borrow().contains_key(&entry.actor_type) {
-                    Some("another resource of this name")
-                } else {
-                    is_blocked.then_some("no state store")
-                },
-            }
-        });
-        let has_lease = core.lease.may_answer(core.lease.now());
-        Status {
-            types: types.collect(),
-            is_placement_connected: *self.inner.connected.borrow(),
-            incarnation: has_lease.then(|| core.lease.incarnation()),
-            lease_left: core.lease.left(),
-            is_leaving: self.inner.is_leaving.load(Ordering::Acquire),
-        }
-    }
-
-    /// The numbers of all types that were ever hosted here.
-    #[must_use]
-    pub fn metrics(&self) -> Vec<TypeMetrics> {
-        let now = self.inner.core.lease.now();
-        let numbers = self.inner.types.all().into_iter().map(|entry| {
-            let mut gauges = Gauges { waiting: entry.parked.calls(), ..Gauges::default() };
-            let mut oldest = now;
-            if let Some(hosting) = entry.hosting() {
-                gauges.active = hosting.directory.len();
-                hosting.directory.each(|activation| {
-                    let (running, (waiting, since)) =
-                        activation.with(|inner| (inner.mailbox.running(), inner.mailbox.waiting()));
-                    gauges.running += u64::from(running);
-                    gauges.waiting += waiting;
-                    oldest = oldest.min(since.unwrap_or(now));
-                });
-            }
-            gauges.oldest_waiter = Duration::from_nanos(now.saturating_sub(oldest));
-            entry.counters.snapshot(&entry.actor_type, gauges)
-        });
-        numbers.collect()
     }
 
     /// Leaves the cluster in order: tables without this host, drain, goodbyes,

@@ -155,6 +155,17 @@ pub enum Error {
         /// What the panic said.
         message: String,
     },
+    /// A call of the same idempotency key has begun to commit; its answer was not kept, and it
+    /// is not run again (RT-4).
+    #[error(
+        "a call of actor '{actor_type}||{id}' with this idempotency key has run before, and its answer was not kept; it is not run again"
+    )]
+    Repeated {
+        /// The type.
+        actor_type: ActorType,
+        /// The id.
+        id: ActorId,
+    },
     /// Activating failed; nothing was begun (ACT-2, ACT-3).
     #[error("activating actor '{actor_type}||{id}' failed: {reason}")]
     Activation {
@@ -251,7 +262,10 @@ impl Error {
             Self::QueueTimeout { .. } | Self::TurnTimeout { .. } | Self::TurnTooLong { .. } => {
                 Kind::Timeout
             }
-            Self::CallCycle { .. } | Self::NotActive | Self::Fenced { .. } => Kind::Conflict,
+            Self::CallCycle { .. }
+            | Self::NotActive
+            | Self::Fenced { .. }
+            | Self::Repeated { .. } => Kind::Conflict,
             Self::Moved { .. } => Kind::Moved,
             Self::LeaseLost { .. }
             | Self::NotMoved { .. }
@@ -297,7 +311,7 @@ impl Error {
             | Self::TurnTooLong { .. }
             | Self::Panicked { .. }
             | Self::Store(_) => Execution::Maybe,
-            Self::App(_) => Execution::Done,
+            Self::App(_) | Self::Repeated { .. } => Execution::Done,
             Self::Peer(error) => error.execution(),
         }
     }

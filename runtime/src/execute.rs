@@ -23,11 +23,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::activation::{Activation, Cut};
 use crate::closing;
-use crate::config::Preload;
+use crate::config::{Preload, Sharing};
 #[cfg(all(test, feature = "model"))]
 use crate::defect::Defect;
 use crate::error::{AppFailure, Error};
 use crate::invocation::{ActorRef, CallKind, Invocation, Reply, TurnKind};
+use crate::keyed;
 use crate::lease::nanos;
 use crate::mailbox::Why;
 use crate::metrics::Outcome;
@@ -67,7 +68,7 @@ pub(crate) enum Encoded {
 impl Encoded {
     /// A call that was let in, and whose it is.
     pub(crate) fn of(call: Invocation) -> (ActorRef, Self) {
-        let Invocation { actor, kind, method, body, headers, .. } = call;
+        let Invocation { actor, kind, method, body, headers, once, .. } = call;
         let kind = match kind {
             CallKind::Method => TurnKind::Method,
             CallKind::Reminder => TurnKind::Reminder,
@@ -76,7 +77,7 @@ impl Encoded {
             }
             CallKind::DropTimer => return (actor, Self::DropTimer { name: method }),
         };
-        (actor, Self::Turn(Call { kind, method, body, headers }))
+        (actor, Self::Turn(Call { kind, method, body, headers, once }))
     }
 }
 
@@ -86,9 +87,10 @@ impl Body for Encoded {
     async fn run(self, instance: &mut Instance, turn: &Turn) -> Result<Reply, Error> {
         let activation = turn.port().downcast_ref::<Activation>().ok_or(Error::Closed)?;
         match self {
-            Self::Turn(call) => {
-                activation.hosting.spec.behaviour.invoke(instance, turn, call).await
-            }
+            Self::Turn(call) => match call.once.clone() {
+                None => activation.hosting.spec.behaviour.invoke(instance, turn, call).await,
+                Some(key) => Box::pin(keyed::run(activation, key, instance, turn, call)).await,
+            },
             Self::SetTimer { name, spec, data } => {
                 activation.set_timer(&name, &spec, &data).map(|()| Reply::default())
             }
@@ -170,6 +172,7 @@ pub(crate) struct Admitted {
     pub(crate) permit: Option<OwnedSemaphorePermit>,
     /// When the actor was used before, if this turn is no use of it (DEA-7).
     unused: Option<u64>,
+    sharing: Sharing,
 }
 
 impl Admitted {
@@ -177,9 +180,10 @@ impl Admitted {
         activation: Arc<Activation>,
         instance: Instance,
         activate: bool,
-        unused: Option<u64>,
+        (unused, sharing): (Option<u64>, Sharing),
     ) -> Self {
-        Self { activation: Some(activation), instance, activate, permit: None, unused }
+        let activation = Some(activation);
+        Self { activation, instance, activate, permit: None, unused, sharing }
     }
 
     /// Whether the turn may begin with nothing more to wait for.
@@ -205,20 +209,26 @@ impl Drop for Admitted {
             // Nothing has begun: the next call finds everything as it was.
             let instance = std::mem::take(&mut self.instance);
             let used = self.unused.unwrap_or_else(|| activation.with(|inner| inner.last_used));
-            end(&activation, instance, used, None);
+            end(&activation, instance, self.sharing, used, None);
         }
     }
 }
 
 /// Ends the turn: the memory goes back, or is forgotten; the next call is let in.
-fn end(activation: &Arc<Activation>, mut instance: Instance, now: u64, forget: Option<Why>) {
+fn end(
+    activation: &Arc<Activation>,
+    mut instance: Instance,
+    sharing: Sharing,
+    now: u64,
+    forget: Option<Why>,
+) {
     let effects = activation.with(|inner| {
         inner.give_back(&mut instance);
         if let Some(why) = forget {
             inner.mailbox.note(why);
         }
         inner.last_used = now;
-        inner.mailbox.exit(&activation.hosting.rules)
+        inner.mailbox.exit(&activation.hosting.rules, sharing)
     });
     if let Some(why) = activation.apply(effects) {
         closing::spawn(activation, why);
@@ -273,14 +283,16 @@ pub(crate) fn begin<B: Body>(
         return Err(cut_error(&activation, cut, Execution::None));
     }
     let mut instance = std::mem::take(&mut admitted.instance);
-    let (permit, unused) = (admitted.permit.take(), admitted.unused);
+    let (permit, unused, sharing) = (admitted.permit.take(), admitted.unused, admitted.sharing);
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
+    let turn = if sharing == Sharing::ReadOnly { turn.read_only() } else { turn };
     let work = async move {
         let result = body.run(&mut instance, &turn).await;
         (instance, result)
     };
     let watch = Watch::default();
-    Ok(Running { work: Some(work), watch, activation: Some(activation), started, permit, unused })
+    let activation = Some(activation);
+    Ok(Running { work: Some(work), watch, activation, started, permit, unused, sharing })
 }
 
 pin_project! {
@@ -296,6 +308,7 @@ pin_project! {
         started: u64,
         permit: Option<OwnedSemaphorePermit>,
         unused: Option<u64>,
+        sharing: Sharing,
     }
 
     impl<W> PinnedDrop for Running<W> {
@@ -304,7 +317,7 @@ pin_project! {
             if let Some(activation) = this.activation.take() {
                 forget(this.work);
                 let now = activation.hosting.core.lease.now();
-                end(&activation, Instance::Remote, now, Some(Why::Forget));
+                end(&activation, Instance::Remote, *this.sharing, now, Some(Why::Forget));
             }
         }
     }
@@ -345,7 +358,7 @@ where
             Outcome::Done | Outcome::Failed => None,
             Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
         };
-        end(activation, instance, this.unused.unwrap_or(now), why);
+        end(activation, instance, *this.sharing, this.unused.unwrap_or(now), why);
         *this.activation = None;
         *this.permit = None;
         Poll::Ready(result)
@@ -534,6 +547,7 @@ fn own(error: Error) -> Error {
         | Error::AppLost { .. }
         | Error::Refused { .. }
         | Error::Panicked { .. }
+        | Error::Repeated { .. }
         | Error::NotActive
         | Error::NoStore
         | Error::NoOutbox

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use odeon_base::{ActorId, ActorType, Epoch};
+use odeon_base::{ActorId, ActorType, Epoch, IdempotencyKey};
 use tokio::time::Instant;
 
 use crate::schedule::TimerSpec;
@@ -184,6 +184,11 @@ pub struct Invocation {
     pub chain: CallChain,
     /// The table by which another host sent it here; `None` for a caller of this host.
     pub routed_by: Option<Epoch>,
+    /// The caller's name for it, if it is to run only once however often it is sent (RT-4).
+    pub once: Option<IdempotencyKey>,
+    /// Nobody waits for the answer: an empty one is given once the call has its place in the
+    /// mailbox of the actor (OW-1).
+    pub is_one_way: bool,
 }
 
 impl Invocation {
@@ -199,6 +204,8 @@ impl Invocation {
             deadline: None,
             chain: CallChain::default(),
             routed_by: None,
+            once: None,
+            is_one_way: false,
         }
     }
 }
@@ -214,6 +221,8 @@ pub struct Call {
     pub body: Bytes,
     /// What the caller sent beside it.
     pub headers: Headers,
+    /// The caller's name for the call, if it is to run only once.
+    pub once: Option<IdempotencyKey>,
 }
 
 /// What the actor answered.
@@ -227,6 +236,8 @@ pub struct Reply {
     pub is_app_error: bool,
     /// The timer or reminder that fired is to fire no more.
     pub is_last: bool,
+    /// An earlier call of the same idempotency key was answered so; none ran now.
+    pub is_replay: bool,
 }
 
 #[cfg(test)]

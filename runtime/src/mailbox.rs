@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::config::{TurnPolicy, TypeConfig};
+use crate::config::{Sharing, TurnPolicy, TypeConfig};
 #[cfg(all(test, feature = "model"))]
 use crate::defect::Defect;
 use crate::error::Error;
@@ -42,10 +42,15 @@ pub(crate) enum Why {
     Moved,
 }
 
+/// Turns of one actor that may run beside each other, of either sort (REE-5); others wait.
+pub(crate) const BESIDE_MAX: u8 = u8::MAX;
+
 /// What a type's settings mean to a mailbox.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     turns_max: u32,
+    /// Calls that have to wait before one more turn begins.
+    scale_at: usize,
     concurrent: bool,
     stack_depth_max: Option<u32>,
     waiting_max: usize,
@@ -54,12 +59,15 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn new(config: &TypeConfig) -> Self {
-        let (turns_max, concurrent) = match config.turns {
-            TurnPolicy::Exclusive => (1, false),
-            TurnPolicy::Concurrent { max } => (max.max(1), true),
+        let (turns_max, concurrent) = match (config.pool, config.turns) {
+            (Some(pool), _) => (pool.max_per_host.max(1), true),
+            (None, TurnPolicy::Exclusive) => (1, false),
+            (None, TurnPolicy::Concurrent { max }) => (max.max(1), true),
         };
+        let scale_at = config.pool.map_or(0, |pool| pool.scale_at as usize);
         Self {
             turns_max,
+            scale_at,
             concurrent,
             stack_depth_max: config.reentrancy.map(|reentrancy| reentrancy.stack_depth_max),
             waiting_max: config.waiting_max,
@@ -143,6 +151,7 @@ struct Waiter {
     answer: Answer,
     waker: Option<Waker>,
     flight: Option<Arc<str>>,
+    sharing: Sharing,
     bytes: usize,
     since: u64,
 }
@@ -155,6 +164,8 @@ struct Queue {
     waiters: VecDeque<Waiter>,
     /// How many of them have an answer and have not asked for it yet.
     answered: usize,
+    /// How many of those that wait may pass all others.
+    interleaving: usize,
 }
 
 impl Queue {
@@ -165,6 +176,14 @@ impl Queue {
         }
         self.waiters.iter().position(|waiter| matches!(waiter.answer, Answer::Wait))
     }
+
+    /// Where the first stands that waits and may pass others.
+    fn interleaving_one(&self) -> Option<usize> {
+        let interleaves = |waiter: &Waiter| {
+            matches!(waiter.answer, Answer::Wait) && waiter.sharing == Sharing::Interleaving
+        };
+        if self.interleaving == 0 { None } else { self.waiters.iter().position(interleaves) }
+    }
 }
 
 /// One activation's mailbox. Small while nobody waits: the queue is made when needed.
@@ -172,7 +191,12 @@ impl Queue {
 pub(crate) struct Mailbox {
     phase: Phase,
     closing: Option<Why>,
-    running: u32,
+    /// Turns that only read.
+    reading: u8,
+    /// Turns that run beside any.
+    interleaving: u8,
+    /// All others.
+    alone: u32,
     /// The reentrancy id of the running turn.
     flight: Option<Arc<str>>,
     queue: Option<Box<Queue>>,
@@ -180,7 +204,15 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new() -> Self {
-        Self { phase: Phase::New, closing: None, running: 0, flight: None, queue: None }
+        Self {
+            phase: Phase::New,
+            closing: None,
+            reading: 0,
+            interleaving: 0,
+            alone: 0,
+            flight: None,
+            queue: None,
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -189,7 +221,12 @@ impl Mailbox {
 
     /// How many turns run.
     pub(crate) fn running(&self) -> u32 {
-        self.running
+        self.alone + u32::from(self.reading) + u32::from(self.interleaving)
+    }
+
+    /// Whether all turns that run only read.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.reading > 0 && self.alone == 0 && self.interleaving == 0
     }
 
     /// How many calls wait, and since when the first of them does.
@@ -212,7 +249,7 @@ impl Mailbox {
     /// Whether nothing runs, waits or closes: the activation may go when idle.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase == Phase::Active
-            && self.running == 0
+            && self.running() == 0
             && self.closing.is_none()
             && self.waiting().0 == 0
     }
@@ -222,37 +259,42 @@ impl Mailbox {
         &mut self,
         rules: &Rules,
         flight: Option<&Arc<str>>,
+        sharing: Sharing,
         bytes: usize,
         since: u64,
     ) -> Entered {
         if self.phase == Phase::Gone {
             #[cfg(all(test, feature = "model"))]
             if Defect::ClosedActivationLetsIn.is_planted() {
-                self.running += 1;
+                self.alone += 1;
                 return Entered::Run { activate: false };
             }
             return Entered::Retry;
         }
         if let Some(limit) = rules.stack_depth_max
             && self.phase == Phase::Active
-            && self.running > 0
+            && self.alone > 0
             && flight.is_some()
             && self.flight.as_ref() == flight
         {
             // A call of the running turn's own chain joins it, even while closing
             // waits: the turn cannot end without it.
-            if self.running >= limit {
+            if self.alone >= limit {
                 #[cfg(all(test, feature = "model"))]
                 if Defect::DepthIsKeptByRefusals.is_planted() {
-                    self.running += 1;
+                    self.alone += 1;
                 }
                 return Entered::TooDeep { limit };
             }
-            self.running += 1;
+            self.alone += 1;
             return Entered::Run { activate: false };
         }
-        if self.waiting().0 == 0 && self.can_start(rules) {
-            let activate = self.start(flight.cloned(), rules);
+        // One that interleaves waits for nobody, but for the memory and its end.
+        let waiting = self.waiting().0;
+        // Where many run at once no order is kept, and it is the last call that makes it one more.
+        let is_next = waiting == 0 || rules.scale_at > 0 || self.passes(sharing);
+        if is_next && self.can_start(rules, sharing, waiting + 1) {
+            let activate = self.start(flight.cloned(), sharing, rules);
             return Entered::Run { activate };
         }
         let queue = self.queue.get_or_insert_default();
@@ -266,11 +308,13 @@ impl Mailbox {
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
         queue.bytes += bytes;
+        queue.interleaving += usize::from(sharing == Sharing::Interleaving);
         queue.waiters.push_back(Waiter {
             ticket,
             answer: Answer::Wait,
             waker: None,
             flight: flight.cloned(),
+            sharing,
             bytes,
             since,
         });
@@ -302,17 +346,24 @@ impl Mailbox {
         #[cfg(all(test, feature = "model"))]
         if Defect::LeavingPopsTheHead.is_planted() {
             self.take(at);
-            return self.exit(rules);
+            return self.exit(rules, Sharing::Alone);
         }
         #[cfg(all(test, feature = "model"))]
         if Defect::TurnIsLostWithItsWaiter.is_planted() {
             self.take(at);
             return Effects::default();
         }
+        let sharing = self.queue.as_ref().map_or(Sharing::Alone, |all| all.waiters[at].sharing);
         match self.take(at) {
             // Its turn had been given to it: pass it on (actor-semantics 5, defect a).
-            Some(Answer::Run { .. }) => self.exit(rules),
-            Some(Answer::Wait | Answer::Retry | Answer::Failed(_)) | None => Effects::default(),
+            Some(Answer::Run { .. }) => self.exit(rules, sharing),
+            // One who writes held up those behind it who read.
+            Some(Answer::Wait) => {
+                let mut effects = Effects::default();
+                self.grant(rules, &mut effects);
+                effects
+            }
+            Some(Answer::Retry | Answer::Failed(_)) | None => Effects::default(),
         }
     }
 
@@ -336,14 +387,18 @@ impl Mailbox {
         effects
     }
 
-    /// A turn ended.
-    pub(crate) fn exit(&mut self, rules: &Rules) -> Effects {
+    /// A turn of this sort ended.
+    pub(crate) fn exit(&mut self, rules: &Rules, sharing: Sharing) -> Effects {
         let mut effects = Effects::default();
         if matches!(self.phase, Phase::Closing | Phase::Gone) {
             // It was cut, and counts no more.
             return effects;
         }
-        self.running = self.running.saturating_sub(1);
+        match sharing {
+            Sharing::Alone => self.alone = self.alone.saturating_sub(1),
+            Sharing::ReadOnly => self.reading = self.reading.saturating_sub(1),
+            Sharing::Interleaving => self.interleaving = self.interleaving.saturating_sub(1),
+        }
         if self.phase == Phase::Activating {
             // Who was to make the memory went away; the next one does it, if there is one.
             self.phase = Phase::New;
@@ -352,14 +407,16 @@ impl Mailbox {
                 return effects;
             }
         }
-        if self.running == 0 {
+        if self.alone == 0 {
             self.flight = None;
-            if let Some(why) = self.closing.take() {
-                self.begin_close(why, &mut effects);
-                return effects;
-            }
         } else {
             self.join(rules, &mut effects);
+        }
+        if self.running() == 0
+            && let Some(why) = self.closing.take()
+        {
+            self.begin_close(why, &mut effects);
+            return effects;
         }
         self.grant(rules, &mut effects);
         effects
@@ -374,11 +431,11 @@ impl Mailbox {
             Phase::New | Phase::Activating | Phase::Active => {
                 #[cfg(all(test, feature = "model"))]
                 if Defect::GoodbyeDoesNotWait.is_planted() && self.phase == Phase::Active {
-                    self.running = 0;
+                    self.nothing_runs();
                     self.begin_close(why, &mut effects);
                     return effects;
                 }
-                if self.running == 0 {
+                if self.running() == 0 {
                     self.begin_close(why, &mut effects);
                 } else {
                     self.closing = self.closing.max(Some(why));
@@ -390,7 +447,7 @@ impl Mailbox {
 
     /// The running turn asks for the activation's end, after itself.
     pub(crate) fn note(&mut self, why: Why) {
-        if self.running > 0 {
+        if self.running() > 0 {
             self.closing = self.closing.max(Some(why));
         }
     }
@@ -422,8 +479,7 @@ impl Mailbox {
             Phase::Gone => {}
             Phase::Closing => self.closing = Some(Why::Moved),
             Phase::Active if needs_goodbye => {
-                self.running = 0;
-                self.flight = None;
+                self.nothing_runs();
                 for waiter in self.queue.iter_mut().flat_map(|queue| &mut queue.waiters) {
                     // Told to begin, it has not asked yet: now it is too late.
                     if matches!(waiter.answer, Answer::Run { .. }) {
@@ -451,10 +507,14 @@ impl Mailbox {
         }
     }
 
+    fn nothing_runs(&mut self) {
+        (self.alone, self.reading, self.interleaving) = (0, 0, 0);
+        self.flight = None;
+    }
+
     fn finish(&mut self, effects: &mut Effects, answer: impl Fn() -> Answer) {
         self.phase = Phase::Gone;
-        self.running = 0;
-        self.flight = None;
+        self.nothing_runs();
         self.closing = None;
         effects.next = Next::Remove;
         if let Some(queue) = &mut self.queue {
@@ -463,20 +523,36 @@ impl Mailbox {
                 effects.wake.extend(waiter.waker.take());
             }
             queue.answered = queue.waiters.len();
+            queue.interleaving = 0;
         }
     }
 
-    fn can_start(&self, rules: &Rules) -> bool {
-        let free = match self.phase {
-            Phase::New => self.running == 0,
-            Phase::Active => self.running < rules.turns_max,
-            Phase::Activating | Phase::Closing | Phase::Gone => false,
+    /// Whether a call goes past those that wait.
+    fn passes(&self, sharing: Sharing) -> bool {
+        sharing == Sharing::Interleaving && self.phase == Phase::Active
+    }
+
+    /// Whether one of so many that wait may begin.
+    fn can_start(&self, rules: &Rules, sharing: Sharing, waiting: usize) -> bool {
+        let free = match (self.phase, sharing) {
+            (Phase::New, _) => self.running() == 0,
+            (Phase::Active, Sharing::Alone) => {
+                let is_worth_it = self.alone == 0 || waiting > rules.scale_at;
+                self.reading == 0 && self.alone < rules.turns_max && is_worth_it
+            }
+            (Phase::Active, Sharing::ReadOnly) => self.alone == 0 && self.reading < BESIDE_MAX,
+            (Phase::Active, Sharing::Interleaving) => self.interleaving < BESIDE_MAX,
+            (Phase::Activating | Phase::Closing | Phase::Gone, _) => false,
         };
         free && self.closing.is_none()
     }
 
-    fn start(&mut self, flight: Option<Arc<str>>, rules: &Rules) -> bool {
-        self.running += 1;
+    fn start(&mut self, flight: Option<Arc<str>>, sharing: Sharing, rules: &Rules) -> bool {
+        match sharing {
+            Sharing::Alone => self.alone += 1,
+            Sharing::ReadOnly => self.reading += 1,
+            Sharing::Interleaving => self.interleaving += 1,
+        }
         if !rules.concurrent {
             self.flight = flight;
         }
@@ -487,12 +563,27 @@ impl Mailbox {
         activate
     }
 
+    /// Lets in whoever may begin: in their order, so that no reader goes past one who writes;
+    /// those that interleave go past all.
     fn grant(&mut self, rules: &Rules, effects: &mut Effects) {
-        while self.can_start(rules) {
+        loop {
+            let Some(queue) = self.queue.as_ref() else { return };
+            let Some(first) = queue.first() else { return };
+            let waiting = self.waiting().0;
+            let at = match queue.waiters[first].sharing {
+                sharing if self.can_start(rules, sharing, waiting) => first,
+                _ => match queue.interleaving_one() {
+                    Some(at) if self.passes(Sharing::Interleaving) => at,
+                    Some(_) | None => return,
+                },
+            };
+            let sharing = queue.waiters[at].sharing;
+            if !self.can_start(rules, sharing, waiting) {
+                return;
+            }
             let Some(queue) = self.queue.as_mut() else { return };
-            let Some(at) = queue.first() else { return };
             let flight = queue.waiters[at].flight.take();
-            let activate = self.start(flight, rules);
+            let activate = self.start(flight, sharing, rules);
             self.answer(at, activate, effects);
             if !activate {
                 self.join(rules, effects);
@@ -506,13 +597,13 @@ impl Mailbox {
         let (Some(limit), Some(flight)) = (rules.stack_depth_max, self.flight.clone()) else {
             return;
         };
-        while self.running < limit {
+        while self.alone < limit {
             let Some(queue) = &self.queue else { return };
             let joins = |waiter: &Waiter| {
                 matches!(waiter.answer, Answer::Wait) && waiter.flight.as_ref() == Some(&flight)
             };
             let Some(at) = queue.waiters.iter().position(joins) else { return };
-            self.running += 1;
+            self.alone += 1;
             self.answer(at, false, effects);
         }
     }
@@ -523,6 +614,7 @@ impl Mailbox {
         waiter.answer = Answer::Run { activate };
         effects.wake.extend(waiter.waker.take());
         queue.answered += 1;
+        queue.interleaving -= usize::from(waiter.sharing == Sharing::Interleaving);
     }
 
     fn position(&self, ticket: u64) -> Option<usize> {
@@ -534,8 +626,11 @@ impl Mailbox {
         let queue = self.queue.as_mut()?;
         let waiter = queue.waiters.remove(at)?;
         queue.bytes -= waiter.bytes;
-        if !matches!(waiter.answer, Answer::Wait) {
-            queue.answered -= 1;
+        match waiter.answer {
+            Answer::Wait => {
+                queue.interleaving -= usize::from(waiter.sharing == Sharing::Interleaving);
+            }
+            Answer::Run { .. } | Answer::Retry | Answer::Failed(_) => queue.answered -= 1,
         }
         if queue.waiters.is_empty() && queue.waiters.capacity() > 64 {
             // A burst is over; an idle activation stays small.

@@ -11,7 +11,7 @@ use super::*;
 /// Something that happens; numbers choose among the calls there are.
 #[derive(Debug, Clone)]
 enum Event {
-    Arrive { flight: u8, bytes: usize },
+    Arrive { flight: u8, sharing: Sharing, bytes: usize },
     Ask(usize),
     Abandon(usize),
     Exit(usize),
@@ -28,9 +28,14 @@ fn why() -> impl Strategy<Value = Why> {
     prop_oneof![Just(Why::Idle), Just(Why::Asked), Just(Why::Forget), Just(Why::Moved)]
 }
 
+fn sharing() -> impl Strategy<Value = Sharing> {
+    prop_oneof![Just(Sharing::Alone), Just(Sharing::ReadOnly), Just(Sharing::Interleaving)]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => (0..4_u8, 0..40_usize).prop_map(|(flight, bytes)| Event::Arrive { flight, bytes }),
+        8 => (0..4_u8, sharing(), 0..40_usize)
+            .prop_map(|(flight, sharing, bytes)| Event::Arrive { flight, sharing, bytes }),
         6 => any::<usize>().prop_map(Event::Ask),
         4 => any::<usize>().prop_map(Event::Abandon),
         6 => any::<usize>().prop_map(Event::Exit),
@@ -59,6 +64,7 @@ enum Fate {
 struct Call {
     ticket: Option<u64>,
     flight: Option<Arc<str>>,
+    sharing: Sharing,
     bytes: usize,
     fate: Fate,
     bell: Arc<Bell>,
@@ -74,6 +80,8 @@ struct Model {
     closing: Option<Why>,
     turns_max: usize,
     is_concurrent: bool,
+    /// Whether its methods may run beside each other.
+    shares: bool,
     depth_max: Option<usize>,
     waiting_max: usize,
     bytes_max: usize,
@@ -102,13 +110,36 @@ impl Model {
         self.calls.iter().filter(queued).map(|call| call.bytes).sum()
     }
 
-    fn may_start(&self) -> bool {
-        let limit = match self.phase {
-            Phase::New => 1,
-            Phase::Active => self.turns_max,
-            Phase::Activating | Phase::Closing | Phase::Gone => 0,
+    fn may_start(&self, sharing: Sharing) -> bool {
+        let live = self.live();
+        let many = |of: Sharing| live.iter().filter(|call| call.sharing == of).count();
+        let may = match (self.phase, sharing) {
+            (Phase::New, _) => live.is_empty(),
+            (Phase::Active, Sharing::Alone) => {
+                many(Sharing::ReadOnly) == 0 && many(Sharing::Alone) < self.turns_max
+            }
+            (Phase::Active, Sharing::ReadOnly) => many(Sharing::Alone) == 0,
+            (Phase::Active, Sharing::Interleaving) => true,
+            (Phase::Activating | Phase::Closing | Phase::Gone, _) => false,
         };
-        self.closing.is_none() && self.live().len() < limit
+        self.closing.is_none() && may
+    }
+
+    /// Who of those that wait may begin: the first, and whoever passes others.
+    fn next(&self) -> Option<usize> {
+        let waits = |at: &usize| self.calls[*at].fate == Fate::Waits;
+        let first = (0..self.calls.len()).find(waits)?;
+        if self.may_start(self.calls[first].sharing) {
+            return Some(first);
+        }
+        let passes = |at: &usize| {
+            waits(at)
+                && (self.joins(&self.calls[*at])
+                    || (self.calls[*at].sharing == Sharing::Interleaving
+                        && self.phase == Phase::Active
+                        && self.may_start(Sharing::Interleaving)))
+        };
+        (0..self.calls.len()).find(passes)
     }
 
     /// Whether a call would join what runs.
@@ -123,11 +154,7 @@ impl Model {
     /// Lets in whoever may begin, in order of arrival.
     fn settle(&mut self) {
         loop {
-            let may_start = self.may_start();
-            let next = (0..self.calls.len()).find(|at| {
-                self.calls[*at].fate == Fate::Waits && (may_start || self.joins(&self.calls[*at]))
-            });
-            let Some(next) = next else { return };
+            let Some(next) = self.next() else { return };
             let is_new = self.phase == Phase::New;
             self.calls[next].fate = Fate::Has(if is_new { Told::Activate } else { Told::Run });
             if is_new {
@@ -211,7 +238,10 @@ impl Model {
             Told::Retry
         } else if is_nested {
             if self.joins(call) { Told::Run } else { Told::TooDeep }
-        } else if waiting == 0 && self.may_start() {
+        } else if (waiting == 0
+            || (call.sharing == Sharing::Interleaving && self.phase == Phase::Active))
+            && self.may_start(call.sharing)
+        {
             if self.phase == Phase::New {
                 self.phase = Phase::Activating;
                 Told::Activate
@@ -245,6 +275,7 @@ impl Pair {
             closing: None,
             turns_max,
             is_concurrent,
+            shares: config.shares_turns(),
             depth_max: config.reentrancy.map(|reentrancy| reentrancy.stack_depth_max as usize),
             waiting_max: config.waiting_max,
             bytes_max: config.waiting_bytes_max,
@@ -254,7 +285,7 @@ impl Pair {
 
     fn apply(&mut self, event: &Event) {
         match *event {
-            Event::Arrive { flight, bytes } => self.arrive(flight, bytes),
+            Event::Arrive { flight, sharing, bytes } => self.arrive(flight, sharing, bytes),
             Event::Ask(nth) => self.ask(nth),
             Event::Abandon(nth) => {
                 let queued = |call: &Call| matches!(call.fate, Fate::Waits | Fate::Has(_));
@@ -264,6 +295,7 @@ impl Pair {
                     Fate::Has(Told::Run | Told::Activate) => self.model.ended(at),
                     _ => {
                         self.model.calls[at].fate = Fate::Over;
+                        self.model.settle();
                         Next::Nothing
                     }
                 };
@@ -272,8 +304,10 @@ impl Pair {
             }
             Event::Exit(nth) => {
                 let Some(at) = self.model.pick(nth, |call| call.fate == Fate::Runs) else { return };
+                let sharing = self.model.calls[at].sharing;
                 let expected = self.model.ended(at);
-                assert_eq!(ring(self.bench.mailbox.exit(&self.bench.rules)), expected);
+                let found = self.bench.mailbox.exit(&self.bench.rules, sharing);
+                assert_eq!(ring(found), expected);
             }
             Event::Activated => {
                 // Only who was told to make the memory says so.
@@ -318,12 +352,14 @@ impl Pair {
         }
     }
 
-    fn arrive(&mut self, number: u8, bytes: usize) {
+    fn arrive(&mut self, number: u8, sharing: Sharing, bytes: usize) {
+        let sharing = if self.model.shares { sharing } else { Sharing::Alone };
         let flight = (number > 0).then(|| Arc::from(number.to_string()));
         let bell = Arc::new(Bell::default());
-        let mut call = Call { ticket: None, flight, bytes, fate: Fate::Over, bell, listens: false };
+        let fate = Fate::Over;
+        let mut call = Call { ticket: None, flight, sharing, bytes, fate, bell, listens: false };
         let expected = self.model.arrive(&call);
-        let found = self.bench.enter_with(call.flight.as_ref(), bytes);
+        let found = self.bench.enter_as(sharing, call.flight.as_ref(), bytes);
         match (expected, found) {
             (Told::Wait(_), Told::Wait(ticket)) => {
                 (call.ticket, call.fate) = (Some(ticket), Fate::Waits);
@@ -382,8 +418,13 @@ impl Pair {
         let bytes = mailbox.queue.as_ref().map_or(0, |queue| queue.bytes);
         assert_eq!(bytes, model.bytes(), "TURN-6: every byte is given back");
 
+        // REE-5: nobody writes while somebody reads.
+        let many = |of: Sharing| live.iter().filter(|call| call.sharing == of).count();
+        assert!(many(Sharing::ReadOnly) == 0 || many(Sharing::Alone) == 0);
         // TURN-1: one at a time, but for calls of the running turn's own chain.
-        if model.depth_max.is_none() {
+        if model.shares {
+            assert!(many(Sharing::Alone) <= 1);
+        } else if model.depth_max.is_none() {
             assert!(live.len() <= model.turns_max);
         } else if !model.is_concurrent && live.len() > 1 {
             let chain = &live[0].flight;
@@ -391,7 +432,7 @@ impl Pair {
         }
         // No lost wake-up: whoever may begin has been told, and whoever listened was woken
         // once; nobody else was.
-        assert!(model.waiting().is_empty() || !model.may_start());
+        assert_eq!(model.next(), None);
         for call in &model.calls {
             match call.fate {
                 Fate::Waits => assert_eq!(call.bell.rings(), 0),
@@ -442,6 +483,12 @@ proptest! {
     fn reentrant_turns_agree_with_the_model(events in prop::collection::vec(event(), 0..80)) {
         let reentrancy = Some(Reentrancy { stack_depth_max: 3 });
         run(&TypeConfig { reentrancy, ..small() }, &events);
+    }
+
+    // REE-5.
+    #[test]
+    fn turns_that_share_agree_with_the_model(events in prop::collection::vec(event(), 0..80)) {
+        run(&TypeConfig { read_only: ["r".into()].into(), ..small() }, &events);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
-use crate::config::Reentrancy;
+use crate::config::{Pool, Reentrancy};
 
 #[path = "mailbox_model_tests.rs"]
 mod model;
@@ -67,8 +67,17 @@ impl Bench {
         self.enter_with(flight(name).as_ref(), 0)
     }
 
-    pub(super) fn enter_with(&mut self, flight: Option<&Arc<str>>, bytes: usize) -> Told {
-        match self.mailbox.enter(&self.rules, flight, bytes, 0) {
+    fn enter_with(&mut self, flight: Option<&Arc<str>>, bytes: usize) -> Told {
+        self.enter_as(Sharing::Alone, flight, bytes)
+    }
+
+    pub(super) fn enter_as(
+        &mut self,
+        sharing: Sharing,
+        flight: Option<&Arc<str>>,
+        bytes: usize,
+    ) -> Told {
+        match self.mailbox.enter(&self.rules, flight, sharing, bytes, 0) {
             Entered::Run { activate: true } => Told::Activate,
             Entered::Run { activate: false } => Told::Run,
             Entered::Wait(ticket) => Told::Wait(ticket),
@@ -93,7 +102,11 @@ impl Bench {
     }
 
     fn exit(&mut self) -> Next {
-        ring(self.mailbox.exit(&self.rules))
+        self.exit_as(Sharing::Alone)
+    }
+
+    fn exit_as(&mut self, sharing: Sharing) -> Next {
+        ring(self.mailbox.exit(&self.rules, sharing))
     }
 
     fn abandon(&mut self, ticket: u64) -> Next {
@@ -387,4 +400,99 @@ fn an_idle_mailbox_gives_its_queue_back() {
     bench.abandon(ticket);
     bench.mailbox.shrink();
     assert!(bench.mailbox.queue.is_none(), "a short one when the idle loop looks");
+}
+
+const READ: Sharing = Sharing::ReadOnly;
+const PASS: Sharing = Sharing::Interleaving;
+
+fn waits(told: Told) -> u64 {
+    match told {
+        Told::Wait(ticket) => ticket,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+// REE-5.
+#[test]
+fn readers_run_together_and_never_past_a_writer() {
+    let mut bench = Bench::active(&TypeConfig::default());
+    assert_eq!(bench.enter_as(READ, None, 0), Told::Run);
+    assert_eq!(bench.enter_as(READ, None, 0), Told::Run);
+    assert!(bench.mailbox.only_reads());
+    let writer = waits(bench.enter(""));
+    let late = [waits(bench.enter_as(READ, None, 0)), waits(bench.enter_as(READ, None, 0))];
+    let second = waits(bench.enter(""));
+    bench.exit_as(READ);
+    assert_eq!(bench.ask(writer), Told::Wait(writer), "one still reads");
+    bench.exit_as(READ);
+    assert_eq!(bench.ask(writer), Told::Run);
+    assert!(!bench.mailbox.only_reads());
+    assert_eq!(late.map(|ticket| bench.ask(ticket)), late.map(Told::Wait));
+    bench.exit();
+    assert_eq!(late.map(|ticket| bench.ask(ticket)), [Told::Run; 2]);
+    assert_eq!(bench.ask(second), Told::Wait(second));
+    bench.exit_as(READ);
+    bench.exit_as(READ);
+    assert_eq!(bench.ask(second), Told::Run);
+}
+
+// REE-5, DEA-2.
+#[test]
+fn interleaving_turns_pass_all_but_the_memory_and_its_end() {
+    let mut bench = Bench::new(&TypeConfig::default());
+    assert_eq!(bench.enter(""), Told::Activate);
+    let early = waits(bench.enter_as(PASS, None, 0));
+    let writer = waits(bench.enter(""));
+    ring(bench.mailbox.activated(&bench.rules));
+    assert_eq!(bench.ask(early), Told::Run, "the memory is there");
+    assert_eq!(bench.ask(writer), Told::Wait(writer));
+    assert_eq!(bench.enter_as(PASS, None, 0), Told::Run, "past one who waits");
+    bench.exit();
+    assert_eq!(bench.ask(writer), Told::Run, "nor does a writer wait for them");
+    ring(bench.mailbox.close(Why::Asked));
+    let last = waits(bench.enter_as(PASS, None, 0));
+    assert_eq!(bench.exit(), Next::Nothing);
+    assert_eq!(bench.exit_as(PASS), Next::Nothing);
+    assert_eq!(bench.exit_as(PASS), Next::Close(Why::Asked), "the goodbye waits for all");
+    assert_eq!(bench.ask(last), Told::Wait(last));
+    assert_eq!(bench.closed(true), Next::Nothing);
+    assert_eq!(bench.ask(last), Told::Activate);
+}
+
+// REE-5: everything has a limit.
+#[test]
+fn turns_beside_each_other_are_limited() {
+    for sharing in [READ, PASS] {
+        let mut bench = Bench::active(&TypeConfig::default());
+        for _ in 0..BESIDE_MAX {
+            assert_eq!(bench.enter_as(sharing, None, 0), Told::Run);
+        }
+        let next = waits(bench.enter_as(sharing, None, 0));
+        bench.exit_as(sharing);
+        assert_eq!(bench.ask(next), Told::Run);
+    }
+}
+
+// PL-3: parallelism reaches its limit and goes no further.
+#[test]
+fn a_pool_grows_when_enough_calls_wait() {
+    let pool = Some(Pool { max_per_host: 3, scale_at: 2 });
+    let mut bench = Bench::active(&TypeConfig { pool, ..TypeConfig::default() });
+    assert_eq!(bench.enter(""), Told::Run);
+    let early = [waits(bench.enter("")), waits(bench.enter(""))];
+    assert_eq!(bench.enter(""), Told::Run, "two wait already");
+    assert_eq!(bench.enter(""), Told::Run);
+    let late = [waits(bench.enter("")), waits(bench.enter(""))];
+    assert_eq!(bench.mailbox.running(), 3);
+    bench.exit();
+    assert_eq!(early.map(|ticket| bench.ask(ticket)), [Told::Run, Told::Wait(early[1])]);
+    bench.exit();
+    bench.exit();
+    assert_eq!(bench.ask(early[1]), Told::Run, "few wait: fewer turns are enough");
+    bench.exit();
+    bench.exit();
+    assert_eq!(bench.ask(late[0]), Told::Run);
+    assert_eq!(bench.ask(late[1]), Told::Wait(late[1]));
+    bench.exit();
+    assert_eq!(bench.ask(late[1]), Told::Run);
 }

@@ -108,6 +108,8 @@ pub struct TypeMetrics {
     pub turns_cut: u64,
     /// Calls refused because too many waited.
     pub refused: u64,
+    /// Calls that failed while nobody waited for them.
+    pub one_way_failed: u64,
     /// Activations made.
     pub activations: u64,
     /// Activations that could not be made.
@@ -136,6 +138,7 @@ pub(crate) struct Gauges {
 pub(crate) struct Counters {
     stripes: [Stripe; STRIPES],
     pub(crate) refused: AtomicU64,
+    pub(crate) one_way_failed: AtomicU64,
     pub(crate) activations: AtomicU64,
     pub(crate) activation_failures: AtomicU64,
     pub(crate) deactivations: AtomicU64,
@@ -214,6 +217,7 @@ impl Counters {
             turns_panicked: panicked,
             turns_cut: cut,
             refused: self.refused.load(Ordering::Relaxed),
+            one_way_failed: self.one_way_failed.load(Ordering::Relaxed),
             activations: self.activations.load(Ordering::Relaxed),
             activation_failures: self.activation_failures.load(Ordering::Relaxed),
             deactivations: self.deactivations.load(Ordering::Relaxed),

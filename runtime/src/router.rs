@@ -15,7 +15,7 @@ use odeon_ring::Member;
 use tokio::time::Instant;
 
 use crate::activation::{Activation, Cut, Hosting};
-use crate::config::TypeConfig;
+use crate::config::{Sharing, TypeConfig};
 use crate::core::{Core, Waiting};
 #[cfg(all(test, feature = "model"))]
 use crate::defect::Defect;
@@ -67,6 +67,8 @@ pub(crate) struct Path<'a> {
     pub(crate) entry: &'a TypeEntry,
     pub(crate) idle: &'a Idle,
     pub(crate) actor: &'a ActorRef,
+    /// What runs, if its type's settings may say something of it (REE-5).
+    pub(crate) method: Option<&'a str>,
     /// Size of the body, for as long as it waits.
     pub(crate) bytes: usize,
     /// By which table another host sent the call here, if one did.
@@ -77,6 +79,8 @@ pub(crate) struct Path<'a> {
     pub(crate) only: Option<Fence>,
     /// Whether the actor counts as used by it (DEA-7).
     pub(crate) is_use: bool,
+    /// Whether somebody waits for the turn.
+    pub(crate) is_waited_for: bool,
 }
 
 impl Path<'_> {
@@ -108,6 +112,20 @@ impl Path<'_> {
         first: Step,
         caller: &mut Caller,
     ) -> Result<(Admitted, u64), Error> {
+        let mut next = first;
+        loop {
+            next = match self.placed(next, caller).await? {
+                Step::Run(admitted, now) => return Ok((admitted, now)),
+                queued => self.queue(queued, caller).await?,
+            };
+        }
+    }
+
+    /// Brings the call to its turn or to its place in the queue, after a first look.
+    ///
+    /// # Cancel safety
+    /// Nothing has begun, and there is no place yet.
+    pub(crate) async fn placed(&self, first: Step, caller: &mut Caller) -> Result<Step, Error> {
         let (mut parked, mut room) = (None, None);
         let mut next = Some(first);
         loop {
@@ -116,11 +134,7 @@ impl Path<'_> {
                 None => self.step(caller)?,
             };
             match step {
-                Step::Run(admitted, now) => return Ok((admitted, now)),
-                queued @ Step::Queue(..) => {
-                    (parked, room) = (None, None);
-                    next = Some(self.queue(queued, caller).await?);
-                }
+                Step::Run(..) | Step::Queue(..) => return Ok(step),
                 Step::Park(park) => {
                     if room.is_none() {
                         room = Some(self.room()?);
@@ -145,8 +159,8 @@ impl Path<'_> {
         activation.hosting.counters.waited(now.saturating_sub(since));
         let admitted = match turned {
             Turned::Run { activate, instance } => {
-                let unused = self.unused(&activation);
-                Admitted::new(Arc::clone(&activation), instance, activate, unused)
+                let how = (self.unused(&activation), self.sharing(&activation.hosting));
+                Admitted::new(Arc::clone(&activation), instance, activate, how)
             }
             Turned::Retry => return Ok(Step::Again),
             Turned::Failed(error) => return Err(error),
@@ -172,7 +186,8 @@ impl Path<'_> {
             caller.chain.reentrancy.get_or_insert_with(fresh);
         }
         let hops = caller.chain.hops();
-        if !hops.is_empty()
+        if self.is_waited_for
+            && !hops.is_empty()
             && hops.contains(&hosting.hop(&self.actor.id))
             && self.is_cycle(hosting, caller)
         {
@@ -185,11 +200,11 @@ impl Path<'_> {
         #[cfg(all(test, feature = "model"))]
         let flight = secret.as_ref().filter(|_| caller.chain.hops().is_empty()).or(flight);
         let activation = self.activation(hosting, epoch, now)?;
-        let unused = self.unused(&activation);
-        let (entered, instance) = activation.enter(flight, self.bytes, now);
+        let how = (self.unused(&activation), self.sharing(hosting));
+        let (entered, instance) = activation.enter(flight, how.1, self.bytes, now);
         match entered {
             Entered::Run { activate } => {
-                let admitted = Admitted::new(activation, instance, activate, unused);
+                let admitted = Admitted::new(activation, instance, activate, how);
                 #[cfg(all(test, feature = "model"))]
                 if Defect::GateIsNotLookedAtAgain.is_planted() {
                     return Ok(Step::Run(admitted, now));
@@ -247,7 +262,7 @@ impl Path<'_> {
             self.without_lease(view)?;
         }
         let is_nested = !caller.chain.hops().is_empty();
-        match view.route(hosting.spec.config.placement, hash, is_nested) {
+        match hosting.route(view, hash, is_nested) {
             Route::Here(_) if hosting.is_leased() && !self.core.lease.may_start(now) => {
                 Ok(Look::Park(Park::Gate))
             }
@@ -342,6 +357,15 @@ impl Path<'_> {
             self.look(&standing, caller, now),
             Ok(Look::Here(hosting, _)) if Arc::ptr_eq(hosting, &activation.hosting)
         ) && self.is_meant(activation)
+    }
+
+    /// How its turn stands to others of the actor.
+    fn sharing(&self, hosting: &Hosting) -> Sharing {
+        let config = &hosting.spec.config;
+        match self.method {
+            Some(method) if config.shares_turns() => config.sharing(method),
+            Some(_) | None => Sharing::Alone,
+        }
     }
 
     /// When the actor was used before this call, if that is to stay so.

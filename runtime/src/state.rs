@@ -21,13 +21,61 @@ use crate::effect::{Effect, Emitted, Stored};
 use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::mailbox::{Phase, Why};
+use crate::once::ONCE_PREFIX;
 use crate::schedule::TimerSpec;
 use crate::seams::Outbox;
-use crate::store::{self, ActorScope, Condition, Item, Key, Op, StateStore, Transaction};
+use crate::store::{self, ActorScope, Condition, Item, Key, Op, Page, StateStore, Transaction};
 use crate::turn::{Change, Commit, Port};
 
 /// Key under which a store keeps the fence; no user's key.
 pub const FENCE_KEY: &str = "__fence";
+
+/// An actor that runs in several copies has no state.
+pub(crate) fn pooled(actor: &ActorRef) -> Error {
+    let actor_type = &actor.actor_type;
+    let reason = format!(
+        "actor type '{actor_type}' is stateless and runs in several copies: it has no state"
+    );
+    Error::Store(store::Error::Invalid { reason })
+}
+
+/// Refuses a key that is not the actor's.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if !is_own(name) {
+        return Ok(());
+    }
+    let reason = format!("key '{}' is the runtime's own", name.escape_debug());
+    Err(Error::Store(store::Error::Invalid { reason }))
+}
+
+/// Whether a key is the runtime's own, beside those of the actor; nobody else sees it.
+#[must_use]
+pub fn is_own(name: &str) -> bool {
+    name == FENCE_KEY || name.starts_with(ONCE_PREFIX)
+}
+
+/// A page without the keys of the runtime; those are skipped in one step, however many.
+pub(crate) async fn visible(store: &dyn StateStore, mut scan: store::Scan) -> store::Result<Page> {
+    let mut items = Vec::new();
+    loop {
+        let limit = scan.limit - items.len();
+        let page = store.scan(store::Scan { limit, ..scan.clone() }).await?;
+        items.extend(page.items.into_iter().filter(|(key, _)| !is_own(key.name())));
+        let Some(next) = page.next else { return Ok(Page { items, next: None }) };
+        let next = match next {
+            // All that begin so come before this one.
+            Key::Actor(scope, name) if name.starts_with(ONCE_PREFIX) => {
+                Key::Actor(scope, format!("{ONCE_PREFIX}{}", char::MAX).into())
+            }
+            other => other,
+        };
+        if items.len() >= scan.limit {
+            let next = items.last().map(|(key, _)| key.clone());
+            return Ok(Page { items, next });
+        }
+        scan.after = Some(next);
+    }
+}
 
 /// Where an actor's keys live.
 pub(crate) fn scope(prefix: &Arc<str>, actor: &ActorRef) -> ActorScope {
@@ -52,6 +100,9 @@ impl Activation {
     }
 
     fn usable_store(&self) -> Result<&Arc<dyn StateStore>, Error> {
+        if self.hosting.spec.config.pool.is_some() {
+            return Err(pooled(&self.actor));
+        }
         if self.hosting.spec.config.stateless {
             return Err(Error::NoStore);
         }
@@ -140,6 +191,7 @@ impl Activation {
         shown: Option<Fence>,
         keys: Vec<Arc<str>>,
     ) -> Result<Vec<Option<Item>>, Error> {
+        keys.iter().try_for_each(|key| check_name(key))?;
         if shown.is_none()
             && let Some(items) = self.cached(&keys)
         {
@@ -158,17 +210,18 @@ impl Activation {
     }
 
     /// Reads a page of the actor's keys, always from the store.
-    async fn scan_state(
+    pub(crate) async fn scan_state(
         self: &Arc<Self>,
+        shown: Option<Fence>,
         starts_with: Arc<str>,
         after: Option<Arc<str>>,
         limit: usize,
-    ) -> Result<store::Page, Error> {
-        let (store, _) = self.claim(None).await?;
+    ) -> Result<Page, Error> {
+        let (store, _) = self.claim(shown).await?;
         let scope = self.scope();
         let after = after.map(|name| Key::Actor(scope.clone(), name));
         let scan = store::Scan { scope, starts_with, after, limit };
-        store.scan(scan).await.map_err(|error| self.judge(error))
+        visible(&*store, scan).await.map_err(|error| self.judge(error))
     }
 
     fn cached(&self, keys: &[Arc<str>]) -> Option<Vec<Option<Item>>> {
@@ -194,14 +247,24 @@ impl Activation {
         }
     }
 
-    /// Commits in one transaction: the actor's own keys, and the rows of what is sent out.
+    /// Reads a key of the runtime's own, always from the store.
+    async fn read_own(self: &Arc<Self>, name: Arc<str>) -> Result<Option<Item>, Error> {
+        let (store, _) = self.claim(None).await?;
+        let key = Key::Actor(self.scope(), name);
+        store.get(&key).await.map_err(|error| self.judge(error))
+    }
+
+    /// Commits in one transaction: the actor's own keys, the rows of what is sent out, and what
+    /// the runtime itself keeps with them.
     pub(crate) async fn commit_state(
         self: &Arc<Self>,
         shown: Option<Fence>,
-        commit: Commit,
+        mut commit: Commit,
+        own: Vec<Change>,
     ) -> Result<(), Error> {
         let outbox = self.check_effects(&commit.effects)?.cloned();
         self.check_limits(&commit)?;
+        commit.changes.extend(own);
         let (store, fence) = self.claim(shown).await?;
         if commit.is_empty() {
             return Ok(());
@@ -281,18 +344,15 @@ impl Activation {
                 config.transaction_bytes_max,
             );
         }
-        if changes.iter().any(|change| &**change.name() == FENCE_KEY) {
-            let reason = format!("key '{FENCE_KEY}' is the runtime's own");
-            return Err(Error::Store(store::Error::Invalid { reason }));
-        }
-        Ok(())
+        changes.iter().try_for_each(|change| check_name(change.name()))
     }
 
     /// Reads all keys of the actor into the cache (ACT-4).
     pub(crate) async fn preload_all(self: &Arc<Self>) -> Result<(), Error> {
         let (store, fence) = self.claim(None).await?;
         let all = self.scan_all(&*store).await?;
-        let all = all.into_iter().map(|(key, item)| (key.name().into(), Some(item)));
+        let all = all.into_iter().filter(|(key, _)| !is_own(key.name()));
+        let all = all.map(|(key, item)| (key.name().into(), Some(item)));
         self.remember(fence, all);
         Ok(())
     }
@@ -392,12 +452,23 @@ impl Port for Activation {
         starts_with: Arc<str>,
         after: Option<Arc<str>>,
         limit: usize,
-    ) -> BoxFuture<'static, Result<store::Page, Error>> {
-        async move { self.scan_state(starts_with, after, limit).await }.boxed()
+    ) -> BoxFuture<'static, Result<Page, Error>> {
+        async move { self.scan_state(None, starts_with, after, limit).await }.boxed()
     }
 
-    fn commit(self: Arc<Self>, commit: Commit) -> BoxFuture<'static, Result<(), Error>> {
-        async move { self.commit_state(None, commit).await }.boxed()
+    fn read_own(
+        self: Arc<Self>,
+        name: Arc<str>,
+    ) -> BoxFuture<'static, Result<Option<Item>, Error>> {
+        async move { Self::read_own(&self, name).await }.boxed()
+    }
+
+    fn commit(
+        self: Arc<Self>,
+        commit: Commit,
+        own: Vec<Change>,
+    ) -> BoxFuture<'static, Result<(), Error>> {
+        async move { self.commit_state(None, commit, own).await }.boxed()
     }
 
     fn end(&self, forget: bool) {

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use crate::effect::Effect;
 use crate::error::Error;
-use crate::invocation::{ActorRef, Call, CallChain, CallKind, Invocation, TurnKind};
+use crate::invocation::{ActorRef, Call, CallChain, CallKind, Invocation, Reply, TurnKind};
+use crate::once::{Once, Stored};
 use crate::schedule::TimerSpec;
-use crate::store::{Condition, Expiry, Item, Page};
+use crate::store::{self, Condition, Expiry, Item, Page};
 
 /// One write to an actor's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,23 @@ impl From<Vec<Change>> for Commit {
     }
 }
 
+/// A method that was declared to write nothing wants to write (REE-5).
+pub(crate) fn only_reads(actor: &ActorRef) -> Error {
+    let reason = format!(
+        "a method that is listed in readOnlyMethods of actor type '{}' may not write state",
+        actor.actor_type
+    );
+    Error::Store(store::Error::Invalid { reason })
+}
+
+/// What a commit now has to say of a call that is to run only once.
+pub(crate) fn record_of(once: &Once) -> (Change, Stored) {
+    let (value, stored) = once.record();
+    let expiry = Expiry::After(once.ttl());
+    let name = Arc::clone(once.name());
+    (Change::Set { name, value, condition: Condition::None, expiry }, stored)
+}
+
 /// Who calls, as far as the engine has to know.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
@@ -116,7 +134,13 @@ pub(crate) trait Port: Any + Send + Sync + Debug {
         after: Option<Arc<str>>,
         limit: usize,
     ) -> BoxFuture<'static, Result<Page, Error>>;
-    fn commit(self: Arc<Self>, commit: Commit) -> BoxFuture<'static, Result<(), Error>>;
+    fn read_own(self: Arc<Self>, name: Arc<str>)
+    -> BoxFuture<'static, Result<Option<Item>, Error>>;
+    fn commit(
+        self: Arc<Self>,
+        commit: Commit,
+        own: Vec<Change>,
+    ) -> BoxFuture<'static, Result<(), Error>>;
     fn end(&self, forget: bool);
     fn set_timer(&self, name: &Arc<str>, spec: &Arc<TimerSpec>, data: &Bytes) -> Result<(), Error>;
     fn drop_timer(&self, name: &str);
@@ -145,11 +169,41 @@ impl Right {
 pub struct Turn {
     port: Arc<dyn Port>,
     caller: Caller,
+    /// What its commits have to say of the call, if that is to run only once.
+    once: Option<Arc<Once>>,
+    /// It may not write.
+    is_read_only: bool,
 }
 
 impl Turn {
     pub(crate) fn new(port: Arc<dyn Port>, caller: Caller) -> Self {
-        Self { port, caller }
+        Self { port, caller, once: None, is_read_only: false }
+    }
+
+    /// The same turn, which may not write.
+    pub(crate) fn read_only(self) -> Self {
+        Self { is_read_only: true, ..self }
+    }
+
+    /// Whether its method was declared to write nothing (REE-5).
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// The same turn, whose commits carry the record of its call.
+    pub(crate) fn only_once(&self, once: &Arc<Once>) -> Self {
+        let (port, caller) = (Arc::clone(&self.port), self.caller.clone());
+        Self { port, caller, once: Some(Arc::clone(once)), is_read_only: self.is_read_only }
+    }
+
+    /// Whether another turn of the actor waits for this one.
+    pub(crate) fn is_inside_itself(&self) -> bool {
+        self.caller.chain.hops().contains(&self.port.hop())
+    }
+
+    pub(crate) async fn read_own(&self, name: &Arc<str>) -> Result<Option<Item>, Error> {
+        Arc::clone(&self.port).read_own(Arc::clone(name)).await
     }
 
     /// The activation, for whoever knows what it is.
@@ -250,14 +304,34 @@ impl Turn {
     /// When dropped, the outcome is unknown; the engine drops it only together with
     /// the activation.
     pub async fn commit(&self, commit: impl Into<Commit> + Send) -> Result<(), Error> {
-        Arc::clone(&self.port).commit(commit.into()).await
+        if self.is_read_only {
+            return Err(only_reads(self.actor()));
+        }
+        let commit = commit.into();
+        match &self.once {
+            None => Arc::clone(&self.port).commit(commit, Vec::new()).await,
+            Some(once) => {
+                let (record, stored) = record_of(once);
+                Arc::clone(&self.port).commit(commit, vec![record]).await?;
+                once.is_stored(stored);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says what the turn will answer, before it commits. If the call has an idempotency key the
+    /// answer is stored in that same commit; else this does nothing.
+    pub fn will_answer(&self, reply: impl FnOnce() -> Reply) {
+        if let Some(once) = &self.once {
+            once.will_answer(reply());
+        }
     }
 
     /// Gives the call back: the application refused it before it began. The engine sends
     /// it again, a few times, as if it had just come (RT-3); a timer has its next tick.
     #[must_use = "the turn fails with it"]
     pub fn refuse(&self, call: Call, reason: impl Into<String>) -> Error {
-        let Call { kind, method, body, headers } = call;
+        let Call { kind, method, body, headers, once } = call;
         let kind = match kind {
             TurnKind::Method => CallKind::Method,
             TurnKind::Reminder => CallKind::Reminder,
@@ -269,9 +343,21 @@ impl Turn {
         let actor = self.actor().clone();
         // The table by which it was sent here is known by now.
         let routed_by = None;
-        let call =
-            Box::new(Invocation { actor, kind, method, body, headers, deadline, chain, routed_by });
-        Error::Refused { reason: reason.into(), call }
+        // Whoever sends it again waits for it.
+        let is_one_way = false;
+        let call = Invocation {
+            actor,
+            kind,
+            method,
+            body,
+            headers,
+            deadline,
+            chain,
+            routed_by,
+            once,
+            is_one_way,
+        };
+        Error::Refused { reason: reason.into(), call: Box::new(call) }
     }
 
     /// Sets a timer of the actor in place of the one of this name; it lasts as long as the

@@ -20,6 +20,7 @@ use crate::directory::Directory;
 use crate::invocation::ActorRef;
 use crate::mailbox::Rules;
 use crate::metrics::Counters;
+use crate::once::KeyedTurns;
 use crate::parked::Parked;
 use crate::sync::{Mutex, lock};
 use crate::view::View;
@@ -158,6 +159,7 @@ impl TypeEntry {
             cuts: Arc::default(),
             gone: Notify::new(),
             failures: Mutex::new(HashMap::new()),
+            keyed: KeyedTurns::default(),
             spec,
         };
         let hosting = Arc::new(hosting);

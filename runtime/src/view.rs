@@ -38,6 +38,12 @@ pub(crate) enum Route {
 }
 
 impl View {
+    /// Where a call of a type that has no owners goes: here, as long as this host offers it.
+    pub(crate) fn pool_route(&self) -> Option<Route> {
+        let newest = self.chain.as_ref()?.newest();
+        newest.has(self.me?).then(|| Route::Here(newest.epoch()))
+    }
+
     /// Where a call of an actor at `hash` goes; `nested` tells a call made by a running turn.
     pub(crate) fn route(&self, policy: Policy, hash: u64, nested: bool) -> Route {
         match policy {

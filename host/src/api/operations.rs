@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use odeon_base::Fence;
 use odeon_proto::names;
+use odeon_runtime::state::is_own;
 use odeon_runtime::store::{Condition, Expiry};
 use odeon_runtime::turn::{Change, Commit};
 
@@ -16,9 +17,6 @@ use super::effects;
 
 /// Longest state key, in bytes.
 const KEY_BYTES_MAX: usize = 2_048;
-
-/// The engine's own record beside an actor's keys, which nobody may write.
-const FENCE_KEY: &str = "__fence";
 
 /// An operation as an application wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,8 +108,9 @@ pub fn check_key(key: &str) -> Result<(), String> {
             key.len()
         ));
     }
-    if key == FENCE_KEY {
-        return Err(format!("the state key '{FENCE_KEY}' belongs to the runtime"));
+    if is_own(key) {
+        let key = key.escape_debug();
+        return Err(format!("the state key '{key}' belongs to the runtime"));
     }
     Ok(())
 }
@@ -125,6 +124,46 @@ pub fn read_activation(text: &str) -> Result<Fence, String> {
         let text = text.escape_debug().to_string();
         format!("{} is {text:?}; {error}, as the call was given them", names::ACTIVATION)
     })
+}
+
+/// Keys that one page holds, or one question asks for, at most (ST-6).
+pub const KEYS_MAX: usize = 1_000;
+
+/// Checks how many keys a page is to hold.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_page(limit: u64) -> Result<usize, String> {
+    match usize::try_from(limit) {
+        Ok(limit @ 1..=KEYS_MAX) => Ok(limit),
+        Ok(_) | Err(_) => Err(format!("limit is {limit}; expected 1 to {KEYS_MAX}")),
+    }
+}
+
+/// Checks the keys that are asked for at once.
+///
+/// # Errors
+/// What is wrong with them, in words.
+pub fn check_keys(keys: &[String]) -> Result<(), String> {
+    if keys.len() > KEYS_MAX {
+        return Err(format!("keys has {}; expected at most {KEYS_MAX}", keys.len()));
+    }
+    keys.iter().try_for_each(|key| check_key(key))
+}
+
+/// Reads whether nobody waits for a call's answer.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn read_one_way(text: Option<&str>) -> Result<bool, String> {
+    match text.map(str::trim) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            let other = other.escape_debug().to_string();
+            Err(format!("{} is {other:?}; expected true or false", names::ACTOR_ONE_WAY))
+        }
+    }
 }
 
 /// ST-5: absent or -1 keeps for ever, 0 and other negative numbers are mistakes.
@@ -195,7 +234,9 @@ mod tests {
             ..Operation::default()
         };
         assert!(matches!(with("upsert", "").into_change(true), Err(OperationError::Key(_))));
-        assert!(matches!(with("delete", FENCE_KEY).into_change(true), Err(OperationError::Key(_))));
+        for own in ["__fence", "__once/a"] {
+            assert!(matches!(with("delete", own).into_change(true), Err(OperationError::Key(_))));
+        }
         assert!(matches!(
             with("delete", &"k".repeat(2_049)).into_change(true),
             Err(OperationError::Key(_))

@@ -47,7 +47,7 @@ impl Holding {
         for_actors: Option<&str>,
     ) -> Result<(), Error> {
         let rest = StateActor::rest(stores.keys().cloned().collect()).map_err(Error::Offer)?;
-        let host = HostActor::spec().map_err(|error| Error::Offer(error.into()))?;
+        let host = HostActor::spec(for_actors).map_err(|error| Error::Offer(error.into()))?;
         self.engine.offer(vec![rest, host]).await.map_err(Error::Offer)?;
         for (name, Store { place, can, prefix }) in stores {
             // From now on calls of it wait for whoever holds it.

@@ -8,8 +8,10 @@ use odeon_base::{ActorType, ident};
 use odeon_proto::dapr::runtime::v1::{
     ActorReentrancyConfig, SubscribeActorEventsRequestInitialAlpha1,
 };
+use odeon_proto::names;
 use odeon_runtime::TypeConfig;
 
+use super::own;
 use super::settings::{self, Offer, Settings};
 
 /// Why a worker's first message was refused.
@@ -28,18 +30,25 @@ pub enum InvalidSettings {
         /// As sent.
         nanos: i32,
     },
+    /// What is Odeon's own, beside the message.
+    #[error("{key}: {wrong}", key = names::ENTITIES_CONFIG)]
+    Own {
+        /// What is wrong with it.
+        wrong: String,
+    },
     /// A depth below 1.
     #[error("max_stack_depth is {0}; expected 1 or more")]
     Depth(i32),
 }
 
 /// The types of a worker's first message, each once, with their settings;
-/// `defaults` is what an unset field means.
+/// `own` is what it said beside it, or nothing; `defaults` is what an unset field means.
 ///
 /// # Errors
 /// [`InvalidSettings`] for the first thing that is wrong; reserved types are.
 pub(super) fn types(
     initial: &SubscribeActorEventsRequestInitialAlpha1,
+    own: &str,
     defaults: &TypeConfig,
 ) -> Result<Vec<(ActorType, TypeConfig)>, InvalidSettings> {
     let common = settings(
@@ -59,7 +68,14 @@ pub(super) fn types(
         special.push((own.entities.clone(), settings));
     }
     let offer = Offer { entities: initial.entities.clone(), common, special };
-    Ok(offer.types(defaults)?)
+    let mut types = offer.types(defaults)?;
+    for (names, own) in own::listed(own).map_err(|wrong| InvalidSettings::Own { wrong })? {
+        let named = |actor_type: &ActorType| names.iter().any(|name| name == actor_type.as_str());
+        for (_, config) in types.iter_mut().filter(|(actor_type, _)| named(actor_type)) {
+            own.apply(config);
+        }
+    }
+    Ok(types)
 }
 
 fn settings(
@@ -75,6 +91,7 @@ fn settings(
         drain: drain.map(|sent| duration("drain_ongoing_call_timeout", sent)).transpose()?,
         drain_rebalanced,
         reentrancy: reentrancy.map_err(InvalidSettings::Depth)?,
+        ..Settings::default()
     })
 }
 
@@ -114,7 +131,7 @@ mod tests {
             }],
             ..SubscribeActorEventsRequestInitialAlpha1::default()
         };
-        let types = types(&initial, &TypeConfig::default()).unwrap();
+        let types = types(&initial, "", &TypeConfig::default()).unwrap();
         let [(a, of_a), (b, of_b)] = types.as_slice() else { panic!("{types:?}") };
         assert_eq!((a.as_str(), b.as_str()), ("A", "B"));
         assert_eq!(of_a.idle_timeout, Duration::from_secs(5));
@@ -132,7 +149,8 @@ mod tests {
             entities: entities.iter().map(|&name| name.into()).collect(),
             ..SubscribeActorEventsRequestInitialAlpha1::default()
         };
-        let refused = |initial| types(&initial, &TypeConfig::default()).unwrap_err().to_string();
+        let refused =
+            |initial| types(&initial, "", &TypeConfig::default()).unwrap_err().to_string();
         assert!(refused(initial(&["sys.state"])).contains("reserved"));
         assert!(refused(initial(&["dapr.internal.x"])).contains("reserved"));
         assert!(refused(initial(&["a/b"])).contains("'/'"));

@@ -13,6 +13,7 @@ mod hub;
 mod initial;
 mod link;
 mod marks;
+mod own;
 mod refusals;
 mod settings;
 mod stream;

@@ -10,6 +10,8 @@ use odeon_base::{ActorType, ident};
 use odeon_runtime::TypeConfig;
 use odeon_runtime::config::Reentrancy;
 
+use super::own::Own;
+
 /// Depth of reentrant calls when the application sets none.
 const STACK_DEPTH: u32 = 32;
 
@@ -21,6 +23,8 @@ pub(super) struct Settings {
     pub(super) drain_rebalanced: Option<bool>,
     /// `Some(None)` says that calls are not reentrant.
     pub(super) reentrancy: Option<Option<Reentrancy>>,
+    /// Odeon's own.
+    pub(super) own: Own,
 }
 
 /// What an application offers.
@@ -74,6 +78,7 @@ impl Settings {
         config.drain_timeout = self.drain.unwrap_or(config.drain_timeout);
         config.drain_rebalanced = self.drain_rebalanced.unwrap_or(config.drain_rebalanced);
         config.reentrancy = self.reentrancy.unwrap_or(config.reentrancy);
+        self.own.apply(&mut config);
         config
     }
 }

@@ -57,15 +57,17 @@ impl Stream for Outbound {
 }
 
 /// Serves a stream that a worker opened, in a task of its own; what is sent to the
-/// worker comes out of what this returns. `refusals` is what it said when it opened it.
+/// worker comes out of what this returns. `refusals` and `own` (settings of its
+/// types beside those of its first message) are what it said when it opened it.
 #[must_use]
 pub fn accept(
     hub: &Hub,
     refusals: Refusals,
+    own: String,
     inbound: Streaming<SubscribeActorEventsRequestAlpha1>,
 ) -> Outbound {
     let (link, outbound, end) = pair(hub.queue(), refusals);
-    hub.tasks().spawn(TaskKind::Stream, run(hub.clone(), inbound, link, end));
+    hub.tasks().spawn(TaskKind::Stream, run(hub.clone(), own, inbound, link, end));
     outbound
 }
 
@@ -82,6 +84,7 @@ fn pair(
 /// Serves a worker until its stream ends.
 async fn run(
     hub: Hub,
+    own: String,
     mut inbound: Streaming<SubscribeActorEventsRequestAlpha1>,
     link: Arc<Link>,
     end: oneshot::Sender<Result<(), Ended>>,
@@ -90,7 +93,7 @@ async fn run(
     let stop = hub.tasks().stopping().clone();
     let ended = tokio::select! {
         biased;
-        ended = serve(&hub, &mut inbound, &link, &mut entered) => ended,
+        ended = serve(&hub, &own, &mut inbound, &link, &mut entered) => ended,
         () = stop.cancelled() => Err(Ended::Draining),
     };
     if let Some(types) = entered {
@@ -104,6 +107,7 @@ async fn run(
 /// `entered` is set as soon as there is something for [`Hub::leave`] to undo.
 async fn serve(
     hub: &Hub,
+    own: &str,
     inbound: &mut Streaming<SubscribeActorEventsRequestAlpha1>,
     link: &Arc<Link>,
     entered: &mut Option<Vec<ActorType>>,
@@ -115,7 +119,7 @@ async fn serve(
     let Some(RequestType::InitialRequest(initial)) = first.request_type else {
         return Err(Ended::NotInitial);
     };
-    let types = initial::types(&initial, hub.defaults())
+    let types = initial::types(&initial, own, hub.defaults())
         .map_err(|error| Ended::Settings(error.to_string()))?;
     *entered = Some(types.iter().map(|(actor_type, _)| actor_type.clone()).collect());
     tokio::select! {
@@ -187,6 +191,6 @@ fn reply(response: SubscribeActorEventsRequestInvokeResponseAlpha1) -> (String, 
         headers.push(name, value);
     }
     let (body, is_app_error) = (response.data, response.error);
-    let reply = Reply { body, headers, is_app_error, is_last: false };
+    let reply = Reply { body, headers, is_app_error, ..Reply::default() };
     (response.id, reply)
 }

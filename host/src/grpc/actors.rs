@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_base::{Fence, ident};
+use odeon_base::{Fence, IdempotencyKey, ident};
 use odeon_proto::dapr::runtime::v1::{
     ExecuteActorStateTransactionRequest, GetActorStateRequest, GetActorStateResponse,
     InvokeActorRequest, InvokeActorResponse, TransactionalActorStateOperation,
@@ -12,9 +12,12 @@ use odeon_proto::dapr::runtime::v1::{
 use odeon_proto::names;
 use odeon_runtime::{ActorRef, CallChain, CallKind, Headers, Invocation};
 use tokio::time::Instant;
-use tonic::metadata::MetadataMap;
+use tonic::Response;
+use tonic::metadata::{MetadataMap, MetadataValue};
 
-use crate::api::{Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, read_activation};
+use crate::api::{
+    Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, read_activation, read_one_way,
+};
 use crate::status::Failure;
 
 /// Longest time limit that a caller may set; longer ones count as this.
@@ -25,7 +28,7 @@ pub(super) async fn invoke(
     api: &Api,
     caller: &MetadataMap,
     request: InvokeActorRequest,
-) -> Result<InvokeActorResponse, Failure> {
+) -> Result<Response<InvokeActorResponse>, Failure> {
     let InvokeActorRequest { actor_type, actor_id, method, data, metadata } = request;
     let actor = ActorRef::parse(&actor_type, &actor_id).map_err(Failure::bad_request)?;
     let method = ident::clean_method(&method).map_err(Failure::bad_request)?;
@@ -34,6 +37,9 @@ pub(super) async fn invoke(
     let deadline = said.deadline()?;
     let chain = said.chain();
     let trace = said.trace()?;
+    let once = said.idempotency_key()?;
+    let one_way = read_one_way(said.get(names::ACTOR_ONE_WAY));
+    let is_one_way = one_way.map_err(Failure::bad_request)?;
     let mut headers = Headers::new();
     for (name, value) in &metadata {
         if !is_host_matter(name) {
@@ -53,6 +59,8 @@ pub(super) async fn invoke(
         deadline,
         chain,
         routed_by: None,
+        once,
+        is_one_way,
     };
     let reply = api.engine().call(invocation).await.map_err(|error| Failure::invoke(&error))?;
     if let Some(limit) = api.limits().body_bytes
@@ -61,7 +69,12 @@ pub(super) async fn invoke(
         let (found, limit) = (reply.body.len().to_string(), limit.to_string());
         return Err(Failure::message_too_large("trying to send", &found, &limit));
     }
-    Ok(InvokeActorResponse { data: reply.body })
+    let mut answer = Response::new(InvokeActorResponse { data: reply.body });
+    if reply.is_replay {
+        let yes = MetadataValue::from_static("true");
+        answer.metadata_mut().insert(names::IDEMPOTENT_REPLAY, yes);
+    }
+    Ok(answer)
 }
 
 /// `GetActorState`: a missing key is an empty reply.
@@ -126,7 +139,7 @@ pub(super) fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure
 }
 
 /// The activation that asks, if it says so.
-fn activation(caller: &MetadataMap) -> Result<Option<Fence>, Failure> {
+pub(super) fn activation(caller: &MetadataMap) -> Result<Option<Fence>, Failure> {
     let shown = caller.get(names::ACTIVATION).map(|value| value.to_str().unwrap_or_default());
     shown.map(read_activation).transpose().map_err(Failure::bad_request)
 }
@@ -168,6 +181,12 @@ impl Said<'_> {
         Ok(limit.map(|limit| Instant::now() + limit.min(TIMEOUT_MAX)))
     }
 
+    /// The caller's name for a call that is to run only once (RT-4).
+    fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Failure> {
+        let shown = self.get(names::IDEMPOTENCY_KEY).map(IdempotencyKey::parse);
+        shown.transpose().map_err(Failure::bad_request)
+    }
+
     pub(super) fn chain(&self) -> CallChain {
         let reentrancy = self.get("dapr-reentrancy-id").map(Arc::from);
         match self.get(names::ACTOR_CHAIN) {
@@ -189,6 +208,8 @@ fn is_host_matter(name: &str) -> bool {
         names::ACTOR_TIMEOUT,
         names::ACTOR_CHAIN,
         names::ACTIVATION,
+        names::IDEMPOTENCY_KEY,
+        names::ACTOR_ONE_WAY,
         "dapr-reentrancy-id",
         "dapr-api-call",
         "x-dapr-remote",

@@ -14,12 +14,14 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use odeon_proto::DESCRIPTOR_SET;
 use odeon_proto::dapr::runtime::v1::dapr_server::{DaprServer, SERVICE_NAME};
+use odeon_proto::odeon::actors::v1::actors_server::{self, ActorsServer};
 use tonic::body::Body;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service as _;
 
 use super::answer;
+use super::keys::Beyond;
 use super::service::Service;
 use crate::api::{Api, TraceContext};
 use crate::channel::Hub;
@@ -33,6 +35,7 @@ const REFLECTION: &str = "/grpc.reflection.";
 pub struct Door {
     api: Api,
     dapr: DaprServer<Service>,
+    beyond: ActorsServer<Beyond>,
     reflection: Routes,
 }
 
@@ -46,12 +49,15 @@ impl Door {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
                 .with_service_name(SERVICE_NAME)
+                .with_service_name(actors_server::SERVICE_NAME)
         };
         let reflection =
             Routes::new(described().build_v1()?).add_service(described().build_v1alpha()?);
         let limit = api.limits().body_bytes.unwrap_or(usize::MAX);
         let dapr = DaprServer::new(Service::new(api.clone(), hub)).max_decoding_message_size(limit);
-        Ok(Self { api, dapr, reflection: reflection.prepare() })
+        let beyond = ActorsServer::new(Beyond::new(api.clone()));
+        let beyond = beyond.max_decoding_message_size(limit);
+        Ok(Self { api, dapr, beyond, reflection: reflection.prepare() })
     }
 
     /// Answers one call.
@@ -71,8 +77,10 @@ impl Door {
             return answer::status(&failure).into_http();
         }
         let path = request.uri().path();
-        let answered = if is_dapr(path) {
+        let answered = if is_of(path, SERVICE_NAME) {
             self.dapr.clone().call(request).await
+        } else if is_of(path, actors_server::SERVICE_NAME) {
+            self.beyond.clone().call(request).await
         } else if path.starts_with(REFLECTION) {
             self.reflection.clone().call(request).await
         } else {
@@ -121,9 +129,9 @@ impl hyper::service::Service<Request<Incoming>> for Door {
     }
 }
 
-fn is_dapr(path: &str) -> bool {
+fn is_of(path: &str, service: &str) -> bool {
     path.strip_prefix('/')
-        .and_then(|path| path.strip_prefix(SERVICE_NAME))
+        .and_then(|path| path.strip_prefix(service))
         .is_some_and(|rest| rest.starts_with('/'))
 }
 

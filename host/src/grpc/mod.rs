@@ -9,6 +9,7 @@ pub mod service;
 
 mod actors;
 mod answer;
+mod keys;
 mod metadata;
 mod missing;
 mod reminders;

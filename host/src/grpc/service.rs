@@ -51,7 +51,9 @@ impl Dapr for Service {
         request: Request<InvokeActorRequest>,
     ) -> Result<Response<InvokeActorResponse>, Status> {
         let (caller, _, request) = request.into_parts();
-        answered(actors::invoke(&self.api, &caller, request).await)
+        actors::invoke(&self.api, &caller, request)
+            .await
+            .map_err(|failure| answer::status(&failure))
     }
 
     async fn get_actor_state(
@@ -135,9 +137,11 @@ impl Dapr for Service {
         }
         let codes = request.metadata().get(names::REFUSAL_CODES);
         let refusals = codes.and_then(|codes| codes.to_str().ok()).map(Refusals::parse);
+        let own = request.metadata().get(names::ENTITIES_CONFIG);
+        let own = own.map(|own| String::from_utf8_lossy(own.as_bytes()).into_owned());
         // Answered at once: some clients send nothing before they are.
-        let outbound =
-            channel::accept(&self.hub, refusals.unwrap_or_default(), request.into_inner());
+        let (refusals, own) = (refusals.unwrap_or_default(), own.unwrap_or_default());
+        let outbound = channel::accept(&self.hub, refusals, own, request.into_inner());
         Ok(Response::new(outbound))
     }
 

@@ -19,6 +19,8 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
     Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
     let deadline = call.deadline()?;
     let chain = call.chain();
+    let once = call.idempotency_key()?;
+    let is_one_way = call.is_one_way()?;
     let mut headers = headers::to_app(&call.head.headers, call.api.tokens().api.is_some());
     for (name, value) in call.trace.headers() {
         headers.push(name, value);
@@ -37,8 +39,11 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
         deadline,
         chain,
         routed_by: None,
+        once,
+        is_one_way,
     };
     match call.api.engine().call(invocation).await {
+        Ok(_) if is_one_way => Ok(answer::accepted()),
         Ok(reply) => Ok(answer::reply(reply)),
         Err(error) => Err(Failure::invoke(&error)),
     }

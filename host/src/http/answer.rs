@@ -19,6 +19,7 @@ pub type Answer = Response<Full<Bytes>>;
 
 /// Says whether a turn may have begun, on every error (RT-2).
 pub(crate) const EXECUTION: HeaderName = HeaderName::from_static(names::ACTOR_EXECUTION);
+const REPLAY: HeaderName = HeaderName::from_static(names::IDEMPOTENT_REPLAY);
 const APP_ERROR: HeaderName = HeaderName::from_static("x-daprerrorresponseheader");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -43,6 +44,11 @@ fn with(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> A
 /// 204, and nothing to read.
 pub(super) fn empty() -> Answer {
     with(StatusCode::NO_CONTENT, None, Bytes::new())
+}
+
+/// 202, and nothing to read.
+pub(super) fn accepted() -> Answer {
+    with(StatusCode::ACCEPTED, None, Bytes::new())
 }
 
 /// 200 with bytes that are JSON already.
@@ -82,6 +88,9 @@ pub(super) fn failure(failure: &Failure) -> Answer {
 pub(super) fn reply(reply: Reply) -> Answer {
     let mut answer = with(StatusCode::OK, None, reply.body);
     headers::from_app(&reply.headers, answer.headers_mut());
+    if reply.is_replay {
+        answer.headers_mut().insert(REPLAY, HeaderValue::from_static("true"));
+    }
     if reply.is_app_error {
         // One that came over HTTP has said it in its own way.
         answer.headers_mut().entry(APP_ERROR).or_insert(HeaderValue::from_static("true"));

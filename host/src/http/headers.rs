@@ -88,6 +88,8 @@ fn is_host_matter(name: &str) -> bool {
                 | names::ACTOR_CHAIN
                 | names::ACTIVATION
                 | names::QUERY
+                | names::IDEMPOTENCY_KEY
+                | names::ACTOR_ONE_WAY
                 | "traceparent"
                 | "tracestate"
                 | "baggage"

@@ -15,6 +15,7 @@ mod answer;
 mod cors;
 mod headers;
 mod health;
+mod keys;
 mod metadata;
 mod odeon;
 mod path;

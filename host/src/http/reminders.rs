@@ -87,6 +87,7 @@ impl<'a> Asked<'a> {
 fn reminders_of<'a>(api: &'a Api, actor: &ActorRef, name: &str) -> Result<&'a Reminders, Failure> {
     ident::check_name("name", name).map_err(Failure::bad_request)?;
     Failure::check_runnable(api.can_run(&actor.actor_type))?;
+    Failure::check_remindable(actor, api.engine().is_pooled(&actor.actor_type))?;
     Failure::check_reminders(api.hosts(&actor.actor_type), api.reminders())
 }
 

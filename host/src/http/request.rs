@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use odeon_base::Fence;
+use odeon_base::{Fence, IdempotencyKey};
 use odeon_proto::names;
 use odeon_runtime::{ActorRef, CallChain};
 use tokio::time::Instant;
 
 use super::inbound::Inbound;
 use super::path::{self, Undecodable};
-use crate::api::{Api, TraceContext, read_activation};
+use crate::api::{Api, TraceContext, read_activation, read_one_way};
 use crate::status::Failure;
 
 /// Longest time limit that a caller may set; longer ones count as this.
@@ -97,6 +97,20 @@ impl Call<'_> {
     /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).
     pub(super) fn deadline(&self) -> Result<Option<Instant>, Failure> {
         self.header(names::ACTOR_TIMEOUT).map(deadline).transpose()
+    }
+
+    /// The caller's name for a call that is to run only once (RT-4).
+    pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Failure> {
+        let Some(value) = self.head.headers.get(names::IDEMPOTENCY_KEY) else { return Ok(None) };
+        let text = String::from_utf8_lossy(value.as_bytes());
+        IdempotencyKey::parse(&text).map(Some).map_err(Failure::bad_request)
+    }
+
+    /// Whether nobody waits for the answer (OW-1).
+    pub(super) fn is_one_way(&self) -> Result<bool, Failure> {
+        let value = self.head.headers.get(names::ACTOR_ONE_WAY);
+        let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        read_one_way(text.as_deref()).map_err(Failure::bad_request)
     }
 
     /// The activation that asks, if it says so.

@@ -11,7 +11,7 @@ use http::Method;
 
 use super::answer::Answer;
 use super::request::Call;
-use super::{actors, health, metadata, odeon, reminders, shutdown, state, timers};
+use super::{actors, health, keys, metadata, odeon, reminders, shutdown, state, timers};
 use crate::status::Failure;
 
 const GET: u8 = 1;
@@ -109,6 +109,8 @@ const ROUTES: &[Route] = &[
     api(GET, "/odeon/v1/actors/{actorType}/{actorId}", run!(odeon::inspect)),
     api(DELETE, "/odeon/v1/actors/{actorType}/{actorId}", run!(odeon::delete)),
     api(GET, "/odeon/v1/actors/{actorType}/{actorId}/explain", run!(odeon::explain)),
+    api(GET, "/odeon/v1/actors/{actorType}/{actorId}/state", run!(keys::list)),
+    api(POST, "/odeon/v1/actors/{actorType}/{actorId}/state/bulk", run!(keys::read)),
     api(POST, "/odeon/v1/actors/{actorType}/{actorId}/deactivate", run!(odeon::deactivate)),
     api(POST, "/odeon/v1/actors/{actorType}/{actorId}/move", run!(odeon::relocate)),
     api(GET, "/odeon/v1/reminders/{actorType}", run!(reminders::listing)),

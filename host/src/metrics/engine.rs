@@ -43,6 +43,7 @@ const NUMBERS: &[Number] = &[
     Number { name: "odeon_actor_activation_failures", help: "Activations that could not be made", value: Value::Counter(|of| of.activation_failures) },
     Number { name: "odeon_actor_running", help: "Turns that run now", value: Value::Gauge(|of| of.running) },
     Number { name: "odeon_actor_rejected", help: "Calls refused because too many waited", value: Value::Counter(|of| of.refused) },
+    Number { name: "odeon_actor_oneway_failed", help: "Calls that failed while nobody waited for them", value: Value::Counter(|of| of.one_way_failed) },
     Number { name: "odeon_actor_oldest_waiter", help: "For how long the call has waited that waits longest", value: Value::Seconds(|of| of.oldest_waiter.as_secs_f64()) },
     Number { name: "odeon_actor_mailbox_wait", help: "How long calls waited for their turn", value: Value::Histogram(|of| &of.wait) },
     Number { name: "odeon_actor_turn", help: "How long turns ran", value: Value::Histogram(|of| &of.turn) },

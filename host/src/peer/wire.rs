@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use odeon_base::ident::{check_name, clean_routed_method};
-use odeon_base::{ActorId, ActorType, Epoch, Execution, Incarnation, Kind, Namespace};
+use odeon_base::{
+    ActorId, ActorType, Epoch, Execution, IdempotencyKey, Incarnation, Kind, Namespace,
+};
 use odeon_placement::wire::{Error, Wrong, check_protocol};
 use odeon_proto::odeon::host::v1 as proto;
 use odeon_proto::odeon::placement::v1::Epoch as ProtoEpoch;
@@ -165,7 +167,18 @@ pub(super) fn write_call(
     call: &Invocation,
     left: Option<Duration>,
 ) -> proto::Call {
-    let Invocation { actor, kind, method, body, headers, chain, routed_by, deadline: _ } = call;
+    let Invocation {
+        actor,
+        kind,
+        method,
+        body,
+        headers,
+        chain,
+        routed_by,
+        once,
+        is_one_way,
+        deadline: _,
+    } = call;
     let (kind, timer) = write_kind_of_call(kind);
     proto::Call {
         call_id: id,
@@ -183,6 +196,8 @@ pub(super) fn write_call(
         reentrancy_id: chain.reentrancy.as_deref().unwrap_or_default().to_owned(),
         epoch: routed_by.map(|epoch| ProtoEpoch { term: epoch.term, n: epoch.n }),
         timer,
+        one_way: *is_one_way,
+        idempotency_key: once.as_ref().map(|key| key.as_str().to_owned()).unwrap_or_default(),
     }
 }
 
@@ -271,6 +286,13 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
             call.method
         }
     };
+    let once = match call.idempotency_key.as_str() {
+        "" => None,
+        key => Some(
+            IdempotencyKey::parse(key)
+                .map_err(|error| Wrong::text("idempotency_key", key, error))?,
+        ),
+    };
     if call.call_chain.len() > CHAIN_MAX {
         let expected = format_args!("at most {CHAIN_MAX} hops");
         return Err(Wrong::new("call_chain", call.call_chain.len(), expected));
@@ -287,6 +309,8 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
         deadline: call.deadline_ms.and_then(|ms| now.checked_add(Duration::from_millis(ms))),
         chain: CallChain::new(&call.call_chain, reentrancy),
         routed_by: Some(Epoch { term: epoch.term, n: epoch.n }),
+        once,
+        is_one_way: call.one_way,
     })
 }
 
@@ -297,13 +321,16 @@ pub(super) fn write_answer(
     code: impl FnOnce(&EngineError) -> String,
 ) -> proto::PeerReply {
     let answer = match answer {
-        Ok(Reply { body, headers, is_app_error, is_last }) => ProtoAnswer::Reply(proto::Reply {
-            call_id,
-            headers: write_headers(&headers),
-            body,
-            is_actor_error: is_app_error,
-            ends_reminder: is_last,
-        }),
+        Ok(Reply { body, headers, is_app_error, is_last, is_replay }) => {
+            ProtoAnswer::Reply(proto::Reply {
+                call_id,
+                is_replay,
+                headers: write_headers(&headers),
+                body,
+                is_actor_error: is_app_error,
+                ends_reminder: is_last,
+            })
+        }
         Err(EngineError::Moved { epoch, .. }) => ProtoAnswer::Moved(proto::Moved {
             call_id,
             epoch: Some(ProtoEpoch { term: epoch.term, n: epoch.n }),
@@ -338,8 +365,9 @@ pub(super) fn hear_answer(heard: proto::PeerReply) -> Result<Heard, Wrong> {
         ProtoAnswer::Reply(reply) => {
             let headers = read_headers(reply.headers).map_err(|wrong| wrong.inside("reply"))?;
             let (is_app_error, is_last) = (reply.is_actor_error, reply.ends_reminder);
-            let (reply_to, body) = (reply.call_id, reply.body);
-            Ok(Heard::Answer(reply_to, Ok(Reply { body, headers, is_app_error, is_last })))
+            let (reply_to, body, is_replay) = (reply.call_id, reply.body, reply.is_replay);
+            let reply = Reply { body, headers, is_app_error, is_last, is_replay };
+            Ok(Heard::Answer(reply_to, Ok(reply)))
         }
         ProtoAnswer::Failure(failure) => {
             let kind = read_kind(failure.kind());

@@ -15,6 +15,8 @@ fn invocation() -> Invocation {
         headers,
         chain: CallChain::new(&[7, u64::MAX], Some("r-1".into())),
         routed_by: Some(Epoch { term: 3, n: 9 }),
+        is_one_way: true,
+        once: Some(IdempotencyKey::parse("once-1").unwrap()),
         ..Invocation::new(ActorRef::parse("Basket", "ü 1").unwrap(), "add", "body")
     }
 }
@@ -45,6 +47,7 @@ async fn a_call_survives_the_wire() {
     assert_eq!(read.headers, sent.headers);
     assert_eq!(read.chain, sent.chain);
     assert_eq!(read.routed_by, sent.routed_by);
+    assert_eq!((read.once, read.is_one_way), (sent.once, sent.is_one_way));
     assert_eq!(read.deadline, Some(Instant::now() + Duration::from_millis(20)));
 }
 
@@ -88,7 +91,8 @@ async fn no_time_limit_is_none_and_a_part_of_a_millisecond_is_a_whole_one() {
 fn answers_survive_the_wire() {
     let mut headers = Headers::new();
     headers.push("a", "b");
-    let reply = Reply { body: "x".into(), headers, is_app_error: true, is_last: true };
+    let reply =
+        Reply { body: "x".into(), headers, is_app_error: true, is_last: true, is_replay: true };
     let answer = write_answer(3, Ok(reply.clone()), |_| unreachable!());
     assert_eq!(hear_answer(answer).unwrap(), Heard::Answer(3, Ok(reply)));
 

@@ -20,10 +20,24 @@ pub enum ReminderWork {
 }
 
 impl Failure {
+    /// Refuses reminders of actors that run in several copies.
+    ///
+    /// # Errors
+    /// 400, if `is_pooled`.
+    pub fn check_remindable(actor: &ActorRef, is_pooled: bool) -> Result<(), Self> {
+        if !is_pooled {
+            return Ok(());
+        }
+        let actor_type = &actor.actor_type;
+        Err(Self::bad_request(format!(
+            "actor type '{actor_type}' is stateless and runs in several copies: it has no reminders"
+        )))
+    }
+
     /// Refuses timers and reminders of the runtime's own actors.
     ///
     /// # Errors
-    /// For a type that begins with `sys.`.
+    /// 403, unless it is an application's.
     pub fn check_schedulable(actor: &ActorRef) -> Result<(), Self> {
         if !actor.actor_type.is_system() {
             return Ok(());

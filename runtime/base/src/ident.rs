@@ -17,6 +17,9 @@ pub const METHOD_BYTES_MAX: usize = 2048;
 /// Longest timer or reminder name, in bytes (ID-3).
 pub const NAME_BYTES_MAX: usize = 512;
 
+/// Longest idempotency key, in bytes (RT-4).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
+
 /// Why a name was refused; says which one, what was wrong and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -195,6 +198,28 @@ text_name! {
 text_name! {
     /// The name by which a host stands in the ring: the address of its internal port.
     HostName, "host", TYPE_BYTES_MAX
+}
+
+/// The name that a caller gives to a call, the same each time it sends it (RT-4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(Arc<str>);
+
+impl IdempotencyKey {
+    /// Parses the key: 1 to 256 bytes of visible ASCII.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, too long or holds any other character.
+    pub fn parse(value: &str) -> Result<Self, Invalid> {
+        let (field, max) = ("odeon-idempotency-key", IDEMPOTENCY_KEY_BYTES_MAX);
+        check_text(field, value, max, |c| !c.is_ascii_graphic())?;
+        Ok(Self(value.into()))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Default for Namespace {

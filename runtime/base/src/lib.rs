@@ -20,7 +20,7 @@ pub mod valve;
 pub use clock::{LeaseClock, WallClock};
 pub use entropy::Entropy;
 pub use epoch::{Epoch, Fence, Incarnation};
-pub use ident::{ActorId, ActorType, AppId, HostName, Namespace};
+pub use ident::{ActorId, ActorType, AppId, HostName, IdempotencyKey, Namespace};
 pub use kind::{Execution, Kind};
 pub use tasks::{TaskKind, Tasks};
 pub use valve::Valve;

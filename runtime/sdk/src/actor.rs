@@ -4,10 +4,11 @@
 //! settings. How its turns are run is in `turn.rs`; who runs them (the engine, or
 //! a worker) is not known here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_runtime::config::{Reentrancy, TypeConfig};
+use odeon_runtime::config::{Pool, Reentrancy, TypeConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -100,6 +101,15 @@ pub struct Settings {
     pub waiting_max: Option<usize>,
     /// How deep calls of the own chain may join a turn. Default: not at all.
     pub reentrant: Option<u32>,
+    /// For how long the answer to a call with an idempotency key is kept. Default: 24 h.
+    pub idempotency_ttl: Option<Duration>,
+    /// Methods that write no state and run beside each other. Default: none.
+    pub read_only: &'static [&'static str],
+    /// Methods that run beside any. Default: none.
+    pub interleaving: &'static [&'static str],
+    /// Runs where it is called, so many turns at once on each host; one more begins when so many
+    /// calls wait. Only for a stateless type whose methods take `&self`. Default: no.
+    pub pool: Option<(u32, u32)>,
     /// Hosted without a state store.
     pub stateless: bool,
     /// What was read and written stays in memory while the actor is active; in a
@@ -118,11 +128,21 @@ impl Settings {
             turn_max: self.turn_max,
             waiting_max: self.waiting_max.unwrap_or(standard.waiting_max),
             reentrancy: self.reentrant.map(|stack_depth_max| Reentrancy { stack_depth_max }),
-            stateless: self.stateless,
+            read_only: sorted(self.read_only),
+            interleaving: sorted(self.interleaving),
+            pool: self.pool.map(|(max_per_host, scale_at)| Pool { max_per_host, scale_at }),
+            stateless: self.stateless || self.pool.is_some(),
+            idempotency_ttl: self.idempotency_ttl.unwrap_or(standard.idempotency_ttl),
             cache: self.cache,
             ..standard
         }
     }
+}
+
+fn sorted(methods: &[&str]) -> Arc<[Arc<str>]> {
+    let mut methods: Vec<Arc<str>> = methods.iter().copied().map(Into::into).collect();
+    methods.sort();
+    methods.into()
 }
 
 #[cfg(test)]

@@ -34,6 +34,11 @@ impl Changes {
         }
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Change> {
+        self.pending.iter()
+    }
+
     /// Adds a write in place of an earlier one of its key.
     pub(crate) fn put(&mut self, change: Change) {
         match self.pending.iter_mut().find(|earlier| earlier.name() == change.name()) {

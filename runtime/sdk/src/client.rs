@@ -160,8 +160,8 @@ pub async fn call<A: Actor, M: Method<A>>(handle: &Handle, method: M) -> Result<
     let (Way::Engine(engine), Some(target)) = (&handle.way, &handle.target) else {
         return encoded::<A, M>(handle, &method).await;
     };
-    if A::Hold::IS_SHARED {
-        // The engine lends a shared instance only to calls in bytes.
+    if A::Hold::IS_SHARED || handle.once.is_some() {
+        // The engine lends a shared instance only to calls in bytes, and keeps answers in bytes.
         return encoded::<A, M>(handle, &method).await;
     }
     if !engine.has_peers() {
@@ -184,10 +184,19 @@ pub async fn call<A: Actor, M: Method<A>>(handle: &Handle, method: M) -> Result<
     }
 }
 
+/// A typed call that is not waited for.
+#[doc(hidden)]
+pub async fn post<A: Actor, M: Method<A>>(handle: &Handle, method: M) -> Result<()> {
+    handle.posted(M::NAME.into(), arguments::<A, M>(&method)?).await
+}
+
+fn arguments<A: Actor, M: Method<A>>(method: &M) -> Result<Bytes> {
+    wire::write_arguments(M::ARGUMENTS, method)
+        .map_err(|error| Error::Arguments { method: M::NAME, reason: error.to_string() })
+}
+
 async fn encoded<A: Actor, M: Method<A>>(handle: &Handle, method: &M) -> Result<M::Output> {
-    let name = M::NAME;
-    let body = wire::write_arguments(M::ARGUMENTS, method)
-        .map_err(|error| Error::Arguments { method: name, reason: error.to_string() })?;
+    let (name, body) = (M::NAME, arguments::<A, M>(method)?);
     let answer = handle.send(name.into(), body).await?;
     wire::read_answer(&answer)
         .map_err(|error| Error::Answer { method: name, reason: error.to_string() })

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::changes::{Changes, Own};
 use crate::error::{Cause, Error, Result};
 use crate::message::Message;
+use crate::page::{self, Page};
 use crate::place::{After, Place};
 use crate::reminder::Reminder;
 use crate::timer::{Timer, Wish};
@@ -99,6 +100,58 @@ impl<'a> Ctx<'a> {
             Own::Removed => Ok(None),
             Own::Untouched => self.place.get(key).await.map_err(Error::State),
         }
+    }
+
+    /// The keys of the actor's state that begin with `prefix`, those behind the key `after`: a page of
+    /// at most 1,000, in byte order, with what this turn has set or removed.
+    ///
+    /// ```
+    /// # use odeon_sdk::{Ctx, Result};
+    /// async fn count(ctx: &Ctx<'_>) -> Result<usize> {
+    ///     let (mut count, mut after) = (0, None);
+    ///     loop {
+    ///         let page = ctx.keys("item/", after.as_deref()).await?;
+    ///         count += page.items.len();
+    ///         after = page.next;
+    ///         if after.is_none() {
+    ///             return Ok(count);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::State`] when the state is out of reach.
+    pub async fn keys(&self, prefix: &str, after: Option<&str>) -> Result<Page<String>> {
+        let page = self.page(prefix, after, false).await?;
+        Ok(page.map(|(key, _)| key))
+    }
+
+    /// As [`Self::keys`], with the values.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when one is of another shape, [`Error::State`] when the state is out of reach.
+    pub async fn range<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Page<(String, T)>> {
+        let Page { items, next } = self.page(prefix, after, true).await?;
+        let read = items.into_iter().map(|(key, bytes)| {
+            let value = wire::read(&bytes).map_err(|error| unfit(&key, &error))?;
+            Ok((key, value))
+        });
+        Ok(Page { items: read.collect::<Result<_>>()?, next })
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        has_values: bool,
+    ) -> Result<Page<(String, Bytes)>> {
+        let stored = self.place.page(prefix, after, has_values).await.map_err(Error::State)?;
+        Ok(page::with_own(stored, self.changes.iter(), (prefix, after)))
     }
 
     /// Keeps a value, once the method has returned `Ok`.
@@ -186,6 +239,11 @@ impl<'a> Ctx<'a> {
     fn put(&mut self, key: &str, value: Bytes, expiry: Expiry) {
         let condition = Condition::None;
         self.changes.put(Change::Set { name: key.into(), value, condition, expiry });
+    }
+
+    /// The turn is about to commit, and to answer this.
+    pub(crate) fn will_answer(&self, body: &Bytes) {
+        self.place.will_answer(body);
     }
 
     /// Whether anything waits to be committed.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_base::ident;
+use odeon_base::{IdempotencyKey, ident};
 use odeon_runtime::engine::Target;
 use odeon_runtime::turn::Caller;
 use odeon_runtime::{ActorRef, CallKind, Engine, Headers, Invocation, Reply};
@@ -37,6 +37,8 @@ pub struct Handle {
     pub(crate) actor: ActorRef,
     caller: Caller,
     limit: Option<Duration>,
+    pub(crate) once: Option<IdempotencyKey>,
+    is_one_way: bool,
 }
 
 impl Handle {
@@ -45,7 +47,7 @@ impl Handle {
             Way::Engine(engine) => Some(engine.target(&actor)),
             Way::Remote(_) => None,
         };
-        Self { way, target, actor, caller, limit }
+        Self { way, target, actor, caller, limit, once: None, is_one_way: false }
     }
 
     /// The actor.
@@ -61,6 +63,17 @@ impl Handle {
         self
     }
 
+    /// The same actor, where calls carry this key: the first of them runs, and the others are
+    /// answered as it was, so that sending one again can do no harm. A key is for one call, its
+    /// arguments included; its answer is kept for the type's `idempotency_ttl`.
+    ///
+    /// # Errors
+    /// [`Error::Name`] unless it is 1 to 256 bytes of visible ASCII.
+    pub fn idempotency_key(mut self, key: &str) -> Result<Self> {
+        self.once = Some(IdempotencyKey::parse(key)?);
+        Ok(self)
+    }
+
     /// Calls a method in bytes.
     ///
     /// # Errors
@@ -71,6 +84,25 @@ impl Handle {
     pub async fn invoke(&self, method: &str, body: impl Into<Bytes>) -> Result<Bytes> {
         let method = ident::clean_method(method)?;
         self.send(method.into(), body.into()).await
+    }
+
+    /// Calls a method in bytes, and does not wait for its turn: the call is taken once it is in
+    /// the actor's mailbox, wherever that lives. What becomes of it is in its host's log and metrics.
+    ///
+    /// # Errors
+    /// As [`crate::Client::invoke`], for what stands in its way until then.
+    ///
+    /// # Cancel safety
+    /// Dropped, the call may have been taken.
+    pub async fn post(&self, method: &str, body: impl Into<Bytes>) -> Result<()> {
+        let method = ident::clean_method(method)?;
+        self.posted(method.into(), body.into()).await
+    }
+
+    /// As [`Self::post`], for a method whose name is clean.
+    pub(crate) async fn posted(&self, method: Arc<str>, body: Bytes) -> Result<()> {
+        let handle = Self { is_one_way: true, ..self.clone() };
+        handle.send(method, body).await.map(drop)
     }
 
     /// Calls a method whose name is clean.
@@ -86,6 +118,8 @@ impl Handle {
             deadline,
             chain,
             routed_by: None,
+            once: self.once.clone(),
+            is_one_way: self.is_one_way,
         };
         let reply = match &self.way {
             Way::Engine(engine) => engine.call(invocation).await,

@@ -5,7 +5,7 @@ pub use bytes::Bytes;
 pub use serde;
 
 pub use crate::actor::{Actor, Held, Make, Method, Settings};
-pub use crate::client::call;
+pub use crate::client::{call, post};
 pub use crate::ctx::Ctx;
 pub use crate::error::{Result, TurnError};
 pub use crate::hold::{Exclusive, Shared};

@@ -15,14 +15,14 @@ use odeon_runtime::config::TypeSpec;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance, Work};
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, Error as EngineError, Headers, Reply, TurnKind};
+use odeon_runtime::{ActorRef, Error as EngineError, Reply, TurnKind};
 
 use crate::actor::{Actor, Held, Make, Method};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error, TurnError};
 use crate::hold::Hold as _;
 use crate::place::Place;
-use crate::turn;
+use crate::{turn, wire};
 
 /// Makes an instance from an actor's id.
 pub(crate) type Factory<A> = Arc<dyn Fn(&str) -> A + Send + Sync>;
@@ -82,12 +82,11 @@ impl<A: Actor> Behaviour for Native<A> {
             let Some(mut lent) = A::Hold::lend(instance) else {
                 return Err(foreign::<A>());
             };
-            let Call { kind, method, body, headers } = call;
+            let Call { kind, method, body, headers, once: _ } = call;
             let method = called(&kind, &method);
             let mut ctx = Ctx::new(Place::Engine(turn), Some(&headers));
-            let answer = A::dispatch(lent.as_mut(), &mut ctx, method, body).await;
-            match answer {
-                Ok(body) => Ok(Reply { body, headers: json(), ..Reply::default() }),
+            match A::dispatch(lent.as_mut(), &mut ctx, method, body).await {
+                Ok(body) => Ok(wire::reply(body)),
                 Err(error) => Err(ended(error, turn.actor())),
             }
         }
@@ -120,12 +119,6 @@ fn called<'a>(kind: &'a TurnKind, method: &'a str) -> &'a str {
 /// As [`called`], for a timer.
 pub(crate) fn called_back<'a>(callback: &'a str, name: &'a str) -> &'a str {
     if callback.is_empty() { name } else { callback }
-}
-
-fn json() -> Headers {
-    let mut headers = Headers::new();
-    headers.push("content-type", "application/json");
-    headers
 }
 
 fn foreign<A: Actor>() -> EngineError {

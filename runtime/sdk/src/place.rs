@@ -11,8 +11,10 @@ use odeon_runtime::ActorRef;
 use odeon_runtime::turn::{Caller, Commit, Turn};
 
 use crate::error::Cause;
+use crate::page::{PAGE_MAX, Page};
 use crate::remote::{Activation, Remote};
 use crate::timer::Wish;
+use crate::wire;
 
 /// Where a turn runs.
 #[derive(Debug, Clone, Copy)]
@@ -101,12 +103,44 @@ impl Place<'_> {
         }
     }
 
+    /// A page of the actor's keys; without values these are empty.
+    pub(crate) async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        has_values: bool,
+    ) -> Result<Page<(String, Bytes)>, Cause> {
+        match self {
+            Self::Engine(turn) => {
+                let page = turn.scan(prefix, after, PAGE_MAX).await?;
+                let items = page.items.into_iter();
+                Ok(Page {
+                    items: items.map(|(key, item)| (key.name().to_owned(), item.value)).collect(),
+                    next: page.next.map(|key| key.name().to_owned()),
+                })
+            }
+            Self::Worker(turn) => {
+                let activation = turn.activation.as_ref();
+                turn.host.list_state(turn.actor, activation, (prefix, after), has_values).await
+            }
+        }
+    }
+
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), Cause> {
         match self {
             Self::Engine(turn) => Ok(turn.commit(commit).await?),
             Self::Worker(turn) => {
                 turn.host.commit(turn.actor, turn.activation.as_ref(), commit).await
             }
+        }
+    }
+
+    /// Says what will be answered, before the commit. In a worker nobody needs to know: its host
+    /// keeps an answer when it comes.
+    pub(crate) fn will_answer(&self, body: &Bytes) {
+        match self {
+            Self::Engine(turn) => turn.will_answer(|| wire::reply(body.clone())),
+            Self::Worker(_) => {}
         }
     }
 

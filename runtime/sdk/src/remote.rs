@@ -11,6 +11,8 @@ use bytes::Bytes;
 use odeon_base::Execution;
 use odeon_proto::dapr::runtime::v1 as proto;
 use odeon_proto::names;
+use odeon_proto::odeon::actors::v1 as beyond;
+use odeon_proto::odeon::actors::v1::actors_client::ActorsClient;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::store::Expiry;
 use odeon_runtime::turn::{Caller, Change, Commit};
@@ -23,6 +25,7 @@ use tonic::{Code, ConnectError, Request, Status, Streaming};
 
 use crate::effects;
 use crate::error::{Cause, Error, Result};
+use crate::page::Page;
 use crate::timer::Wish;
 use crate::wire;
 
@@ -155,7 +158,34 @@ impl Remote {
         Ok((!data.is_empty()).then_some(data))
     }
 
-    /// Commits for an actor that is active at this host, for a turn of this activation.
+    /// Reads a page of an actor's keys, for a turn of this activation; without values these
+    /// are empty.
+    pub(crate) async fn list_state(
+        &self,
+        actor: &ActorRef,
+        activation: Option<&Activation>,
+        (prefix, after): (&str, Option<&str>),
+        has_values: bool,
+    ) -> Result<Page<(String, Bytes)>, Cause> {
+        let message = beyond::ListStateRequest {
+            actor_type: actor.actor_type.as_str().to_owned(),
+            actor_id: actor.id.as_str().to_owned(),
+            prefix: prefix.to_owned(),
+            after: after.unwrap_or_default().to_owned(),
+            limit: 0,
+            values: has_values,
+        };
+        let mut client =
+            ActorsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let answer = client.list_state(self.request_of(activation, message)).await;
+        let beyond::ListStateResponse { entries, next } =
+            answer.map_err(|status| cause(&status))?.into_inner();
+        let items = entries.into_iter().map(|entry| (entry.key, entry.value.unwrap_or_default()));
+        Ok(Page { items: items.collect(), next: Some(next).filter(|next| !next.is_empty()) })
+    }
+
+    /// Commits changes of an actor that is active at this host, for a turn of this
+    /// activation.
     ///
     /// # Cancel safety
     /// Dropped, the outcome is unknown.
@@ -218,13 +248,22 @@ impl Remote {
 
     /// Opens the stream of turns; answers go out by `answers`, and `refusals` are the
     /// codes that mean there that a turn has not begun.
-    pub(crate) async fn turns<S>(&self, refusals: &'static str, answers: S) -> Result<Turns, Cause>
+    /// `own` are settings of its types that the first message has no place for.
+    pub(crate) async fn turns<S>(
+        &self,
+        refusals: &'static str,
+        own: Option<&str>,
+        answers: S,
+    ) -> Result<Turns, Cause>
     where
         S: tokio_stream::Stream<Item = proto::SubscribeActorEventsRequestAlpha1> + Send + 'static,
     {
         let mut request = self.request(answers);
         let refusals = MetadataValue::from_static(refusals);
         request.metadata_mut().insert(names::REFUSAL_CODES, refusals);
+        if let Some(own) = own.and_then(|own| own.parse().ok()) {
+            request.metadata_mut().insert(names::ENTITIES_CONFIG, own);
+        }
         let stream = self
             .client()
             .subscribe_actor_events_alpha1(request)
@@ -235,11 +274,17 @@ impl Remote {
 }
 
 fn invoke_request(invocation: &Invocation) -> proto::InvokeActorRequest {
-    let Invocation { actor, method, body, headers, chain, .. } = invocation;
+    let Invocation { actor, method, body, headers, chain, once, is_one_way, .. } = invocation;
     let mut metadata: std::collections::HashMap<String, String> =
         headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     if let Some(id) = &chain.reentrancy {
         metadata.insert(wire::REENTRANCY_ID.to_owned(), id.as_ref().to_owned());
+    }
+    if let Some(key) = once {
+        metadata.insert(names::IDEMPOTENCY_KEY.to_owned(), key.as_str().to_owned());
+    }
+    if *is_one_way {
+        metadata.insert(names::ACTOR_ONE_WAY.to_owned(), "true".to_owned());
     }
     if !chain.hops().is_empty() {
         metadata.insert(names::ACTOR_CHAIN.to_owned(), chain.to_header());

@@ -35,6 +35,9 @@ pub async fn serve<A: Actor, M: Method<A>>(
         wire::write_answer(&answer)
             .map_err(|error| Error::Answer { method: M::NAME, reason: error.to_string() })
     });
+    if let Ok(body) = &answer {
+        ctx.will_answer(body);
+    }
     settle::<A, M, _>(ctx, answer).await
 }
 

@@ -7,6 +7,7 @@
 use std::any::TypeId;
 
 use bytes::Bytes;
+use odeon_runtime::{Headers, Reply};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -71,6 +72,13 @@ fn misfit<T: DeserializeOwned>(names: &[&str], body: &[u8], error: &serde_json::
 /// The body of an answer.
 pub(crate) fn write_answer<T: Serialize + 'static>(answer: &T) -> Result<Bytes, serde_json::Error> {
     if TypeId::of::<T>() == TypeId::of::<()>() { Ok(Bytes::new()) } else { write(answer) }
+}
+
+/// An answer as a turn gives it.
+pub(crate) fn reply(body: Bytes) -> Reply {
+    let mut headers = Headers::new();
+    headers.push("content-type", "application/json");
+    Reply { body, headers, ..Reply::default() }
 }
 
 /// The answer in a body.

@@ -63,6 +63,25 @@ impl Counter {
         Ok(format!("{} has {count} of {item_name}", ctx.id()))
     }
 
+    /// How many keys there are, and the sum of their values, seen from inside the turn.
+    async fn ranges(&mut self, ctx: &mut Ctx, upto: i64) -> Result<(usize, i64)> {
+        for n in 0..upto {
+            ctx.set(&format!("item/{n:05}"), &n)?;
+        }
+        ctx.remove("item/00000");
+        let (mut count, mut sum, mut after) = (0, 0, None);
+        loop {
+            let page = ctx.range::<i64>("item/", after.as_deref()).await?;
+            assert_eq!(ctx.keys("item/", after.as_deref()).await?.items.len(), page.items.len());
+            count += page.items.len();
+            sum += page.items.iter().map(|(_, n)| n).sum::<i64>();
+            after = page.next;
+            if after.is_none() {
+                return Ok((count, sum));
+            }
+        }
+    }
+
     async fn tick_in(&mut self, ctx: &mut Ctx, seconds: u64) -> Result<()> {
         let timer = Timer::after(Duration::from_secs(seconds)).every(Duration::from_secs(1));
         ctx.set_timer("tick", timer.calls("add").with(&5)?);
@@ -90,6 +109,47 @@ impl Counter {
         ctx.deactivate();
         Ok(())
     }
+}
+
+/// Turns of readers meet here; one alone would wait for ever.
+static MEETING: std::sync::LazyLock<tokio::sync::Barrier> =
+    std::sync::LazyLock::new(|| tokio::sync::Barrier::new(2));
+
+/// Is read by many at once.
+#[derive(Default)]
+struct Board;
+
+#[actor]
+impl Board {
+    #[actor(read_only)]
+    async fn meet(&self) -> Result<()> {
+        MEETING.wait().await;
+        Ok(())
+    }
+
+    #[actor(read_only)]
+    async fn cheat(&self, ctx: &mut Ctx) -> Result<()> {
+        ctx.set("n", &1)
+    }
+
+    #[actor(interleave)]
+    async fn note(&self, ctx: &mut Ctx) -> Result<()> {
+        ctx.set("n", &2)
+    }
+}
+
+// REE-5.
+#[tokio::test(start_paused = true)]
+async fn read_only_methods_run_together_and_write_nothing() -> Result<()> {
+    let kit = TestKit::new().actor::<Board>().start().await;
+    let board = kit.client().actor::<Board>("b")?;
+    let (one, other) = tokio::join!(board.meet(), board.meet());
+    one.and(other)?;
+    let refused = board.cheat().await.unwrap_err();
+    assert!(refused.to_string().contains("may not write state"), "{refused}");
+    board.note().await?;
+    assert_eq!(kit.state::<i64>("Board", "b", "n").await?, Some(2));
+    Ok(())
 }
 
 async fn kit() -> Running {
@@ -145,6 +205,54 @@ async fn memory_goes_and_state_stays() -> Result<()> {
     kit.client().actor::<Counter>("c1")?.goodbye().await?;
     kit.advance(Duration::from_secs(1)).await;
     assert!(!kit.deactivate::<Counter>("c1").await?, "it asked to go");
+    Ok(())
+}
+
+// RT-4.
+#[tokio::test(start_paused = true)]
+async fn a_call_under_a_key_runs_once() -> Result<()> {
+    let mut kit = kit().await;
+    let counter = kit.client().actor::<Counter>("c1")?;
+    let once = counter.clone().idempotency_key("k1")?;
+    assert_eq!(once.add(2).await?, 2);
+    assert_eq!(once.add(2).await?, 2);
+    assert_eq!(counter.add(1).await?, 3);
+    kit.restart().await;
+    let once = kit.client().actor::<Counter>("c1")?.idempotency_key("k1")?;
+    assert_eq!(once.add(2).await?, 2, "kept with the state");
+    assert_eq!(kit.state::<i64>("Counter", "c1", "n").await?, Some(3));
+    assert!(matches!(once.idempotency_key("a b"), Err(Error::Name(_))));
+    // Its answer is kept for a day.
+    kit.advance(Duration::from_secs(25 * 3_600)).await;
+    let once = kit.client().actor::<Counter>("c1")?.idempotency_key("k1")?;
+    assert_eq!(once.add(2).await?, 5);
+    Ok(())
+}
+
+// OW-1.
+#[tokio::test(start_paused = true)]
+async fn a_call_may_be_left_for_an_actor() -> Result<()> {
+    let kit = kit().await;
+    let counter = kit.client().actor::<Counter>("c1")?;
+    counter.clone().one_way().add(2).await?;
+    assert_eq!(counter.add(1).await?, 3, "it came first");
+    counter.clone().one_way().fail(1).await?;
+    assert_eq!(counter.value().await?, 3);
+    Ok(())
+}
+
+// ST-6.
+#[tokio::test(start_paused = true)]
+async fn keys_are_read_in_ranges_with_the_turns_own_writes() -> Result<()> {
+    let kit = kit().await;
+    let counter = kit.client().actor::<Counter>("c1")?;
+    assert_eq!(counter.ranges(900).await?, (899, (0..900).sum()));
+    assert_eq!(counter.ranges(10).await?, (899, (0..900).sum()), "those of before");
+    assert_eq!(counter.ranges(990).await?, (989, (0..990).sum()));
+    for n in 990..1_500 {
+        kit.put_state("Counter", "c1", &format!("item/{n:05}"), &n).await?;
+    }
+    assert_eq!(counter.ranges(3).await?, (1_499, (0..1_500).sum()), "two pages");
     Ok(())
 }
 

@@ -4,6 +4,8 @@
 //! A turn in this process has its state through its `Turn`; here somebody comes by
 //! name, and may come too late.
 
+use std::sync::Arc;
+
 use odeon_base::{Execution, Fence};
 
 use super::Engine;
@@ -11,8 +13,8 @@ use crate::error::Error;
 use crate::execute::Detachable;
 use crate::invocation::ActorRef;
 use crate::state;
-use crate::store::{Item, Key};
-use crate::turn::Commit;
+use crate::store::{Item, Key, Page, Scan};
+use crate::turn::{Change, Commit, only_reads, record_of};
 
 impl Engine {
     /// Reads a key of an actor's state, whether or not the actor is active. `activation`
@@ -28,6 +30,7 @@ impl Engine {
         activation: Option<Fence>,
         key: &str,
     ) -> Result<Option<Item>, Error> {
+        state::check_name(key)?;
         match (self.active(actor), activation) {
             (Some(live), shown) => {
                 let items = live.read_state(shown, vec![key.into()]).await?;
@@ -39,6 +42,60 @@ impl Engine {
                 let store = core.store().ok_or(Error::NoStore)?;
                 let scope = state::scope(&core.config.state_prefix, actor);
                 Ok(store.get(&Key::Actor(scope, key.into())).await?)
+            }
+        }
+    }
+
+    /// As [`Engine::read_state`], several keys at once, answers in their order.
+    ///
+    /// # Errors
+    /// As [`Engine::read_state`].
+    pub async fn read_states(
+        &self,
+        actor: &ActorRef,
+        activation: Option<Fence>,
+        keys: &[Arc<str>],
+    ) -> Result<Vec<Option<Item>>, Error> {
+        keys.iter().try_for_each(|key| state::check_name(key))?;
+        match (self.active(actor), activation) {
+            (Some(live), shown) => live.read_state(shown, keys.to_vec()).await,
+            (None, Some(_)) => Err(superseded(actor)),
+            (None, None) => {
+                let core = &self.inner.core;
+                let store = core.store().ok_or(Error::NoStore)?;
+                let scope = state::scope(&core.config.state_prefix, actor);
+                let named = |key: &Arc<str>| Key::Actor(scope.clone(), Arc::clone(key));
+                let keys: Vec<Key> = keys.iter().map(named).collect();
+                Ok(store.bulk_get(&keys).await?)
+            }
+        }
+    }
+
+    /// A page of an actor's keys that begin with `starts_with`, those behind the key `after`, with
+    /// their values, in byte order; at most `limit`, 1 to 1,000. `activation` as in
+    /// [`Engine::read_state`].
+    ///
+    /// # Errors
+    /// As [`Engine::read_state`].
+    pub async fn list_state(
+        &self,
+        actor: &ActorRef,
+        activation: Option<Fence>,
+        starts_with: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let after = after.map(Arc::from);
+        match (self.active(actor), activation) {
+            (Some(live), shown) => live.scan_state(shown, starts_with.into(), after, limit).await,
+            (None, Some(_)) => Err(superseded(actor)),
+            (None, None) => {
+                let core = &self.inner.core;
+                let store = core.store().ok_or(Error::NoStore)?;
+                let scope = state::scope(&core.config.state_prefix, actor);
+                let after = after.map(|name| Key::Actor(scope.clone(), name));
+                let scan = Scan { scope, starts_with: starts_with.into(), after, limit };
+                Ok(state::visible(&**store, scan).await?)
             }
         }
     }
@@ -66,8 +123,19 @@ impl Engine {
             (None, Some(_)) => return Err(superseded(actor)),
             (None, None) => return Err(Error::NotActive),
         };
+        if live.with(|inner| inner.mailbox.only_reads()) {
+            return Err(only_reads(actor));
+        }
         let commit = commit.into();
-        let commit = async move { live.commit_state(activation, commit).await };
+        let commit = async move {
+            // Whose turn it is cannot be told, so those of all calls with keys say that they have begun.
+            let keyed = live.hosting.keyed.of(&live.actor.id);
+            let (own, stored): (Vec<Change>, Vec<_>) =
+                keyed.iter().map(|once| record_of(once)).unzip();
+            live.commit_state(activation, commit, own).await?;
+            keyed.iter().zip(stored).for_each(|(once, stored)| once.is_stored(stored));
+            Ok(())
+        };
         Detachable::new(&core.tasks, commit).await
     }
 }

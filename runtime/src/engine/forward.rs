@@ -5,13 +5,15 @@
 //! names the next owner, within its time and the mailbox's limits (RT-5), so that its
 //! caller sees neither a move nor a crash that is over in time (O5, O6).
 
+use std::sync::Arc;
+
 use odeon_base::{Epoch, Execution};
 use tokio::time::Instant;
 
 use super::{Engine, too_late, within};
 use crate::error::Error;
 use crate::execute::Encoded;
-use crate::invocation::{Invocation, Reply};
+use crate::invocation::{CallKind, Invocation, Reply};
 use crate::peers::{LAST_WORD, PeerError, Peers};
 use crate::router::{self, PARK_MAX, Path};
 use crate::turn::Caller;
@@ -40,7 +42,12 @@ impl Engine {
     ) -> Result<Reply, Error> {
         let core = &self.inner.core;
         let actor = call.actor.clone();
-        let path = self.path(entry, &actor, call.body.len(), None);
+        let method = (call.kind == CallKind::Method).then(|| Arc::clone(&call.method));
+        let path = Path {
+            method: method.as_deref(),
+            is_waited_for: !call.is_one_way,
+            ..self.path(entry, &actor, call.body.len(), None)
+        };
         let mut caller = Caller { deadline: call.deadline, chain: call.chain.clone() };
         let number = core.next_call();
         let until = call.deadline.unwrap_or_else(|| Instant::now() + PARK_MAX);
@@ -55,6 +62,12 @@ impl Engine {
                 match sent.ok_or_else(|| too_late(&actor, Execution::Maybe))? {
                     Ok(reply) => return Ok(reply),
                     Err(error) => (after(&error, entry, changes)?, Error::from(error)),
+                }
+            } else if call.is_one_way {
+                match self.post(&path, &mut caller, &call).await {
+                    Ok(()) => return Ok(Reply::default()),
+                    Err(error @ Error::Moved { .. }) => (Wait::Change(changes), error),
+                    Err(error) => return Err(error),
                 }
             } else {
                 match self.admitted(&path, &mut caller).await {

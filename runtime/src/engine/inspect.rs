@@ -16,13 +16,70 @@ use crate::activation::Activation;
 use crate::error::Error;
 use crate::invocation::{ActorRef, CallChain, Invocation, Reply};
 use crate::mailbox::{self, Why};
+use crate::metrics::{Gauges, TypeMetrics};
 use crate::state;
-use crate::status::{ActorPage, ActorStatus, Explanation, HostSeen, Phase, TableShown};
+use crate::status::{
+    ActorPage, ActorStatus, Explanation, HostSeen, Phase, Status, TableShown, TypeStatus,
+};
 use crate::store::{Key, Page, Scan};
 use crate::turn::Caller;
 use crate::types::TypeEntry;
 
 impl Engine {
+    /// What an operator may want to know.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let core = &self.inner.core;
+        let types = self.inner.types.all().into_iter().map(|entry| {
+            let hosting = entry.hosting();
+            let is_blocked =
+                hosting.as_ref().is_some_and(|hosting| self.is_blocked(&hosting.spec.config));
+            TypeStatus {
+                actor_type: entry.actor_type.clone(),
+                is_hosted: hosting.is_some(),
+                placement: hosting.as_ref().map(|hosting| hosting.spec.config.placement),
+                active: hosting.as_ref().map_or(0, |hosting| hosting.directory.len()),
+                epoch: entry.standing().0.view.chain.as_ref().map(|chain| chain.newest().epoch()),
+                blocked: if self.inner.refusals.borrow().contains_key(&entry.actor_type) {
+                    Some("another resource of this name")
+                } else {
+                    is_blocked.then_some("no state store")
+                },
+            }
+        });
+        let has_lease = core.lease.may_answer(core.lease.now());
+        Status {
+            types: types.collect(),
+            is_placement_connected: *self.inner.connected.borrow(),
+            incarnation: has_lease.then(|| core.lease.incarnation()),
+            lease_left: core.lease.left(),
+            is_leaving: self.inner.is_leaving.load(Ordering::Acquire),
+        }
+    }
+
+    /// The numbers of all types that were ever hosted here.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<TypeMetrics> {
+        let now = self.inner.core.lease.now();
+        let numbers = self.inner.types.all().into_iter().map(|entry| {
+            let mut gauges = Gauges { waiting: entry.parked.calls(), ..Gauges::default() };
+            let mut oldest = now;
+            if let Some(hosting) = entry.hosting() {
+                gauges.active = hosting.directory.len();
+                hosting.directory.each(|activation| {
+                    let (running, (waiting, since)) =
+                        activation.with(|inner| (inner.mailbox.running(), inner.mailbox.waiting()));
+                    gauges.running += u64::from(running);
+                    gauges.waiting += waiting;
+                    oldest = oldest.min(since.unwrap_or(now));
+                });
+            }
+            gauges.oldest_waiter = Duration::from_nanos(now.saturating_sub(oldest));
+            entry.counters.snapshot(&entry.actor_type, gauges)
+        });
+        numbers.collect()
+    }
+
     /// The actors of a type that are in memory here, those of least id behind `after` first (empty:
     /// from the first).
     ///
@@ -166,7 +223,8 @@ impl Engine {
         let core = &self.inner.core;
         let store = core.store().ok_or(Error::NoStore)?;
         let scope = state::scope(&core.config.state_prefix, actor);
-        Ok(store.scan(Scan { scope, starts_with: "".into(), after, limit }).await?)
+        let scan = Scan { scope, starts_with: "".into(), after, limit };
+        Ok(state::visible(&**store, scan).await?)
     }
 
     /// Moves everything away and stays: other hosts take this one's actors over, calls that

@@ -57,6 +57,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether a type that is hosted here runs where it is called, in several copies (PL-3).
+    #[must_use]
+    pub fn is_pooled(&self, actor_type: &ActorType) -> bool {
+        let hosting = self.inner.types.get(actor_type.as_str()).and_then(|entry| entry.hosting());
+        hosting.is_some_and(|hosting| hosting.spec.config.pool.is_some())
+    }
+
     /// Hosts one type, after whoever hosted it before has let go of it.
     async fn host(&self, spec: TypeSpec) {
         let core = &self.inner.core;
@@ -186,6 +193,33 @@ fn check(spec: &TypeSpec) -> Result<(), Error> {
     if overlaps && !spec.behaviour.is_shared() {
         return Err(Error::Arguments(format!(
             "actor type '{actor_type}' cannot be reentrant or concurrent: its methods take &mut self"
+        )));
+    }
+    if let Some(pool) = spec.config.pool {
+        let why = if !spec.config.stateless {
+            "it keeps state"
+        } else if pool.max_per_host == 0 {
+            "its maxPerHost is 0"
+        } else if overlaps || spec.config.shares_turns() {
+            "its turns share an actor by other rules already"
+        } else if !spec.behaviour.is_shared() && pool.max_per_host > 1 {
+            "its methods take &mut self, so it cannot run two turns at once"
+        } else {
+            ""
+        };
+        if !why.is_empty() {
+            return Err(Error::Arguments(format!(
+                "actor type '{actor_type}' cannot run in several copies: {why}"
+            )));
+        }
+    }
+    if spec.config.shares_turns() && (overlaps || !spec.behaviour.is_shared()) {
+        let why = match overlaps {
+            true => "it is reentrant or concurrent, and orders its turns by other rules",
+            false => "its methods take &mut self, so it cannot run two turns at once",
+        };
+        return Err(Error::Arguments(format!(
+            "actor type '{actor_type}' cannot have readOnlyMethods or interleaveMethods: {why}"
         )));
     }
     if spec.config.placement == Policy::Holder

@@ -131,6 +131,7 @@ impl Engine {
             method: Arc::clone(name),
             body: data.clone(),
             headers: Headers::new(),
+            once: None,
         };
         match self.turn(actor, admitted, caller, Encoded::Turn(call)).await {
             Ok(reply) => Tick::Ran { is_last: reply.is_last },

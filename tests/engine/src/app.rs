@@ -166,16 +166,21 @@ impl Place<'_> {
 
     /// Makes a call of its own: `type/id/method/body`.
     pub(crate) async fn nest(&self, call: &str) -> Result<String, Error> {
+        self.send(call, false).await
+    }
+
+    async fn send(&self, call: &str, is_one_way: bool) -> Result<String, Error> {
         let mut parts = call.splitn(4, '/');
         let mut part = || parts.next().unwrap_or_default();
         let actor = ActorRef::parse(part(), part())?;
         let (method, body) = (part(), part().to_owned());
         if let Some(wire) = self.wire {
-            return wire.call(&actor, method, body).await;
+            return wire.call(&actor, method, body, is_one_way).await;
         }
         let mut invocation = Invocation::new(actor, method, body);
         invocation.deadline = self.caller.deadline;
         invocation.chain = self.caller.chain.clone();
+        invocation.is_one_way = is_one_way;
         self.engine.call(invocation).await.map(|reply| text(&reply.body))
     }
 }
@@ -224,6 +229,20 @@ pub async fn perform(
             place.set(&body).await?;
             "set".to_owned()
         }
+        // A turn that knows its answer before it commits.
+        "set-telling" | "set-telling-hold" => {
+            if let Some(turn) = place.turn {
+                turn.will_answer(|| Reply { body: "set".into(), ..Reply::default() });
+            }
+            place.set(&body).await?;
+            if method.ends_with("hold") {
+                stand_still(probe).await;
+            }
+            "set".to_owned()
+        }
+        "say-no" => {
+            return Ok(Reply { body: "no".into(), is_app_error: true, ..Reply::default() });
+        }
         "hold-set" => {
             place.get("any").await?;
             stand_still(probe).await;
@@ -246,6 +265,7 @@ pub async fn perform(
             format!("{}, {read}", first.map_or("left alone".to_owned(), |done| outcome(&done)))
         }
         "nest" => place.nest(&body).await?,
+        "post" => place.send(&body, true).await?,
         "hold-nest" => {
             stand_still(probe).await;
             place.nest(&body).await?

@@ -76,6 +76,11 @@ impl Neighbours {
         self.lock().mute.insert(address.to_owned());
     }
 
+    /// Answers come back again.
+    pub fn unmute(&self, address: &str) {
+        self.lock().mute.remove(address);
+    }
+
     /// What was sent so far, in order.
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {

@@ -37,6 +37,7 @@ struct Inner {
     fates: VecDeque<Fate>,
     late: Vec<Transaction>,
     claims: usize,
+    commits: usize,
 }
 
 /// The store. Cheap to clone; clones are one store.
@@ -80,6 +81,12 @@ impl MemoryStore {
         found.map(|(value, _)| crate::app::text(&value))
     }
 
+    /// How many commits were done.
+    #[must_use]
+    pub fn commits(&self) -> usize {
+        self.lock().commits
+    }
+
     /// How many claims were asked for.
     #[must_use]
     pub fn claims(&self) -> usize {
@@ -112,6 +119,7 @@ impl Inner {
                 return Err(Error::ETagMismatch { key: op.key().name().to_owned() });
             }
         }
+        self.commits += 1;
         for op in transaction.ops {
             self.writes += 1;
             match op {

@@ -78,13 +78,18 @@ impl Wire {
         actor: &ActorRef,
         method: &str,
         body: String,
+        is_one_way: bool,
     ) -> Result<String, Error> {
+        let mut metadata = self.metadata.clone();
+        if is_one_way {
+            metadata.insert("odeon-actor-oneway".to_owned(), "true".to_owned());
+        }
         let request = proto::InvokeActorRequest {
             actor_type: actor.actor_type.to_string(),
             actor_id: actor.id.to_string(),
             method: method.to_owned(),
             data: body.into(),
-            metadata: self.metadata.clone(),
+            metadata,
         };
         let answer = self.client.clone().invoke_actor(request).await;
         let answer = answer.map_err(|status| error(actor, &status))?;

@@ -18,7 +18,7 @@ use odeon_runtime::metrics::TypeMetrics;
 use odeon_runtime::peers::Peers;
 use odeon_runtime::status::TypeStatus;
 use odeon_runtime::store::{ActorScope, StateStore};
-use odeon_runtime::{ActorRef, Engine, Invocation};
+use odeon_runtime::{ActorRef, Engine, Invocation, Reply};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -298,6 +298,13 @@ impl Host {
         let (method, body) = (method.to_owned(), body.to_owned());
         let work = async move { host.call(&id, &method, &body).await };
         self.tasks.spawn(TaskKind::Connection, work)
+    }
+
+    /// Sends a call as it is, from a task of its own.
+    #[must_use]
+    pub fn send(&self, invocation: Invocation) -> JoinHandle<Result<Reply, Error>> {
+        let engine = self.engine.clone();
+        self.tasks.spawn(TaskKind::Connection, async move { engine.call(invocation).await })
     }
 
     /// How the type stands.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use odeon_base::ActorType;
 use odeon_runtime::{TypeConfig, schedule};
-use serde::Deserialize;
 
+use crate::channel::own::{Own, list, text, value, wrong};
 use crate::channel::settings::{self, Offer, Settings};
 use crate::json::{self, Fields};
 
@@ -86,6 +86,7 @@ fn settings(
         drain,
         drain_rebalanced: value(fields, "drainRebalancedActors", "true or false")?,
         reentrancy: reentrancy.transpose().map_err(shallow)?,
+        own: Own::read(fields)?,
     })
 }
 
@@ -101,32 +102,6 @@ impl Reentrancy {
 /// Without effect, as with Dapr; but of the right type.
 fn check_ignored(fields: &Fields<'_>) -> Result<(), String> {
     value::<i32>(fields, "remindersStoragePartitions", "a whole number").map(drop)
-}
-
-fn list(fields: &Fields<'_>, name: &str) -> Result<Vec<String>, String> {
-    let texts: Option<Vec<Option<String>>> = value(fields, name, "a list of texts")?;
-    Ok(texts.unwrap_or_default().into_iter().map(Option::unwrap_or_default).collect())
-}
-
-/// A text; an empty one counts as not written.
-fn text(fields: &Fields<'_>, name: &str) -> Result<Option<String>, String> {
-    let text: Option<String> = value(fields, name, "a text such as \"1m30s\"")?;
-    Ok(text.filter(|text| !text.is_empty()))
-}
-
-fn value<T: for<'a> Deserialize<'a>>(
-    fields: &Fields<'_>,
-    name: &str,
-    expected: &str,
-) -> Result<Option<T>, String> {
-    fields.read(name).map_err(|_| {
-        let written = fields.raw(name).map(ToString::to_string).unwrap_or_default();
-        format!("{name} is {written}; expected {expected}")
-    })
-}
-
-fn wrong(name: &str, written: &str) -> String {
-    format!("{name} is {written:?}; expected a duration such as \"1m30s\"")
 }
 
 #[cfg(test)]
@@ -145,8 +120,10 @@ mod tests {
             r#"{"entities":["A","B","A"],"ActorIdleTimeout":"5s","actorScanInterval":"30s",
                 "drainOngoingCallTimeout":"","drainBalancedActors":true,"drainRebalancedActors":false,
                 "reentrancy":{"enabled":true,"maxStackDepth":8},"remindersStoragePartitions":7,
+                "idempotencyTtl":"2h",
                 "entitiesConfig":[{"entities":["B","Stranger"],"actorIdleTimeout":"soon",
-                  "drainOngoingCallTimeout":"7s","reentrancy":{"enabled":false,"maxStackDepth":0}}],
+                  "drainOngoingCallTimeout":"7s","reentrancy":{"enabled":false,"maxStackDepth":0},
+                  "readOnlyMethods":["get"],"interleaveMethods":["ping"]}],
                 "unknown":[{}]} trailing"#,
         )
         .unwrap();
@@ -157,8 +134,10 @@ mod tests {
         assert_eq!(of_a.drain_timeout, Duration::from_secs(60));
         assert_eq!(of_a.reentrancy, Some(Reentrancy { stack_depth_max: 8 }));
         assert!(!of_a.drain_rebalanced);
+        assert_eq!(of_a.idempotency_ttl, Duration::from_secs(7_200));
         assert_eq!(of_b.idle_timeout, Duration::from_secs(3600), "the default, not the common one");
         assert_eq!(of_b.drain_timeout, Duration::from_secs(7));
+        assert!(of_b.shares_turns() && !of_a.shares_turns());
         assert_eq!((of_b.reentrancy, of_b.drain_rebalanced), (None, true));
         for none in ["{}", "null", r#"{"entities":[]}"#, r#"{"entities":null}"#] {
             assert_eq!(read(none).unwrap(), [], "{none}");
@@ -193,6 +172,14 @@ mod tests {
             (
                 r#"{"entitiesConfig":[{},{"entities":["A"],"reentrancy":{"enabled":1}}]}"#,
                 "entitiesConfig[1].reentrancy.enabled is 1; expected true or false",
+            ),
+            (
+                r#"{"idempotencyTtl":"0s"}"#,
+                "idempotencyTtl is \"0s\"; expected a duration such as \"1m30s\"",
+            ),
+            (
+                r#"{"entitiesConfig":[{"entities":["A"],"readOnlyMethods":"get"}]}"#,
+                "entitiesConfig[0].readOnlyMethods is \"get\"; expected a list of texts",
             ),
             ("", "EOF"),
         ] {

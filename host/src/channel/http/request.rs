@@ -213,7 +213,7 @@ pub(super) fn reply(actor: &ActorRef, call: &Call, answered: Answered) -> Result
     for (name, value) in &head.headers {
         headers.push(name.as_str(), String::from_utf8_lossy(value.as_bytes()));
     }
-    Ok(Reply { body, headers, is_app_error, is_last })
+    Ok(Reply { body, headers, is_app_error, is_last, is_replay: false })
 }
 
 #[cfg(test)]

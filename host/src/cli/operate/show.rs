@@ -219,7 +219,10 @@ fn explain(told: &ExplainForm) -> String {
 
 fn ended(told: &EndedForm) -> String {
     match (told.was_active, told.keys_deleted) {
-        (_, Some(keys)) => format!("deleted on {}: {keys} key(s)", told.host),
+        (_, Some(keys)) => {
+            let reminders = told.reminders_deleted.unwrap_or_default();
+            format!("deleted on {}: {keys} key(s), {reminders} reminder(s)", told.host)
+        }
         (Some(true), _) => format!("deactivated on {}", told.host),
         _ => format!("it was not in memory on {}, its owner", told.host),
     }

@@ -11,7 +11,7 @@ use odeon_runtime::config::{TurnPolicy, TypeConfig, TypeSpec};
 use odeon_runtime::error::Error;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::status::{Relocated, Relocation};
-use odeon_runtime::{ActorRef, CallChain, Engine, Invocation, Reply, Turn};
+use odeon_runtime::{ActorRef, CallChain, Caller, Engine, Invocation, Reply, Turn};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ use super::forms::{
     policy_word,
 };
 use crate::json;
+use crate::reminder::{PARTITIONS, Reminders};
 
 /// The actor type of hosts.
 pub const TYPE: &str = "sys.host";
@@ -38,14 +39,18 @@ const ACTING: Duration = Duration::from_secs(61);
 
 /// A host, as an actor.
 #[derive(Debug)]
-pub struct HostActor;
+pub struct HostActor {
+    /// The component in which reminders of this host's application are kept.
+    reminders_in: Option<Arc<str>>,
+}
 
 impl HostActor {
-    /// The type for an engine.
+    /// The type for an engine. `reminders_in` names the component in which the reminders of its
+    /// application are kept, if there are any.
     ///
     /// # Errors
     /// The name's own, were it not acceptable.
-    pub fn spec() -> Result<TypeSpec, odeon_base::ident::Invalid> {
+    pub fn spec(reminders_in: Option<&str>) -> Result<TypeSpec, odeon_base::ident::Invalid> {
         let config = TypeConfig {
             placement: Policy::Local,
             turns: TurnPolicy::Concurrent { max: TURNS_MAX },
@@ -53,7 +58,11 @@ impl HostActor {
             ..TypeConfig::default()
         };
         let actor_type = ActorType::parse(TYPE)?;
-        Ok(TypeSpec { actor_type, config, behaviour: Arc::new(Self) })
+        Ok(TypeSpec {
+            actor_type,
+            config,
+            behaviour: Arc::new(Self { reminders_in: reminders_in.map(Into::into) }),
+        })
     }
 }
 
@@ -73,7 +82,8 @@ impl Behaviour for HostActor {
             let chain = turn.chain();
             let above = chain.hops().split_last().map_or(&[][..], |(_, above)| above);
             let above = CallChain::new(above, None);
-            let desk = Desk { name: engine.config().host.to_string(), engine, above };
+            let reminders_in = self.reminders_in.clone();
+            let desk = Desk { name: engine.config().host.to_string(), engine, above, reminders_in };
             let asked = turn.actor().id.as_str();
             if asked == desk.name {
                 desk.answer(call).await
@@ -99,6 +109,7 @@ struct Desk {
     name: String,
     /// Who waits for the answer.
     above: CallChain,
+    reminders_in: Option<Arc<str>>,
 }
 
 impl Desk {
@@ -285,7 +296,8 @@ impl Desk {
 
     async fn of_own(&self, method: &str, named: Named, actor: ActorRef) -> Result<Reply, Error> {
         let host = self.name.clone();
-        let ended = EndedForm { host, was_active: None, keys_deleted: None };
+        let ended =
+            EndedForm { host, was_active: None, keys_deleted: None, reminders_deleted: None };
         // Both wait for the actor's turn, which must not be waiting for this very answer.
         if matches!(method, "deactivate" | "delete") && self.engine.is_above(&actor, &self.above) {
             let ActorRef { actor_type, id } = actor;
@@ -299,7 +311,9 @@ impl Desk {
             }
             "delete" => {
                 let keys_deleted = Some(self.engine.delete(&actor).await?);
-                json::reply(&EndedForm { keys_deleted, ..ended })
+                // After its last turn, so that none of those which it set is left over.
+                let reminders_deleted = self.delete_reminders(&actor).await?;
+                json::reply(&EndedForm { keys_deleted, reminders_deleted, ..ended })
             }
             _ => match self.engine.explain(&actor) {
                 Some(told) => json::reply(&ExplainForm::new(&self.name, named, &told)),
@@ -309,6 +323,15 @@ impl Desk {
                 ))),
             },
         }
+    }
+
+    /// How many reminders of an actor were deleted; `None` where there are none at all.
+    async fn delete_reminders(&self, actor: &ActorRef) -> Result<Option<u64>, Error> {
+        let Some(store) = &self.reminders_in else { return Ok(None) };
+        let reminders = Reminders::new(&self.engine, store, PARTITIONS)?;
+        let caller = Caller { deadline: Some(Instant::now() + ACTING), ..Caller::default() };
+        let id = Some(actor.id.as_str());
+        reminders.delete_all(&actor.actor_type, id, caller).await.map(Some)
     }
 
     async fn inspect(&self, named: Named, actor: &ActorRef) -> InspectForm {

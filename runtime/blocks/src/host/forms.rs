@@ -324,6 +324,9 @@ pub struct EndedForm {
     /// How many keys were deleted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keys_deleted: Option<usize>,
+    /// How many reminders were deleted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reminders_deleted: Option<u64>,
 }
 
 /// Whole milliseconds.

@@ -52,6 +52,10 @@ fn client_ident(actor: &Actor) -> Ident {
     Ident::new(&format!("{}Client", actor.ident.unraw()), actor.ident.span())
 }
 
+fn sender_ident(actor: &Actor) -> Ident {
+    Ident::new(&format!("{}OneWay", actor.ident.unraw()), actor.ident.span())
+}
+
 fn message_ident(method: &Method) -> Ident {
     Ident::new(&format!("__actor_{}", method.ident.unraw()), at(&method.ident))
 }
@@ -132,9 +136,9 @@ fn implementation(actor: &Actor, client: &Ident) -> TokenStream {
         .name
         .as_ref()
         .map_or_else(|| actor.ident.unraw().to_string(), syn::LitStr::value);
-    let hold = match actor.options.reentrant {
-        Some(_) => quote!(__sdk::Shared),
-        None => quote!(__sdk::Exclusive),
+    let hold = match actor.is_shared() {
+        true => quote!(__sdk::Shared),
+        false => quote!(__sdk::Exclusive),
     };
     let names = actor.methods.iter().map(|method| {
         let (cfgs, wire) = (&method.cfgs, &method.wire);
@@ -207,14 +211,30 @@ fn settings(actor: &Actor) -> TokenStream {
             quote!(settings.#field = ::core::option::Option::Some(::core::time::Duration::from_millis(#millis));)
         })
     };
+    let methods = |field: &str, is_listed: fn(&Method) -> bool| {
+        let listed: Vec<_> = actor.methods.iter().filter(|method| is_listed(method)).collect();
+        let field = format_ident!("{field}");
+        let names = listed.iter().map(|method| {
+            let (cfgs, wire) = (&method.cfgs, &method.wire);
+            quote!(#(#cfgs)* #wire)
+        });
+        (!listed.is_empty()).then(|| quote!(settings.#field = &[#(#names),*];))
+    };
     let lines = [
+        methods("read_only", |method| method.read_only),
+        methods("interleaving", |method| method.interleave),
         duration("idle_timeout", options.idle_timeout),
         duration("drain_timeout", options.drain_timeout),
         duration("turn_max", options.turn_max),
+        duration("idempotency_ttl", options.idempotency_ttl),
         options
             .waiting_max
             .map(|n| quote!(settings.waiting_max = ::core::option::Option::Some(#n);)),
         options.reentrant.map(|n| quote!(settings.reentrant = ::core::option::Option::Some(#n);)),
+        options.max_per_host.map(|max| {
+            let scale_at = options.scale_at.unwrap_or_default();
+            quote!(settings.pool = ::core::option::Option::Some((#max, #scale_at));)
+        }),
         options.stateless.then(|| quote!(settings.stateless = true;)),
         options.cache.then(|| quote!(settings.cache = true;)),
     ];
@@ -257,32 +277,53 @@ fn client_type(actor: &Actor, client: &Ident) -> TokenStream {
         " Calls actors of type [`{}`]: made by `client.actor::<{0}>(id)` and `ctx.call::<{0}>(id)`.",
         actor.ident
     );
+    let sender = sender_ident(actor);
+    let sender_doc = format!(
+        " Calls actors of type [`{}`] without waiting for their turns: made by `one_way()` of a client.",
+        actor.ident
+    );
     quote! {
         #[doc = #doc]
         #[derive(Clone, Debug)]
         #[allow(dead_code, unreachable_pub, reason = "generated")]
         pub struct #client(::odeon_sdk::Handle);
+
+        #[doc = #sender_doc]
+        #[derive(Clone, Debug)]
+        #[allow(dead_code, unreachable_pub, reason = "generated")]
+        pub struct #sender(::odeon_sdk::Handle);
     }
 }
 
 /// The client's methods, the same as the actor's.
 fn client_methods(actor: &Actor, client: &Ident) -> TokenStream {
     let this = &actor.block.self_ty;
-    let methods = actor.methods.iter().map(|method| {
+    let sender = sender_ident(actor);
+    let calls = actor.methods.iter().map(|method| {
         let (cfgs, docs, ident) = (&method.cfgs, &method.docs, &method.ident);
         let (span, output, message) = (at(ident), &method.output, message_ident(method));
         let fields: Vec<_> = method.arguments().map(|argument| &argument.ident).collect();
         let types = method.arguments().map(|argument| &argument.ty);
         let value =
             if fields.is_empty() { quote!(#message) } else { quote!(#message { #(#fields),* }) };
-        quote_spanned! {span=>
+        let types: Vec<_> = types.collect();
+        let call = quote_spanned! {span=>
             #(#cfgs)*
             #(#docs)*
             pub async fn #ident(&self #(, #fields: #types)*) -> __sdk::Result<#output> {
                 __sdk::call::<#this, #message>(&self.0, #value).await
             }
-        }
+        };
+        let post = quote_spanned! {span=>
+            #(#cfgs)*
+            #(#docs)*
+            pub async fn #ident(&self #(, #fields: #types)*) -> __sdk::Result<()> {
+                __sdk::post::<#this, #message>(&self.0, #value).await
+            }
+        };
+        (call, post)
     });
+    let (methods, posts): (Vec<_>, Vec<_>) = calls.unzip();
     quote! {
         #[automatically_derived]
         impl ::core::convert::From<::odeon_sdk::Handle> for #client {
@@ -299,7 +340,29 @@ fn client_methods(actor: &Actor, client: &Ident) -> TokenStream {
                 Self(self.0.with_timeout(limit))
             }
 
+            /// The same actor, where calls carry this key: the first of them runs, and the others
+            /// are answered as it was.
+            ///
+            /// # Errors
+            /// [`Error::Name`](::odeon_sdk::Error::Name) unless it is 1 to 256 bytes of visible ASCII.
+            pub fn idempotency_key(self, key: &str) -> ::odeon_sdk::Result<Self> {
+                self.0.idempotency_key(key).map(Self)
+            }
+
+            /// The same actor, where calls are taken once they are in its mailbox; what becomes of
+            /// them is in its host's log and metrics.
+            #[must_use]
+            pub fn one_way(self) -> #sender {
+                #sender(self.0)
+            }
+
             #(#methods)*
+        }
+
+        #[automatically_derived]
+        #[allow(dead_code, reason = "generated")]
+        impl #sender {
+            #(#posts)*
         }
     }
 }

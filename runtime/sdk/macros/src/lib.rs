@@ -50,7 +50,10 @@ mod tests;
 /// | `turn_max = "30s"` | a longer turn ends its activation | no limit |
 /// | `waiting_max = 100` | calls that may wait for one actor | 10,000 |
 /// | `reentrant` or `reentrant = 8` | calls of the own chain may join a turn, so deep; all methods take `&self` | off; 32 deep |
+/// | `idempotency_ttl` | for how long the answer to a call with an idempotency key is kept | 24 h |
 /// | `stateless` | hosted without a state store | off |
+/// | `max_per_host = 4` | stateless, and run where it is called, so many turns at once on each host; all methods take `&self` | off |
+/// | `scale_at = 2` | with `max_per_host`: how many calls wait before one more turn begins | 0 |
 /// | `cache` | what was read and written stays in memory while active | off |
 /// | `factory` | made only by a function that is handed in, not by `Default` or `new` | off |
 #[proc_macro_attribute]

@@ -46,6 +46,9 @@ pub(crate) struct Method {
     pub(crate) docs: Vec<Attribute>,
     /// Whether it takes `&mut self`.
     pub(crate) is_mut: bool,
+    /// Whether it says that it writes nothing, or that it runs beside any.
+    pub(crate) read_only: bool,
+    pub(crate) interleave: bool,
     pub(crate) parameters: Vec<Parameter>,
     /// What is inside the `Result`.
     pub(crate) output: Type,
@@ -78,10 +81,17 @@ impl Method {
             cfgs: of_kind("cfg"),
             docs: of_kind("doc"),
             is_mut: receiver(function)?,
+            read_only: options.read_only,
+            interleave: options.interleave,
             parameters: parameters(function)?,
             output: output(function)?,
             ident,
         })
+    }
+
+    /// Whether its turns run beside others of the actor.
+    pub(crate) fn shares(&self) -> bool {
+        self.read_only || self.interleave
     }
 
     /// The values that travel, in order.

@@ -13,7 +13,7 @@ use crate::method::{self, Hook, Method};
 use crate::options::{MethodOptions, Options};
 
 /// Names that the generated client has already.
-const CLIENT_NAMES: [&str; 1] = ["with_timeout"];
+const CLIENT_NAMES: [&str; 3] = ["with_timeout", "idempotency_key", "one_way"];
 
 /// An actor as its author wrote it.
 pub(crate) struct Actor {
@@ -82,8 +82,18 @@ impl Actor {
             }
         }
         errors.keep(distinct(&functions.methods));
-        if options.reentrant.is_some() {
+        let is_shared = options.is_shared() || functions.methods.iter().any(Method::shares);
+        if is_shared {
             errors.keep(shared(&functions));
+        }
+        if options.is_shared()
+            && let Some(method) = functions.methods.iter().find(|method| method.shares())
+        {
+            errors.keep::<()>(Err(syn::Error::new(
+                method.ident.span(),
+                "an actor that is reentrant or runs in copies has no `read_only` or `interleave` \
+                 methods: its turns already run beside each other",
+            )));
         }
         match (ident, errors.0) {
             (Some(ident), None) => {
@@ -95,6 +105,13 @@ impl Actor {
                 Err(Box::new(Refused { block, error }))
             }
         }
+    }
+}
+
+impl Actor {
+    /// Whether turns share an instance.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.options.is_shared() || self.methods.iter().any(Method::shares)
     }
 }
 
@@ -200,7 +217,8 @@ fn distinct(methods: &[Method]) -> syn::Result<()> {
     Ok(())
 }
 
-/// A reentrant actor is shared by the turns of one chain.
+/// A reentrant actor is shared by the turns of one chain, one with `read_only` or `interleave`
+/// methods by their turns.
 fn shared(functions: &Functions) -> syn::Result<()> {
     let methods = functions.methods.iter().filter(|m| m.is_mut).map(|m| &m.ident);
     let hook = functions.deactivate.iter().filter(|hook| hook.is_mut).map(|hook| &hook.ident);
@@ -208,8 +226,8 @@ fn shared(functions: &Functions) -> syn::Result<()> {
         Some(ident) => Err(syn::Error::new(
             ident.span(),
             format!(
-                "`{ident}` takes `&mut self`, but a reentrant actor is shared by the turns of one \
-                 chain: write `&self` and keep what changes in a `Mutex` or an atomic"
+                "`{ident}` takes `&mut self`, but an actor that is reentrant, runs in copies or has \
+                 `read_only` or `interleave` methods is shared by its turns: write `&self` and keep what changes in a `Mutex` or an atomic"
             ),
         )),
         None => Ok(()),

@@ -22,7 +22,10 @@ pub(crate) struct Options {
     pub(crate) turn_max: Option<Duration>,
     pub(crate) waiting_max: Option<usize>,
     pub(crate) reentrant: Option<u32>,
+    pub(crate) idempotency_ttl: Option<Duration>,
     pub(crate) stateless: bool,
+    pub(crate) max_per_host: Option<u32>,
+    pub(crate) scale_at: Option<u32>,
     pub(crate) cache: bool,
     pub(crate) factory: bool,
 }
@@ -36,6 +39,11 @@ impl Options {
         let mut options = Self::default();
         syn::meta::parser(|meta| options.take(&meta)).parse2(tokens)?;
         Ok(options)
+    }
+
+    /// Whether turns share an instance, whatever the methods say.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.reentrant.is_some() || self.max_per_host.is_some()
     }
 
     fn take(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
@@ -55,13 +63,17 @@ impl Options {
                 self.reentrant = Some(meta.value()?.parse::<LitInt>()?.base10_parse()?);
             }
             "reentrant" => self.reentrant = Some(STACK_DEPTH_MAX),
+            "idempotency_ttl" => self.idempotency_ttl = Some(time(meta)?),
+            "max_per_host" => self.max_per_host = Some(number(meta)?),
+            "scale_at" => self.scale_at = Some(number(meta)?),
             "stateless" => self.stateless = true,
             "cache" => self.cache = true,
             "factory" => self.factory = true,
             other => {
                 return Err(meta.error(format!(
                     "unknown option `{other}`; `#[actor]` knows type, methods, idle_timeout, \
-                     drain_timeout, turn_max, waiting_max, reentrant, stateless, cache and factory"
+                     drain_timeout, turn_max, waiting_max, reentrant, idempotency_ttl, stateless, \
+                     max_per_host, scale_at, cache and factory"
                 )));
             }
         }
@@ -74,6 +86,8 @@ impl Options {
 pub(crate) struct MethodOptions {
     pub(crate) skip: bool,
     pub(crate) name: Option<LitStr>,
+    pub(crate) read_only: bool,
+    pub(crate) interleave: bool,
 }
 
 impl MethodOptions {
@@ -90,10 +104,18 @@ impl MethodOptions {
                     options.skip = true;
                 } else if meta.path.is_ident("name") {
                     options.name = Some(method_name(&meta)?);
+                } else if meta.path.is_ident("read_only") {
+                    options.read_only = true;
+                } else if meta.path.is_ident("interleave") {
+                    options.interleave = true;
                 } else {
-                    return Err(
-                        meta.error("a method knows `#[actor(skip)]` and `#[actor(name = \"…\")]`")
-                    );
+                    return Err(meta.error(
+                        "a method knows `#[actor(skip)]`, `#[actor(name = \"…\")]`, \
+                             `#[actor(read_only)]` and `#[actor(interleave)]`",
+                    ));
+                }
+                if options.read_only && options.interleave {
+                    return Err(meta.error("a method is `read_only` or `interleave`, not both"));
                 }
                 Ok(())
             });
@@ -104,6 +126,10 @@ impl MethodOptions {
         });
         result.map(|()| options)
     }
+}
+
+fn number(meta: &ParseNestedMeta<'_>) -> syn::Result<u32> {
+    meta.value()?.parse::<LitInt>()?.base10_parse()
 }
 
 fn time(meta: &ParseNestedMeta<'_>) -> syn::Result<Duration> {

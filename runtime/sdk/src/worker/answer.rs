@@ -58,6 +58,47 @@ pub(crate) fn introduction<'a>(
     message(RequestType::InitialRequest(initial))
 }
 
+/// Settings that the first message has no place for, as JSON in ASCII; `None` where there are none.
+pub(crate) fn own<'a>(types: impl Iterator<Item = (&'static str, &'a Settings)>) -> Option<String> {
+    let mut all = Vec::new();
+    for (name, settings) in types {
+        let mut own = serde_json::Map::new();
+        let mut list = |field: &str, methods: &[&str]| {
+            if !methods.is_empty() {
+                own.insert(field.to_owned(), methods.into());
+            }
+        };
+        list("readOnlyMethods", settings.read_only);
+        list("interleaveMethods", settings.interleaving);
+        if let Some(ttl) = settings.idempotency_ttl {
+            own.insert("idempotencyTtl".to_owned(), format!("{}ms", ttl.as_millis()).into());
+        }
+        if let Some((max, scale_at)) = settings.pool {
+            let pool = serde_json::json!({ "maxPerHost": max, "scaleAt": scale_at });
+            own.insert("stateless".to_owned(), pool);
+        }
+        if !own.is_empty() {
+            own.insert("entities".to_owned(), [name].as_slice().into());
+            all.push(serde_json::Value::Object(own));
+        }
+    }
+    (!all.is_empty()).then(|| ascii(&serde_json::Value::Array(all).to_string()))
+}
+
+/// JSON with all that is not ASCII escaped: it stands in a header.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for symbol in json.chars() {
+        match symbol.is_ascii() {
+            true => text.push(symbol),
+            false => symbol.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }),
+        }
+    }
+    text
+}
+
 fn duration(duration: Duration) -> prost_types::Duration {
     prost_types::Duration::try_from(duration)
         .unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
@@ -207,6 +248,19 @@ mod tests {
         assert!(matches!(answer, Some(RequestType::TimerResponse(_))));
         let answer = turn(Asked::Reminder, "7".into(), Ok(Bytes::new())).request_type;
         assert!(matches!(answer, Some(RequestType::ReminderResponse(_))));
+    }
+
+    #[test]
+    fn settings_of_our_own_stand_in_a_header() {
+        let set = Settings {
+            read_only: &["value", "größe"],
+            idempotency_ttl: Some(Duration::from_secs(60)),
+            ..Settings::default()
+        };
+        let sent = own([("Plain", &Settings::default()), ("Set", &set)].into_iter()).unwrap();
+        let expected = r#"[{"entities":["Set"],"idempotencyTtl":"60000ms","readOnlyMethods":["value","gr\u00f6\u00dfe"]}]"#;
+        assert_eq!(sent, expected);
+        assert_eq!(own([("Plain", &Settings::default())].into_iter()), None);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) async fn serve<F: Future>(setup: &Setup, mut stop: Pin<&mut F>) -> En
     let (answers, outgoing) = mpsc::channel(ANSWERS_MAX);
     let introduction =
         answer::introduction(setup.types.iter().map(|offered| (offered.name, &offered.settings)));
+    let own = answer::own(setup.types.iter().map(|offered| (offered.name, &offered.settings)));
     // The queue is empty, so this never waits.
     let _ = answers.send(introduction).await;
     // One connection for the stream, another for state and calls; both end with it. A turn of
@@ -65,7 +66,9 @@ pub(crate) async fn serve<F: Future>(setup: &Setup, mut stop: Pin<&mut F>) -> En
     // that ended is told to whoever uses that connection next.
     let (host, calls) = (setup.host.anew(), setup.host.anew());
     let opened = async {
-        let mut turns = host.turns(answer::REFUSAL_CODES, ReceiverStream::new(outgoing)).await?;
+        let mut turns = host
+            .turns(answer::REFUSAL_CODES, own.as_deref(), ReceiverStream::new(outgoing))
+            .await?;
         welcome(&mut turns).await?;
         Ok(turns)
     };

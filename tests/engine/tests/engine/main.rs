@@ -6,12 +6,16 @@
 mod fences;
 mod forward;
 mod holder;
+mod keyed;
 mod kinds;
 mod life;
 mod moves;
+mod one_way;
 mod operators;
 mod outbox;
+mod pools;
 mod reminders;
+mod sharing;
 mod streams;
 mod system;
 mod timers;

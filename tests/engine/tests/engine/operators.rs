@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use odeon_base::Execution;
+use odeon_base::clock::TokioClock;
 use odeon_blocks::host::forms::{
     ActorsForm, EndedForm, ExplainForm, HostForm, HostsForm, InspectForm, MovedForm,
 };
 use odeon_blocks::host::{HostActor, TYPE as HOST};
+use odeon_blocks::reminder::PARTITIONS;
+use odeon_blocks::reminder::forms::Registration;
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::schedule::TimerSpec;
-use odeon_runtime::{ActorRef, CallKind, Invocation};
-use odeon_test_engine::world::{TYPE, actor, scope, settle};
+use odeon_runtime::{ActorRef, CallKind, Caller, Invocation};
+use odeon_test_engine::world::{COMPONENT, TYPE, actor, scope, settle};
 use odeon_test_engine::{Host, Kind, World, eventually};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -25,7 +30,7 @@ async fn cluster_of(kind: Kind, names: &[&str]) -> (World, Vec<Host>) {
     let mut hosts = Vec::new();
     for name in names {
         let host = world.host(name, kind, TypeConfig::default()).await;
-        host.engine.offer(vec![HostActor::spec().unwrap()]).await.unwrap();
+        host.engine.offer(vec![HostActor::spec(None).unwrap()]).await.unwrap();
         hosts.push(host);
     }
     settle().await;
@@ -163,6 +168,39 @@ async fn an_actor_is_explained_ended_and_deleted_where_it_lives() {
     let unknown = json!({"type": "Nobodys", "id": "1"});
     let refused = ask::<ExplainForm>(&hosts[0], "a:1", "explain", &unknown).await.unwrap_err();
     assert!(refused.to_string().contains("no host offers the type 'Nobodys'"), "{refused}");
+}
+
+// ST-6: of a deleted actor nothing is left that could wake it up.
+#[tokio::test(start_paused = true)]
+async fn a_deleted_actor_has_neither_reminders_nor_timers() {
+    let world = World::of(Kind::Native);
+    let host = world.host("a:1", Kind::Native, TypeConfig::default()).await;
+    host.engine.offer(vec![HostActor::spec(Some(COMPONENT)).unwrap()]).await.unwrap();
+    let reminders = host.offer_reminders(PARTITIONS, Arc::new(TokioClock::start())).await;
+    for id in ["x", "xy"] {
+        host.call(id, "set", "k=v").await.unwrap();
+        for name in ["count", "get"] {
+            let asked = Registration {
+                r#type: TYPE.to_owned(),
+                id: id.to_owned(),
+                name: name.to_owned(),
+                due_time: "60s".to_owned(),
+                ..Registration::default()
+            };
+            assert!(reminders.register(&asked, Caller::default()).await.unwrap());
+        }
+        let spec = TimerSpec { due_time: "60s".to_owned(), ..TimerSpec::default() };
+        let kind = CallKind::SetTimer(spec.into());
+        let set = Invocation { kind, ..Invocation::new(actor(id), "count", "") };
+        host.engine.call(set).await.unwrap();
+    }
+    let deleted: EndedForm = about(&host, "delete", "x").await;
+    assert_eq!((deleted.keys_deleted, deleted.reminders_deleted), (Some(1), Some(2)));
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let woken = |id: &str| {
+        world.probe.log().iter().filter(|line| line.starts_with(&format!("{id} count"))).count()
+    };
+    assert_eq!((woken("x"), woken("xy")), (0, 2), "its timer and its reminder");
 }
 
 // SYS-2: the host would wait for the turn, and the turn for the host.

@@ -100,6 +100,36 @@ async fn bad_names_and_limits_are_invalid_arguments() {
     assert_eq!(status.message(), "did not find address for actor 'Nobody||1'");
 }
 
+// RT-4: in the request's own metadata, or in the call's.
+#[tokio::test(start_paused = true)]
+async fn a_call_with_an_idempotency_key_is_answered_again_as_it_was() {
+    let rig = Rig::start().await;
+    let key = [("odeon-idempotency-key", "k")];
+    let first = rig.client().invoke_actor(with(invoke("echo", "first"), &key)).await.unwrap();
+    assert!(first.metadata().get("odeon-idempotent-replay").is_none());
+    let mut again = Request::new(invoke("echo", "second"));
+    again.metadata_mut().insert(key[0].0, key[0].1.parse().unwrap());
+    let again = rig.client().invoke_actor(again).await.unwrap();
+    assert_eq!(again.metadata().get("odeon-idempotent-replay").unwrap(), "true");
+    assert_eq!(again.into_inner().data, "first");
+    let wrong = with(invoke("echo", "x"), &[(key[0].0, "a b")]);
+    let status = rig.client().invoke_actor(wrong).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains(key[0].0), "{}", status.message());
+}
+
+// OW-1.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_waits_for_is_answered_with_nothing() {
+    let rig = Rig::start().await;
+    let request = with(invoke("echo", "x"), &[("odeon-actor-oneway", "true")]);
+    let answer = rig.client().invoke_actor(request).await.unwrap().into_inner();
+    assert_eq!(answer.data, "");
+    let wrong = with(invoke("echo", "x"), &[("odeon-actor-oneway", "1")]);
+    let status = rig.client().invoke_actor(wrong).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_calls_own_time_limit_counts() {
     let rig = Rig::start().await;

@@ -226,7 +226,7 @@ async fn the_public_port_knows_health_and_metadata_only() {
 #[tokio::test(start_paused = true)]
 async fn a_move_names_one_place_to_go_in_words_that_are_known() {
     let rig = Rig::start().await;
-    rig.engine.offer(vec![HostActor::spec().unwrap()]).await.unwrap();
+    rig.engine.offer(vec![HostActor::spec(None).unwrap()]).await.unwrap();
     for (query, expected) in [
         ("back=maybe", "the query's back is \"maybe\"; expected true or false"),
         ("back=false", "to is missing and back is false: expected the name of a host in to"),

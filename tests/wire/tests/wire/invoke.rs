@@ -23,6 +23,52 @@ async fn four_verbs_call_and_the_body_passes_unchanged() {
     assert!(!told.headers.contains_key("content-type"), "absent stays absent");
 }
 
+// RT-4.
+#[tokio::test(start_paused = true)]
+async fn a_call_with_an_idempotency_key_is_answered_again_as_it_was() {
+    let rig = Rig::start().await;
+    let ask = |key: &'static str, body: &'static str| {
+        rig.ask("POST", ECHO)
+            .header("odeon-idempotency-key", key)
+            .header("content-type", "x/y")
+            .body(body)
+            .told()
+    };
+    let told = ask("k", "first").await;
+    assert_eq!((told.text(), told.header("odeon-idempotent-replay")), ("first", ""));
+    let told = ask("k", "second").await;
+    assert_eq!((told.text(), told.header("odeon-idempotent-replay")), ("first", "true"));
+    assert_eq!(told.header("content-type"), "x/y");
+    assert_eq!(ask("k2", "third").await.text(), "third");
+    for key in ["", "a b", &"k".repeat(257)] {
+        let told = rig.ask("POST", ECHO).header("odeon-idempotency-key", key).told().await;
+        let (status, code, text) = told.error();
+        assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"), "{key:?}");
+        assert!(text.contains("odeon-idempotency-key"), "{text}");
+    }
+    let seen = rig.ask("POST", SEEN).header("odeon-idempotency-key", "k3").told().await;
+    assert!(!seen.text().contains("idempotency"), "it is not the application's: {}", seen.text());
+    let read = rig.ask("GET", "/v1.0/actors/T/a/state/__once%2Fk").told().await;
+    assert_eq!(read.error().1, "ERR_BAD_REQUEST");
+}
+
+// OW-1.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_waits_for_is_accepted() {
+    let rig = Rig::start().await;
+    let told = rig.ask("POST", ECHO).header("odeon-actor-oneway", "true").body("x").told().await;
+    assert_eq!((told.status.as_u16(), told.text()), (202, ""));
+    let told = rig.ask("POST", ECHO).header("odeon-actor-oneway", "false").body("x").told().await;
+    assert_eq!((told.status.as_u16(), told.text()), (200, "x"));
+    let told = rig.ask("POST", ECHO).header("odeon-actor-oneway", "maybe").told().await;
+    let (status, code, text) = told.error();
+    assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"));
+    assert!(text.contains("odeon-actor-oneway is \"maybe\"; expected true or false"), "{text}");
+    let nobody = "/v1.0/actors/Nobody/a/method/echo";
+    let told = rig.ask("POST", nobody).header("odeon-actor-oneway", "true").told().await;
+    assert_eq!(told.error().1, "ERR_ACTOR_INVOKE_METHOD");
+}
+
 #[tokio::test(start_paused = true)]
 async fn wrong_verbs_and_unknown_paths_fall_to_service_invocation() {
     let rig = Rig::start().await;

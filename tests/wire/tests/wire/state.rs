@@ -223,3 +223,110 @@ async fn grpc_reads_and_writes_the_same_state() {
     let status = client.get_actor_state(get("")).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
 }
+
+/// Some keys of an actor, two of them not JSON.
+async fn with_keys(rig: &Rig) {
+    rig.ask("POST", "/v1.0/actors/T/a/method/echo").told().await;
+    let upsert = |key: &str| serde_json::json!({"operation":"upsert","request":{"key":key,"value":{"of":key}}});
+    let operations: Vec<_> = ["b/1", "b/2", "b/3", "c", "ä"].map(upsert).into();
+    let body = serde_json::to_string(&operations).unwrap();
+    let told = rig.ask("POST", "/v1.0/actors/T/a/state").body(body).told().await;
+    assert_eq!(told.status, 204, "{}", told.text());
+    let change = odeon_runtime::Change::set("b/raw", &b"\xff\x00"[..]);
+    let actor = odeon_runtime::ActorRef::parse("T", "a").unwrap();
+    rig.engine.write_state(&actor, None, vec![change]).await.unwrap();
+}
+
+const KEYS: &str = "/odeon/v1/actors/T/a/state";
+
+// ST-6.
+#[tokio::test(start_paused = true)]
+async fn an_actors_keys_are_listed_by_pages() {
+    let rig = Rig::start().await;
+    with_keys(&rig).await;
+    let rig = &rig;
+    let listed = |query: &str| {
+        let path = format!("{KEYS}?{query}");
+        async move {
+            let told = rig.ask("GET", &path).told().await;
+            serde_json::from_slice::<serde_json::Value>(&told.body).unwrap()
+        }
+    };
+    let all = listed("").await;
+    assert_eq!(
+        all,
+        serde_json::json!({"keys":[{"key":"b/1"},{"key":"b/2"},{"key":"b/3"},{"key":"b/raw"},{"key":"c"},{"key":"ä"}]})
+    );
+    let first = listed("prefix=b%2F&limit=3").await;
+    assert_eq!((&first["keys"][2]["key"], &first["next"]), (&"b/3".into(), &"b/3".into()));
+    let rest = listed("prefix=b%2F&limit=3&after=b%2F3&values=true").await;
+    assert_eq!(rest["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&rest["keys"][0]["key"], &rest["keys"][0]["base64"]),
+        (&"b/raw".into(), &"/wA=".into())
+    );
+    assert!(rest["keys"][0].get("value").is_none() && rest.get("next").is_none(), "{rest}");
+    let valued = listed("prefix=c&values=true").await;
+    assert_eq!(valued["keys"][0]["value"], serde_json::json!({"of":"c"}));
+    assert!(valued["keys"][0]["etag"].is_string());
+    for query in ["limit=0", "limit=1001", "limit=x", "values=1"] {
+        let told = rig.ask("GET", &format!("{KEYS}?{query}")).told().await;
+        let (status, code, text) = told.error();
+        assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"), "{query}");
+        assert!(text.contains(query.split('=').next().unwrap()), "{text}");
+    }
+}
+
+// ST-6.
+#[tokio::test(start_paused = true)]
+async fn many_keys_are_read_at_once() {
+    let rig = Rig::start().await;
+    with_keys(&rig).await;
+    let path = format!("{KEYS}/bulk");
+    let told = rig.ask("POST", &path).body(r#"{"keys":["c","none","b/raw"]}"#).told().await;
+    let read: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
+    assert_eq!(read["keys"][0]["value"], serde_json::json!({"of":"c"}));
+    assert_eq!(read["keys"][1], serde_json::json!({"key":"none"}));
+    assert_eq!(read["keys"][2]["base64"], "/wA=");
+    for (body, code) in [
+        (r#"{"keys":["__fence"]}"#, "ERR_BAD_REQUEST"),
+        (r#"{"keys":[""]}"#, "ERR_BAD_REQUEST"),
+        (r#"{"keys":"a"}"#, "ERR_MALFORMED_REQUEST"),
+        (r#"{"names":[]}"#, "ERR_MALFORMED_REQUEST"),
+    ] {
+        assert_eq!(rig.ask("POST", &path).body(body).told().await.error().1, code, "{body}");
+    }
+    let many = vec!["k"; 1_001];
+    let body = serde_json::to_string(&serde_json::json!({ "keys": many })).unwrap();
+    assert_eq!(rig.ask("POST", &path).body(body).told().await.error().1, "ERR_BAD_REQUEST");
+}
+
+// ST-6.
+#[tokio::test(start_paused = true)]
+async fn keys_are_listed_and_read_over_grpc() {
+    use odeon_proto::odeon::actors::v1 as proto;
+    let rig = Rig::start().await;
+    with_keys(&rig).await;
+    let mut client =
+        proto::actors_client::ActorsClient::new(odeon_test_wire::InProcess(rig.grpc.clone()));
+    let (actor_type, actor_id) = ("T".to_owned(), "a".to_owned());
+    let page = proto::ListStateRequest {
+        actor_type: actor_type.clone(),
+        actor_id: actor_id.clone(),
+        prefix: "b/".into(),
+        after: "b/1".into(),
+        limit: 2,
+        values: true,
+    };
+    let listed = client.list_state(page.clone()).await.unwrap().into_inner();
+    let keys: Vec<_> = listed.entries.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!((keys, listed.next.as_str()), (vec!["b/2", "b/3"], "b/3"));
+    assert_eq!(listed.entries[0].value.as_deref(), Some(&br#"{"of":"b/2"}"#[..]));
+    let wrong = proto::ListStateRequest { limit: 1_001, ..page };
+    let status = client.list_state(wrong).await.unwrap_err();
+    assert!(status.message().contains("limit is 1001; expected 1 to 1000"), "{status}");
+    let keys = vec!["none".to_owned(), "c".to_owned()];
+    let read = proto::ReadStateRequest { actor_type, actor_id, keys };
+    let entries = client.read_state(read).await.unwrap().into_inner().entries;
+    assert_eq!((entries[0].value.as_ref(), entries[1].value.is_some()), (None, true));
+}

@@ -7,10 +7,11 @@ use odeon_sdk::{Ctx, Result, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actors::carry_out;
+use crate::actors::post::{carry_out, carry_out_reminded};
 use crate::domain::answer::{Answer, Refusal};
 use crate::domain::basket::{Basket, Clear, Mark, Merge, Put, Receipt, Touch, View};
 use crate::domain::checkout::{ABORT, Begin, Begun, COMPLETE, Checkout, End};
+use crate::domain::effects::Reminder;
 use crate::domain::outcomes::Outcomes;
 
 /// A buyer's basket.
@@ -76,7 +77,7 @@ impl BasketActor {
         if self.basket != before {
             ctx.set("basket", &self.basket)?;
         }
-        carry_out(ctx, &effects);
+        carry_out_reminded(ctx, None, Reminder::Abandon, effects)?;
         Ok(Answer(Ok(self.basket.receipt())))
     }
 
@@ -145,7 +146,7 @@ impl BasketActor {
         if self.basket.version != before.version {
             ctx.set("basket", &self.basket)?;
         }
-        carry_out(ctx, self.basket.effects(before).as_slice());
+        carry_out(ctx, None, self.basket.effects(before).as_slice())?;
         if self.outcomes.take_changed() {
             ctx.set("commands", &self.outcomes)?;
         }

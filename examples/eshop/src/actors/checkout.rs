@@ -2,14 +2,16 @@
 //!
 //! State: `saga`. `Start` only stores what is wanted, so that nothing is asked of
 //! anybody before it is known what to undo; `Drive` asks, as far as it gets in one turn,
-//! and is called until there is a result. What a turn that failed has done is done
+//! and is called by a reminder until there is a result, whoever else calls it. What a turn that failed has done is done
 //! again: all who are asked answer a repetition the same.
 
 use futures::future::join_all;
 use odeon_sdk::{Ctx, Result, actor};
 
-use crate::actors::{BasketActor, GoodsActor, OrderActor, carry_out};
+use crate::actors::post::{carry_out, carry_out_reminded};
+use crate::actors::{BasketActor, GoodsActor, OrderActor};
 use crate::domain::answer::{Answer, Reason, Refusal};
+use crate::domain::effects::Reminder;
 use crate::domain::saga::commands::{Command, Reply, Standing, Start};
 use crate::domain::saga::{Saga, Step};
 
@@ -39,13 +41,16 @@ impl CheckoutActor {
         if !had && started.is_ok() {
             ctx.set("saga", &self.saga)?;
         }
-        carry_out(ctx, &effects);
+        carry_out(ctx, None, &effects)?;
         Ok(Answer(started))
     }
 
     /// Drives the checkout as far as it gets now; to be called until it has a result.
     async fn drive(&mut self, ctx: &mut Ctx) -> Result<Answer<Standing>> {
-        let Some(saga) = &mut self.saga else { return Ok(Answer(Err(no_checkout()))) };
+        let Some(saga) = &mut self.saga else {
+            carry_out_reminded(ctx, None, Reminder::Drive, Vec::new())?;
+            return Ok(Answer(Err(no_checkout())));
+        };
         if saga.step == Step::Done {
             return Ok(Answer(Ok(saga.standing())));
         }
@@ -67,7 +72,7 @@ impl CheckoutActor {
             ctx.set("saga", &saga)?;
         }
         let standing = saga.standing();
-        carry_out(ctx, &effects);
+        carry_out(ctx, None, &effects)?;
         Ok(Answer(Ok(standing)))
     }
 

@@ -1,12 +1,14 @@
 //! A sale as the shop plans it; the id of the actor is the id of the sale.
 //!
 //! State: `activity`, and `commands`, the last answers. `Settle` tells the goods what
-//! follows from the plan and the time; it is to be called after every command and when
-//! the sale begins or ends, and does nothing when there is nothing to tell.
+//! follows from the plan and the time; the sale calls it of itself after every command
+//! that matters to them and when it begins or ends. It does nothing when there is nothing
+//! to tell.
 
-use odeon_sdk::{Ctx, Result, actor};
+use odeon_sdk::{Ctx, Message, Result, actor};
 
-use crate::actors::{GoodsActor, carry_out};
+use crate::actors::GoodsActor;
+use crate::actors::post::{carry_out, carry_out_reminded};
 use crate::domain::answer::{Answer, Reason, Refusal};
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::flash_sale::commands::{Create, Delete, Planned, SetShelf, Update};
@@ -67,9 +69,36 @@ impl FlashSaleActor {
     /// Tells the goods what they have to know now. Called early, or again, it does no
     /// harm.
     async fn settle(&mut self, ctx: &mut Ctx) -> Result<Answer<Planned>> {
+        self.tell(ctx, None).await
+    }
+
+    /// The sale begins. Called early, or again, it does no harm.
+    async fn start(&mut self, ctx: &mut Ctx) -> Result<Answer<Planned>> {
+        self.tell(ctx, Some(Reminder::Start)).await
+    }
+
+    /// The sale is over. Called early, or again, it does no harm.
+    async fn end(&mut self, ctx: &mut Ctx) -> Result<Answer<Planned>> {
+        self.tell(ctx, Some(Reminder::End)).await
+    }
+
+    /// The sale.
+    async fn get(&self) -> Result<Answer<FlashSale>> {
+        let plan = self.plan.clone().filter(|plan| !plan.deleted);
+        Ok(Answer(plan.ok_or_else(no_sale)))
+    }
+}
+
+impl FlashSaleActor {
+    /// Tells the goods what they have to know, perhaps because it is time to.
+    async fn tell(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        reminder: Option<Reminder>,
+    ) -> Result<Answer<Planned>> {
         let Some(plan) = &mut self.plan else { return Ok(Answer(Err(no_sale()))) };
         let (now, mut effects) = (ctx.now().into(), Vec::new());
-        for reminder in [Reminder::Start, Reminder::End] {
+        if let Some(reminder) = reminder {
             plan.due(reminder, now, &mut effects);
         }
         while let Some(wanted) = plan.wanted(now) {
@@ -82,18 +111,13 @@ impl FlashSaleActor {
             ctx.set("activity", &plan)?;
         }
         let standing = plan.planned(now);
-        carry_out(ctx, &effects);
+        match reminder {
+            Some(reminder) => carry_out_reminded(ctx, None, reminder, effects)?,
+            None => carry_out(ctx, None, &effects)?,
+        }
         Ok(Answer(Ok(standing)))
     }
 
-    /// The sale.
-    async fn get(&self) -> Result<Answer<FlashSale>> {
-        let plan = self.plan.clone().filter(|plan| !plan.deleted);
-        Ok(Answer(plan.ok_or_else(no_sale)))
-    }
-}
-
-impl FlashSaleActor {
     /// Runs a command unless it has run before.
     fn once(
         &mut self,
@@ -111,7 +135,11 @@ impl FlashSaleActor {
         if self.plan.as_ref().map(|plan| plan.version) != before {
             ctx.set("activity", &self.plan)?;
         }
-        carry_out(ctx, &effects);
+        // What was put on the shelf, taken off or given up, the goods have to know.
+        if !effects.is_empty() {
+            ctx.send(Message::to("FlashSaleActor", ctx.id().as_str(), "Settle")?);
+        }
+        carry_out(ctx, None, &effects)?;
         Ok(answer)
     }
 }

@@ -2,30 +2,42 @@
 //!
 //! State: `meta`, `stock`, `sale`, `days` (units sold by day), `res:{orderId}` for each
 //! order that has reserved, `by:{activityId}:{buyerId}` for what a buyer has of a sale,
-//! and `commands`, the last answers. The two with an id in their key are read when they
-//! are needed: there are as many as orders, and a turn needs one.
+//! `held:{n}` for which orders units are held, and `commands`, the last answers. Those with
+//! an id in their key are read when they are needed: there are as many as orders, and a turn
+//! needs one. What is held is kept in parts, so that a turn rewrites one of them.
 
-use odeon_sdk::{Ctx, Result, actor};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use odeon_sdk::{Ctx, Error, Result, Timer, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actors::carry_out;
+use crate::actors::post::carry_out;
 use crate::domain::answer::{Answer, Refusal};
 use crate::domain::effects::Effect;
 use crate::domain::goods::commands::{
     Changed, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
 };
-use crate::domain::goods::{Goods, Mark};
+use crate::domain::goods::{FEW, Goods, Mark};
 use crate::domain::outcomes::Outcomes;
-use crate::domain::reservation::Reservation;
 use crate::domain::reservation::commands::{Extend, OfOrder, Reserve, Reserved};
+use crate::domain::reservation::{Reservation, State};
 use crate::domain::sale::{AttachSale, DetachSale, SaleStanding};
+
+/// In how many parts it is kept for which orders units are held.
+const HELD_PARTS: u32 = 64;
+/// The timer that runs while few are left, and how often.
+const HOT: &str = "hot";
+const HOT_EVERY: Duration = Duration::from_secs(10);
 
 /// One kind of goods and the only one who writes its stock.
 #[derive(Debug, Default)]
 pub struct GoodsActor {
     goods: Goods,
     outcomes: Outcomes,
+    is_hot: bool,
 }
 
 #[actor(type = "GoodsActor", methods = "PascalCase", idle_timeout = "10m", drain_timeout = "30s")]
@@ -140,13 +152,48 @@ impl GoodsActor {
     #[actor(name = "Return")]
     async fn take_back(&mut self, ctx: &mut Ctx, command: OfOrder) -> Result<Answer<Reserved>> {
         let (id, now) = (&command.order_id, ctx.now().into());
-        self.settle(ctx, id, "", |goods, book| goods.take_back(&mut book.slot, id, now)).await
+        let answer = self
+            .settle(ctx, id, "", |goods, book| goods.take_back(&mut book.slot, id, now))
+            .await?;
+        let slot: Option<Reservation> = ctx.get(&format!("res:{id}")).await?;
+        match (&answer.0, slot.map(|slot| slot.state)) {
+            // The order is paid, or it could not give anything back: its commit is on its way.
+            // An answer would be the end of it; whoever calls has to call again.
+            (Err(refusal), Some(State::Held)) => Err(Error::failed(refusal)),
+            (_, _) => Ok(answer),
+        }
     }
 
     /// Holds the units of an order for longer.
     async fn extend(&mut self, ctx: &mut Ctx, command: Extend) -> Result<Answer<Reserved>> {
         let (id, now) = (&command.order_id, ctx.now().into());
         self.settle(ctx, id, "", |goods, book| goods.extend(&mut book.slot, &command, now)).await
+    }
+
+    /// Units may be held for too long: their orders are asked. Called again, it does no harm.
+    async fn holds(&mut self, ctx: &mut Ctx) -> Result<Answer<StockView>> {
+        let parts = (0..HELD_PARTS).map(|part| {
+            let ctx = &*ctx;
+            async move { ctx.get::<BTreeSet<String>>(&held_key(part)).await }
+        });
+        let orders: Vec<String> =
+            try_join_all(parts).await?.into_iter().flatten().flatten().collect();
+        let read = orders.iter().map(|order_id| {
+            let ctx = &*ctx;
+            async move { ctx.get::<Reservation>(&format!("res:{order_id}")).await }
+        });
+        let read = try_join_all(read).await?;
+        let known = orders.iter().zip(&read);
+        let known = known.filter_map(|(order_id, one)| Some((order_id.as_str(), one.as_ref()?)));
+        let effects = self.goods.holds(known, ctx.now().into());
+        carry_out(ctx, None, &effects)?;
+        Ok(Answer(Ok(self.goods.stock.view())))
+    }
+
+    /// Few are left, and somebody is asking for them.
+    async fn hot(&mut self, ctx: &mut Ctx) -> Result<()> {
+        let told = self.goods.hot().map(Effect::Publish);
+        carry_out(ctx, None, told.as_slice())
     }
 }
 
@@ -196,6 +243,21 @@ impl GoodsActor {
         if book.slot != before.1.slot {
             ctx.set(&key, &book.slot)?;
         }
+        let is_held = |slot: &Option<Reservation>| {
+            slot.as_ref().is_some_and(|slot| slot.state == State::Held)
+        };
+        if is_held(&book.slot) != is_held(&before.1.slot) {
+            let key = held_key(part_of(order_id));
+            let mut part: BTreeSet<String> = ctx.get(&key).await?.unwrap_or_default();
+            match is_held(&book.slot) {
+                true => part.insert(order_id.to_owned()),
+                false => part.remove(order_id),
+            };
+            match part.is_empty() {
+                true => ctx.remove(&key),
+                false => ctx.set(&key, &part)?,
+            }
+        }
         if let Some(key) = allowance
             && book.bought != before.1.bought
         {
@@ -219,7 +281,7 @@ impl GoodsActor {
         Some(format!("by:{activity_id}:{buyer_id}"))
     }
 
-    fn save(&self, ctx: &mut Ctx<'_>, before: Mark) -> Result<()> {
+    fn save(&mut self, ctx: &mut Ctx<'_>, before: Mark) -> Result<()> {
         let now = self.goods.mark();
         if now.meta != before.meta {
             ctx.set("meta", &self.goods.meta)?;
@@ -237,8 +299,26 @@ impl GoodsActor {
         if now.sold_total != before.sold_total {
             ctx.set("days", &self.goods.days)?;
         }
+        let is_hot = now.on_hand > 0 && self.goods.stock.available() < FEW;
+        if is_hot != self.is_hot {
+            match is_hot {
+                true => ctx.set_timer(HOT, Timer::after(HOT_EVERY).every(HOT_EVERY).calls("Hot")),
+                false => ctx.drop_timer(HOT),
+            }
+            self.is_hot = is_hot;
+        }
         let effects: Vec<Effect> = self.goods.effects(before, ctx.now().into());
-        carry_out(ctx, &effects);
-        Ok(())
+        carry_out(ctx, None, &effects)
     }
+}
+
+fn held_key(part: u32) -> String {
+    format!("held:{part}")
+}
+
+/// In which part it is kept that units are held for an order.
+fn part_of(order_id: &str) -> u32 {
+    let sum =
+        order_id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    sum % HELD_PARTS
 }

@@ -8,9 +8,11 @@ use odeon_sdk::{Ctx, Result, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::actors::carry_out;
+use crate::actors::post::{carry_out, carry_out_reminded, send};
 use crate::domain::answer::{Answer, Reason, Refusal};
-use crate::domain::effects::Effect;
+use crate::domain::effects::{Effect, Reminder};
+use crate::domain::events::HoldExpired;
+use crate::domain::handlers::of_expired_hold;
 use crate::domain::order::delivery::{Deliver, Receive};
 use crate::domain::order::payment::{Paid, Pay, PaymentResult, RefundDone};
 use crate::domain::order::{Cancel, Create, Head, Order, Placed, Reject, Standing};
@@ -123,12 +125,19 @@ impl OrderActor {
 
     /// The time to pay is over. Called early, or again, it does no harm.
     async fn pay_timeout(&mut self, ctx: &mut Ctx) -> Result<Answer<Standing>> {
-        self.reminded(ctx, Order::pay_timeout)
+        self.reminded(ctx, Reminder::PayTimeout, Order::pay_timeout)
     }
 
     /// The parcel must be there. Called early, or again, it does no harm.
     async fn auto_receive(&mut self, ctx: &mut Ctx) -> Result<Answer<Standing>> {
-        self.reminded(ctx, Order::auto_receive)
+        self.reminded(ctx, Reminder::AutoReceive, Order::auto_receive)
+    }
+
+    /// Goods hold units for the order for longer than it asked for, and are told whether it
+    /// still wants them. An order that is not there does not.
+    async fn hold_expired(&mut self, ctx: &mut Ctx, hold: HoldExpired) -> Result<()> {
+        let phase = self.order.as_ref().map(|order| order.head.phase);
+        send(ctx, &of_expired_hold(&hold, phase, ctx.now().into()))
     }
 }
 
@@ -137,15 +146,18 @@ impl OrderActor {
     fn reminded(
         &mut self,
         ctx: &mut Ctx<'_>,
+        reminder: Reminder,
         run: impl FnOnce(&mut Order, Time, &mut Vec<Effect>),
     ) -> Result<Answer<Standing>> {
         let now = ctx.now().into();
-        self.run(ctx, |slot, _, effects| {
+        let (answer, effects) = self.decide(ctx, |slot, _, effects| {
             Answer(placed(slot).map(|order| {
                 run(order, now, effects);
                 order.standing()
             }))
-        })
+        })?;
+        carry_out_reminded(ctx, self.version(), reminder, effects)?;
+        Ok(answer)
     }
 
     /// Runs a command on the order unless it has run before.
@@ -167,12 +179,26 @@ impl OrderActor {
         ctx: &mut Ctx<'_>,
         run: impl FnOnce(&mut Option<Order>, &mut Outcomes, &mut Vec<Effect>) -> Answer<T>,
     ) -> Result<Answer<T>> {
+        let (answer, effects) = self.decide(ctx, run)?;
+        carry_out(ctx, self.version(), &effects)?;
+        Ok(answer)
+    }
+
+    fn decide<T>(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        run: impl FnOnce(&mut Option<Order>, &mut Outcomes, &mut Vec<Effect>) -> Answer<T>,
+    ) -> Result<(Answer<T>, Vec<Effect>)> {
         let before = self.order.as_ref().map(|order| order.head.clone());
         let mut effects = Vec::new();
         let answer = run(&mut self.order, &mut self.outcomes, &mut effects);
         self.save(ctx, before.as_ref())?;
-        carry_out(ctx, &effects);
-        Ok(answer)
+        Ok((answer, effects))
+    }
+
+    /// Counts the steps: each sends what it has to say once.
+    fn version(&self) -> Option<u64> {
+        self.order.as_ref().map(|order| order.head.version)
     }
 
     fn save(&mut self, ctx: &mut Ctx<'_>, before: Option<&Head>) -> Result<()> {

@@ -4,10 +4,10 @@
 
 use odeon_sdk::{Ctx, Result, actor};
 
-use crate::actors::carry_out;
+use crate::actors::post::{carry_out, carry_out_reminded};
 use crate::domain::answer::{Answer, Reason, Refusal};
 use crate::domain::bank::{AMOUNT_CENTS_MAX, Charge, Deed, Refund};
-use crate::domain::effects::Effect;
+use crate::domain::effects::{Effect, Reminder};
 
 /// A payment at the bank.
 #[derive(Debug, Default)]
@@ -34,11 +34,13 @@ impl PaymentActor {
     #[actor(name = "Answer")]
     async fn answer_now(&mut self, ctx: &mut Ctx) -> Result<Answer<Deed>> {
         let now = ctx.now().into();
-        self.run(ctx, |slot, effects| {
+        let (answer, effects) = self.decide(ctx, |slot, effects| {
             let deed = slot.as_mut().ok_or_else(no_payment)?;
             deed.answer(now, effects);
             Ok(deed.clone())
-        })
+        })?;
+        carry_out_reminded(ctx, self.version(), Reminder::Answer, effects)?;
+        Ok(answer)
     }
 
     /// Asks for the money back.
@@ -60,13 +62,27 @@ impl PaymentActor {
         ctx: &mut Ctx<'_>,
         run: impl FnOnce(&mut Option<Deed>, &mut Vec<Effect>) -> Result<Deed, Refusal>,
     ) -> Result<Answer<Deed>> {
+        let (answer, effects) = self.decide(ctx, run)?;
+        carry_out(ctx, self.version(), &effects)?;
+        Ok(answer)
+    }
+
+    fn decide(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        run: impl FnOnce(&mut Option<Deed>, &mut Vec<Effect>) -> Result<Deed, Refusal>,
+    ) -> Result<(Answer<Deed>, Vec<Effect>)> {
         let (before, mut effects) = (self.deed.clone(), Vec::new());
         let answer = run(&mut self.deed, &mut effects);
         if self.deed != before {
             ctx.set("payment", &self.deed)?;
         }
-        carry_out(ctx, &effects);
-        Ok(Answer(answer))
+        Ok((Answer(answer), effects))
+    }
+
+    /// A payment has each of its states once.
+    fn version(&self) -> Option<u64> {
+        self.deed.as_ref().map(|deed| deed.state as u64)
     }
 }
 

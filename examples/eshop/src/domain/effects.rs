@@ -40,18 +40,18 @@ pub enum Reminder {
 }
 
 impl Reminder {
-    /// Its name among the reminders of its actor.
+    /// The method that it calls, which is its name, too.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn method(self) -> &'static str {
         match self {
-            Self::PayTimeout => "pay-timeout",
-            Self::AutoReceive => "auto-receive",
-            Self::Drive => "drive",
-            Self::Holds => "holds",
-            Self::Abandon => "abandon",
-            Self::Start => "start",
-            Self::End => "end",
-            Self::Answer => "answer",
+            Self::PayTimeout => "PayTimeout",
+            Self::AutoReceive => "AutoReceive",
+            Self::Drive => "Drive",
+            Self::Holds => "Holds",
+            Self::Abandon => "Abandon",
+            Self::Start => "Start",
+            Self::End => "End",
+            Self::Answer => "Answer",
         }
     }
 }

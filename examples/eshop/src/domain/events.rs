@@ -4,7 +4,7 @@
 //! about it is told in `handlers.rs`. The data are plain fields, so that this file
 //! knows none of those that it is written for.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Time;
 
@@ -215,7 +215,7 @@ pub struct StockLow {
 }
 
 /// Units that are held for too long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldExpired {
     /// The goods.

@@ -32,6 +32,8 @@ pub enum Call {
     PaymentResult(String, PaymentResult),
     /// `RefundDone` of this order.
     RefundDone(String, RefundDone),
+    /// `HoldExpired` of this order.
+    HoldExpired(String, HoldExpired),
 }
 
 /// What is to be done about an event; nothing about those that are only to be shown.
@@ -52,9 +54,11 @@ pub fn calls(event: &Event) -> Vec<Call> {
             let done = RefundDone { payment_id: told.payment_id.clone() };
             vec![Call::RefundDone(told.order_id.clone(), done)]
         }
-        // Whoever handles this has to ask the order first.
-        Event::StockHoldExpired(_)
-        | Event::CreateOrderSucc(_)
+        // Only the order knows what is to become of them.
+        Event::StockHoldExpired(hold) => {
+            vec![Call::HoldExpired(hold.order_id.clone(), hold.clone())]
+        }
+        Event::CreateOrderSucc(_)
         | Event::OrderStateChanged(_)
         | Event::LogisticsDeliverSucc(_)
         | Event::LogisticsReceiveSucc(_)

@@ -92,9 +92,8 @@ async fn a_basket_becomes_an_order_through_restarts() {
     let started = checkout(&kit, "ann").start(start("ann", &[])).await.unwrap().0.unwrap();
     assert_eq!(started.step, Step::Begin);
     kit.restart().await;
-    let begun = checkout(&kit, "ann").drive().await.unwrap().0.unwrap();
-    assert_eq!((begun.step, begun.lines.len()), (Step::Reserve, 2));
-    assert_eq!(held(&kit, "soup").await, (5, 0), "what to undo is stored first");
+    // Its reminder drives it, too: who comes first drives it a step, who comes next to the end.
+    checkout(&kit, "ann").drive().await.unwrap().0.unwrap();
     kit.restart().await;
     let done = checkout(&kit, "ann").drive().await.unwrap().0.unwrap();
     assert_eq!((done.result, done.total_cents), (Some(Outcome::Created), Some(2_700)));

@@ -9,6 +9,7 @@
 
 mod basket;
 mod checkout;
+mod effects;
 mod goods;
 mod http;
 mod order;

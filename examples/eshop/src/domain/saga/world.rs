@@ -279,7 +279,9 @@ impl World {
                     self.outbox.push(Call::Return(goods_id, order));
                 }
             }
-            Call::Extend(..) => panic!("nobody looks after units held for too long"),
+            Call::Extend(..) | Call::HoldExpired(..) => {
+                panic!("nobody looks after units held for too long")
+            }
             Call::Charge(payment_id, command) => {
                 let (mut slot, mut effects) = (self.deeds.remove(&payment_id), Vec::new());
                 Deed::charge(&mut slot, &payment_id, &command, 1_000_000, now, &mut effects)

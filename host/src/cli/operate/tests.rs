@@ -92,8 +92,8 @@ fn answers_read_well() {
     let asked = Question::Reminders { actor_type, id, after, limit: 2 };
     assert_eq!(
         show::answer(&asked, page.as_bytes()).expect("readable"),
-        "ID  NAME  NEXT                          PERIOD  TICK  DELIVERED  LOST  LAST ERROR\n\
-         1   pay   2030-01-31T12:00:00Z          PT1H    3     1          1     no money\n\
+        "ID  NAME  NEXT                  PERIOD  TICK  DELIVERED  LOST  LAST ERROR\n\
+         1   pay   2030-01-31T12:00:00Z  PT1H    3     1          1     no money\n\
          2   pay   cannot be read: of version 9\n\
          There are more: --after 3/x"
     );

@@ -24,6 +24,7 @@ use crate::activation::Cut;
 use crate::config::{TypeConfig, TypeSpec};
 use crate::defect::Defect;
 use crate::lease::Grant;
+use crate::seams::Call;
 use crate::seams::{Behaviour, Instance};
 
 /// This host.

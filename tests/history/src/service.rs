@@ -390,7 +390,9 @@ impl Service {
         let is_excused = match (effect, crash) {
             // Its turn had no answer from another, whose own call is looked at by itself.
             (Effect::Done, _) => asked.has_failed_below,
-            (Effect::Maybe, None) => asked.has_failed_below && asked.began.is_some(),
+            (Effect::Maybe, None) => {
+                asked.began.is_some() && (asked.has_failed_below || self.was_busy(asked, terms))
+            }
             // It was with the host that died, or on the way there or back.
             (Effect::Maybe, Some(Crash { host, at, .. })) => {
                 let was_there = asked.began.is_none_or(|(on, ..)| on == host);

@@ -254,6 +254,22 @@ fn a_call_may_wait_in_vain_for_a_turn_that_takes_all_its_time() {
     };
     assert_eq!(busy(29_950), []);
     assert_eq!(busy(29_000), [Promise::O5], "it was free in time");
+    // What was left was too short for its own turn.
+    let late = |until: u64| {
+        promises([
+            (0, What::Owner { actor: 1, host: Some(1) }),
+            (19_950, invoked(2, 2, READ)),
+            (19_960, began(2, 2, 1)),
+            (20_000, invoked(1, 2, READ)),
+            (until, What::TurnEnded { turn: 2 }),
+            (until, What::Answered { call: 2, seen: None }),
+            (until + 1, began(1, 1, 1)),
+            (30_000, What::Failed { call: 1, effect: Effect::Maybe, why: String::new() }),
+            (30_010, What::TurnEnded { turn: 1 }),
+        ])
+    };
+    assert_eq!(late(29_950), []);
+    assert_eq!(late(29_000), [Promise::O5]);
 }
 
 #[test]

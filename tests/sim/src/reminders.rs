@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use odeon_base::Execution;
 use odeon_blocks::reminder::book::Limits;
-use odeon_blocks::reminder::forms::Registration;
+use odeon_blocks::reminder::forms::{PolicyForm, Registration};
 use odeon_blocks::reminder::{Parts, ReminderActor, Reminders};
 use odeon_runtime::{CallChain, Caller, Headers};
 use odeon_test_history::{Turn, What};
@@ -78,6 +78,8 @@ async fn set(world: Arc<World>, chance: Chance, process: Arc<Process>) {
         name: number.to_string(),
         due_time: Timestamp::from_nanosecond(nanos).unwrap_or_default().to_string(),
         period: period.unwrap_or_default(),
+        // Or a tick whose outcome nobody can tell four times in a row is given up (REM-6).
+        failure_policy: Some(PolicyForm::Constant { interval: "1s".to_owned(), max_retries: None }),
         ..Registration::default()
     };
     let times = if every.is_none() { Some(1) } else { times };

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use odeon_base::backoff::Backoff;
 use odeon_base::{Entropy, Execution, TaskKind, Tasks, WallClock};
+use odeon_runtime::schedule::Progress;
 use odeon_runtime::{ActorRef, CallKind, Error, Headers, Invocation, WeakEngine};
 use tokio_util::sync::CancellationToken;
 
@@ -181,8 +182,9 @@ impl Courier {
 fn telling(name: &Name, generation: u64, firing: Option<&Firing>, ended: Ended) -> Settling {
     let (actor_type, id, reminder) = name.parts();
     // What is over is so whatever tick it is at.
-    let (tick, due, failures) = firing.map_or((u32::MAX, 0, 0), |firing| {
-        (firing.at.tick, firing.at.due.as_millisecond(), firing.at.failures)
+    let (tick, due, failures, missed) = firing.map_or((u32::MAX, 0, 0, 0), |firing| {
+        let Progress { tick, due, failures, missed, .. } = firing.at;
+        (tick, due.as_millisecond(), failures, missed)
     });
     Settling {
         r#type: actor_type.to_owned(),
@@ -192,6 +194,7 @@ fn telling(name: &Name, generation: u64, firing: Option<&Firing>, ended: Ended) 
         tick,
         due,
         failures,
+        missed,
         ended,
         error: None,
     }
@@ -204,4 +207,22 @@ fn is_undelivered(error: &Error) -> bool {
         Error::NoMethod { .. } | Error::Arguments(_) | Error::Name(_) | Error::SystemWaits { .. }
     );
     error.execution() == Execution::None && !is_refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // REM-7: found by the simulation, where the second try of a late tick told of none before it.
+    #[test]
+    fn how_a_delivery_ended_is_told_of_the_tick_as_it_was() {
+        let name = Name::new(&ActorRef::parse("Order", "1").unwrap(), "pay").unwrap();
+        let due = Timestamp::from_millisecond(1_700_000_000_123).unwrap();
+        let at = Progress { tick: 3, due, failures: 1, missed: 2, again: None };
+        let firing = Firing { name: name.clone(), generation: 7, at, data: Bytes::new() };
+        let told = telling(&name, 7, Some(&firing), Ended::Failed);
+        assert_eq!(told.at(), at);
+        let told: Settling = serde_json::from_slice(&serde_json::to_vec(&told).unwrap()).unwrap();
+        assert_eq!(told.at(), at);
+    }
 }

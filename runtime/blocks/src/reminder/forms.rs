@@ -389,6 +389,9 @@ pub(super) struct Settling {
     pub(super) tick: u32,
     pub(super) due: i64,
     pub(super) failures: u32,
+    /// How many before it were passed over: a try after this one tells of them, too.
+    #[serde(default)]
+    pub(super) missed: u32,
     pub(super) ended: Ended,
     pub(super) error: Option<String>,
 }
@@ -415,6 +418,7 @@ impl Ended {
 impl Settling {
     pub(super) fn at(&self) -> Progress {
         let due = Timestamp::from_millisecond(self.due).unwrap_or_default();
-        Progress { tick: self.tick, due, failures: self.failures, missed: 0, again: None }
+        let Self { tick, failures, missed, .. } = *self;
+        Progress { tick, due, failures, missed, again: None }
     }
 }

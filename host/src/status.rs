@@ -409,6 +409,7 @@ impl Failure {
             | Error::NoOutbox
             | Error::Store(store::Error::Fenced { .. })
             | Error::TooLarge { .. }
+            | Error::CannotRemember { .. }
             | Error::Arguments(_) => Self::common(error),
         };
         failure.with(error.execution())
@@ -484,6 +485,7 @@ impl Failure {
             | Error::NoStore
             | Error::NoOutbox
             | Error::Store(store::Error::Fenced { .. })
+            | Error::CannotRemember { .. }
             | Error::Arguments(_) => Self::common(error),
         };
         failure.with(error.execution())
@@ -492,7 +494,7 @@ impl Failure {
     /// What is told in the same way whatever was being done.
     fn common(error: &Error) -> Self {
         let code = match error {
-            Error::Name(_) | Error::Arguments(_) => BAD_REQUEST,
+            Error::Name(_) | Error::Arguments(_) | Error::CannotRemember { .. } => BAD_REQUEST,
             Error::MailboxFull { .. } => MAILBOX_FULL,
             Error::QueueTimeout { .. } => QUEUE_TIMEOUT,
             Error::TurnTimeout { .. } => TURN_TIMEOUT,

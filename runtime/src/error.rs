@@ -166,6 +166,15 @@ pub enum Error {
         /// The id.
         id: ActorId,
     },
+    /// The call has an idempotency key, and its type keeps no state to remember it in; nothing
+    /// was begun (RT-4).
+    #[error(
+        "the call has an idempotency key, and actor type '{actor_type}' keeps no state to remember it in"
+    )]
+    CannotRemember {
+        /// The type.
+        actor_type: ActorType,
+    },
     /// Activating failed; nothing was begun (ACT-2, ACT-3).
     #[error("activating actor '{actor_type}||{id}' failed: {reason}")]
     Activation {
@@ -274,7 +283,10 @@ impl Error {
             | Self::Activation { .. } => Kind::Unavailable,
             Self::Closed => Kind::Draining,
             Self::App(_) | Self::Panicked { .. } => Kind::AppFailed,
-            Self::NoStore | Self::NoOutbox | Self::SystemWaits { .. } => Kind::Unsupported,
+            Self::NoStore
+            | Self::NoOutbox
+            | Self::CannotRemember { .. }
+            | Self::SystemWaits { .. } => Kind::Unsupported,
             Self::Store(error) => error.kind(),
             Self::Peer(error) => error.kind(),
         }
@@ -302,6 +314,7 @@ impl Error {
             | Self::NoOutbox
             | Self::TooLarge { .. }
             | Self::NoMethod { .. }
+            | Self::CannotRemember { .. }
             | Self::Arguments(_) => Execution::None,
             Self::LeaseLost { execution }
             | Self::Fenced { execution, .. }

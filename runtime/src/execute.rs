@@ -554,6 +554,7 @@ fn own(error: Error) -> Error {
         | Error::Store(_)
         | Error::TooLarge { .. }
         | Error::NoMethod { .. }
+        | Error::CannotRemember { .. }
         | Error::Arguments(_) => error,
     }
 }

@@ -32,9 +32,7 @@ pub(crate) async fn run(
     }
     let actor_type = &activation.actor.actor_type;
     if !hosting.spec.config.needs_store() {
-        return Err(Error::Arguments(format!(
-            "the call has an idempotency key, and actor type '{actor_type}' keeps no state to remember it in"
-        )));
+        return Err(Error::CannotRemember { actor_type: actor_type.clone() });
     }
     let once = Arc::new(Once::new(key, hosting.spec.config.idempotency_ttl));
     if turn.is_inside_itself() && hosting.keyed.is_under_way(&activation.actor.id, &once) {

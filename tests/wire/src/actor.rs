@@ -135,6 +135,7 @@ pub fn raise(actor: &ActorRef, number: usize) -> Error {
         21 => Error::Activation { actor_type, id, reason: text("no memory") },
         22 => Error::Panicked { actor_type, id, message: text("ouch") },
         23 => Error::Repeated { actor_type, id },
+        24 => Error::CannotRemember { actor_type },
         _ => Error::App(AppFailure { message: format!("no error has the number {number}") }),
     }
 }

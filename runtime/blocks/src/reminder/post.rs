@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
 use odeon_base::backoff::Backoff;
-use odeon_base::{Entropy, Execution, Kind, TaskKind, Tasks};
+use odeon_base::{Entropy, Execution, IdempotencyKey, Kind, TaskKind, Tasks};
 use odeon_runtime::{ActorRef, Error, Headers, Invocation, WeakEngine};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use super::lanes::{Delivery, Ended, Next};
 use super::letter::Letter;
 use super::partition::Shared;
 
-/// By what a receiver tells a repeat (RT-4).
+/// By what a receiver without state tells a repeat, or one beyond the actors.
 const IDEMPOTENCY_KEY: &str = "odeon-idempotency-key";
 /// How often the inbox is looked through though nobody told of anything: what was told may be
 /// lost. After a look that took long, twenty times as long.
@@ -205,6 +205,7 @@ impl Post {
         };
         let (ended, error) = match ended {
             Ok(()) => (Ended::Taken, None),
+            Err(error) if has_run(&error) => (Ended::Taken, Some(error)),
             Err(error) if is_answer(&error) => (Ended::Refused, Some(error)),
             Err(error) => (Ended::Undelivered, Some(error)),
         };
@@ -226,9 +227,17 @@ impl Post {
         let call = Invocation {
             headers,
             deadline: Some(Instant::now() + DELIVERY_MAX),
+            once: IdempotencyKey::parse(id).ok(),
             ..Invocation::new(actor.clone(), method, body.clone())
         };
-        engine.call(call).await.map(drop)
+        let answered = match engine.call(call.clone()).await {
+            // It has nowhere to remember the call, and may see it again.
+            Err(error) if is_unremembered(&error) => {
+                engine.call(Invocation { once: None, ..call }).await
+            }
+            answered => answered,
+        };
+        answered.map(drop)
     }
 
     /// Counts and logs how a delivery ended.
@@ -238,7 +247,18 @@ impl Post {
         let said = error.map(ToString::to_string).unwrap_or_default();
         let sent = &self.shared.sent;
         match next {
-            Next::Over => drop(sent.delivered.fetch_add(1, Ordering::Relaxed)),
+            Next::Over => {
+                sent.delivered.fetch_add(1, Ordering::Relaxed);
+                if error.is_some() {
+                    tracing::warn!(
+                        actor_type,
+                        actor_id,
+                        method = method.as_ref(),
+                        id = id.as_ref(),
+                        "a call that was sent out had its effect; its answer is not known"
+                    );
+                }
+            }
             Next::Again => tracing::debug!(
                 actor_type,
                 actor_id,
@@ -260,6 +280,16 @@ impl Post {
             }
         }
     }
+}
+
+/// Whether the call committed at an earlier try (RT-4), whose answer did not come.
+fn has_run(error: &Error) -> bool {
+    error.kind() == Kind::Conflict && error.execution() == Execution::Done
+}
+
+/// Whether the receiver's type, or its host, keeps no state, so that no call can be made once.
+fn is_unremembered(error: &Error) -> bool {
+    error.kind() == Kind::Unsupported && error.execution() == Execution::None
 }
 
 /// Whether the receiver itself said no, which it may say for ever; what else goes wrong passes.

@@ -88,9 +88,13 @@ impl Shop {
     }
 
     async fn host(&self, host: &Host, actor_type: &str) {
+        self.host_as(host, actor_type, TypeConfig::default()).await;
+    }
+
+    async fn host_as(&self, host: &Host, actor_type: &str, config: TypeConfig) {
         let spec = TypeSpec {
             actor_type: ActorType::parse(actor_type).unwrap(),
-            config: TypeConfig::default(),
+            config,
             behaviour: Arc::new(self.clone()),
         };
         host.engine.offer(vec![spec]).await.unwrap();
@@ -122,6 +126,9 @@ impl Behaviour for Shop {
                     let who = self.note(turn, &call);
                     if who.ends_with("/hangs") {
                         std::future::pending::<()>().await;
+                    }
+                    if who.ends_with("/commits") {
+                        turn.commit(committed(&format!("n={}", self.seen().len()))).await?;
                     }
                     if call.kind == TurnKind::Method && self.fails_now(&who) {
                         return Err(Error::App(AppFailure { message: "not now".to_owned() }));
@@ -191,15 +198,19 @@ fn scope_of_sender(id: &str) -> ActorScope {
 }
 
 /// The inbox of a sender's partition.
-async fn inbox(world: &World, id: &str) -> Vec<String> {
+async fn rows_of_inbox(world: &World, id: &str) -> Vec<(Key, store::Item)> {
     let scan = store::Scan {
         scope: scope_of_inbox(id),
         starts_with: "out/".into(),
         after: None,
         limit: 1_000,
     };
-    let page = world.store.scan(scan).await.unwrap();
-    page.items.iter().map(|(key, _)| key.name().to_owned()).collect()
+    world.store.scan(scan).await.unwrap().items
+}
+
+async fn inbox(world: &World, id: &str) -> Vec<String> {
+    let rows = rows_of_inbox(world, id).await;
+    rows.iter().map(|(key, _)| key.name().to_owned()).collect()
 }
 
 fn scope_of_inbox(id: &str) -> ActorScope {
@@ -397,6 +408,50 @@ async fn a_repeat_has_the_same_id_and_holds_up_nobody_else() {
         shop.seen().into_iter().filter(|seen| seen.who == "Goods/1").map(|seen| seen.id).collect();
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
+}
+
+/// What a partition that dies between delivery and removal leaves behind.
+#[tokio::test(start_paused = true)]
+async fn rt_4_one_that_is_delivered_again_runs_once_where_state_is_kept() {
+    for (stateless, runs) in [(false, 1), (true, 2)] {
+        let (world, shop) = (World::of_neighbours(Kind::Placed), Shop::new());
+        let host = world.bare_host("a:1");
+        shop.host(&host, SENDER).await;
+        host.offer_reminders(PARTITIONS, Arc::new(TokioClock::start())).await;
+        emit(&host, "1", "Goods/1=a").await.unwrap();
+        let rows = rows_of_inbox(&world, "1").await;
+        shop.host_as(&host, RECEIVER, TypeConfig { stateless, ..TypeConfig::default() }).await;
+        let delivered = |n| {
+            let (host, world) = (&host, &world);
+            async move {
+                sleep(Duration::from_secs(20)).await;
+                assert_eq!(inbox(world, "1").await, [""; 0]);
+                assert_eq!(sent(host).delivered, n);
+            }
+        };
+        delivered(1).await;
+        let again = rows.into_iter().map(|(key, item)| Op::Upsert {
+            key,
+            value: item.value,
+            condition: Condition::None,
+            expiry: Expiry::Never,
+        });
+        let again = Transaction { fence: None, ops: again.collect() };
+        world.store.transact(again).await.unwrap();
+        delivered(2).await;
+        assert_eq!(shop.told("Goods/1").len(), runs, "stateless: {stateless}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rt_4_one_that_committed_and_failed_is_not_made_again() {
+    let (_world, host, shop, _) = one_host().await;
+    shop.fail("Goods/commits", 1);
+    emit(&host, "1", "Goods/commits=a Goods/2=b").await.unwrap();
+    until("the next one is delivered", || shop.told("Goods/2").len() == 1).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(shop.told("Goods/commits"), ["a"]);
+    assert_eq!(sent(&host), OutboxMetrics { stored: 2, delivered: 2, given_up: 0, waiting: 0 });
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,6 +40,7 @@ const ROWS: &[Row] = &[
     (21, 500, INVOKE, Code::Internal, "none", "error invoke actor method: activating actor 'T||a' failed: no memory", None),
     (22, 500, INVOKE, Code::Internal, "maybe", "error invoke actor method: the turn of actor 'T||a' panicked: ouch", None),
     (23, 409, "ERR_ACTOR_ANSWER_NOT_KEPT", Code::AlreadyExists, "done", "a call of actor 'T||a' with this idempotency key has run before, and its answer was not kept; it is not run again", None),
+    (24, 400, "ERR_BAD_REQUEST", Code::InvalidArgument, "none", "invalid request: the call has an idempotency key, and actor type 'T' keeps no state to remember it in", None),
 ];
 
 /// A client cannot tell whether its call crossed hosts: an error that went over the wire

@@ -102,6 +102,37 @@ pub(crate) enum Claim {
     Lost,
 }
 
+/// A call that arrives at an activation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    /// The reentrancy id of its chain.
+    pub(crate) flight: Option<&'a Arc<str>>,
+    /// How its turn stands to others.
+    pub(crate) sharing: Sharing,
+    /// Size of the body.
+    pub(crate) bytes: usize,
+    /// Whether the actor counts as used by it (DEA-7).
+    pub(crate) is_use: bool,
+    /// The lease clock's time.
+    pub(crate) now: u64,
+}
+
+/// What the end of a turn says of when its actor was used (DEA-7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Used {
+    /// Then.
+    Now,
+    /// Nothing: others may have used it meanwhile.
+    AsItWas,
+    /// What was known before it, unless others have used it meanwhile.
+    Before {
+        /// When it was used before.
+        last: u64,
+        /// What stands there since the turn began.
+        begun: u64,
+    },
+}
+
 /// What an activation keeps under its lock.
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -121,6 +152,25 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// A turn begins at once: what its end has to say of when the actor was used. One that is no
+    /// use of it leaves the time alone that another turn wrote.
+    fn begin(&mut self, is_use: bool, now: u64) -> Used {
+        if !is_use && self.mailbox.running() > 1 {
+            return Used::AsItWas;
+        }
+        let last = std::mem::replace(&mut self.last_used, now);
+        if is_use { Used::Now } else { Used::Before { last, begun: now } }
+    }
+
+    /// A turn ended, or an admitted one did not begin.
+    pub(crate) fn was_used(&mut self, used: Used, now: u64) {
+        match used {
+            Used::Now => self.last_used = now,
+            Used::Before { last, begun } if self.last_used == begun => self.last_used = last,
+            Used::Before { .. } | Used::AsItWas => {}
+        }
+    }
+
     /// The memory for a turn: the object itself, or a share in it.
     pub(crate) fn checkout(&mut self) -> Instance {
         match &self.instance {
@@ -243,23 +293,19 @@ impl Activation {
     }
 
     /// A call arrives; when its turn begins at once, the memory comes with it.
-    pub(crate) fn enter(
-        &self,
-        flight: Option<&Arc<str>>,
-        sharing: Sharing,
-        bytes: usize,
-        now: u64,
-    ) -> (Entered, Instance) {
+    pub(crate) fn enter(&self, arrival: &Arrival<'_>) -> (Entered, Instance, Used) {
+        let Arrival { flight, sharing, bytes, is_use, now } = *arrival;
         self.with(|inner| {
             let entered = inner.mailbox.enter(&self.hosting.rules, flight, sharing, bytes, now);
-            if matches!(entered, Entered::Run { .. }) {
-                inner.last_used = now;
-            }
+            let used = match entered {
+                Entered::Run { .. } => inner.begin(is_use, now),
+                _ => Used::AsItWas,
+            };
             let instance = match entered {
                 Entered::Run { activate: false } => inner.checkout(),
                 _ => Instance::Remote,
             };
-            (entered, instance)
+            (entered, instance, used)
         })
     }
 

@@ -21,7 +21,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::activation::{Activation, Cut};
+use crate::activation::{Activation, Cut, Used};
 use crate::closing;
 use crate::config::{Preload, Sharing};
 #[cfg(all(test, feature = "model"))]
@@ -170,8 +170,7 @@ pub(crate) struct Admitted {
     pub(crate) activate: bool,
     /// Its share in the limit of the whole type (TURN-8).
     pub(crate) permit: Option<OwnedSemaphorePermit>,
-    /// When the actor was used before, if this turn is no use of it (DEA-7).
-    unused: Option<u64>,
+    used: Used,
     sharing: Sharing,
 }
 
@@ -180,10 +179,10 @@ impl Admitted {
         activation: Arc<Activation>,
         instance: Instance,
         activate: bool,
-        (unused, sharing): (Option<u64>, Sharing),
+        (used, sharing): (Used, Sharing),
     ) -> Self {
         let activation = Some(activation);
-        Self { activation, instance, activate, permit: None, unused, sharing }
+        Self { activation, instance, activate, permit: None, used, sharing }
     }
 
     /// Whether the turn may begin with nothing more to wait for.
@@ -208,8 +207,11 @@ impl Drop for Admitted {
         if let Some(activation) = self.activation.take() {
             // Nothing has begun: the next call finds everything as it was.
             let instance = std::mem::take(&mut self.instance);
-            let used = self.unused.unwrap_or_else(|| activation.with(|inner| inner.last_used));
-            end(&activation, instance, self.sharing, used, None);
+            let used = match self.used {
+                Used::Now => Used::AsItWas,
+                quiet => quiet,
+            };
+            end(&activation, instance, (self.sharing, used), 0, None);
         }
     }
 }
@@ -218,7 +220,7 @@ impl Drop for Admitted {
 fn end(
     activation: &Arc<Activation>,
     mut instance: Instance,
-    sharing: Sharing,
+    (sharing, used): (Sharing, Used),
     now: u64,
     forget: Option<Why>,
 ) {
@@ -227,7 +229,7 @@ fn end(
         if let Some(why) = forget {
             inner.mailbox.note(why);
         }
-        inner.last_used = now;
+        inner.was_used(used, now);
         inner.mailbox.exit(&activation.hosting.rules, sharing)
     });
     if let Some(why) = activation.apply(effects) {
@@ -283,7 +285,7 @@ pub(crate) fn begin<B: Body>(
         return Err(cut_error(&activation, cut, Execution::None));
     }
     let mut instance = std::mem::take(&mut admitted.instance);
-    let (permit, unused, sharing) = (admitted.permit.take(), admitted.unused, admitted.sharing);
+    let (permit, used, sharing) = (admitted.permit.take(), admitted.used, admitted.sharing);
     let turn = Turn::new(Arc::<Activation>::clone(&activation), caller);
     let turn = if sharing == Sharing::ReadOnly { turn.read_only() } else { turn };
     let work = async move {
@@ -292,7 +294,7 @@ pub(crate) fn begin<B: Body>(
     };
     let watch = Watch::default();
     let activation = Some(activation);
-    Ok(Running { work: Some(work), watch, activation, started, permit, unused, sharing })
+    Ok(Running { work: Some(work), watch, activation, started, permit, used, sharing })
 }
 
 pin_project! {
@@ -307,7 +309,7 @@ pin_project! {
         activation: Option<Arc<Activation>>,
         started: u64,
         permit: Option<OwnedSemaphorePermit>,
-        unused: Option<u64>,
+        used: Used,
         sharing: Sharing,
     }
 
@@ -317,7 +319,8 @@ pin_project! {
             if let Some(activation) = this.activation.take() {
                 forget(this.work);
                 let now = activation.hosting.core.lease.now();
-                end(&activation, Instance::Remote, *this.sharing, now, Some(Why::Forget));
+                let how = (*this.sharing, *this.used);
+                end(&activation, Instance::Remote, how, now, Some(Why::Forget));
             }
         }
     }
@@ -358,7 +361,7 @@ where
             Outcome::Done | Outcome::Failed => None,
             Outcome::Panicked | Outcome::Cut => Some(Why::Forget),
         };
-        end(activation, instance, *this.sharing, this.unused.unwrap_or(now), why);
+        end(activation, instance, (*this.sharing, *this.used), now, why);
         *this.activation = None;
         *this.permit = None;
         Poll::Ready(result)

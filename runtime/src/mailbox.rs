@@ -291,15 +291,16 @@ impl Mailbox {
         }
         // One that interleaves waits for nobody, but for the memory and its end.
         let waiting = self.waiting().0;
-        // Where many run at once no order is kept, and it is the last call that makes it one more.
-        let is_next = waiting == 0 || rules.scale_at > 0 || self.passes(sharing);
+        let is_next = waiting == 0 || self.passes(sharing);
         if is_next && self.can_start(rules, sharing, waiting + 1) {
             let activate = self.start(flight.cloned(), sharing, rules);
             return Entered::Run { activate };
         }
+        // The call that makes enough wait for one more turn: the first of them gives its place up.
+        let leaves = rules.scale_at > 0 && self.can_start(rules, sharing, waiting + 1);
         let queue = self.queue.get_or_insert_default();
-        let waiting = queue.waiters.len() - queue.answered;
-        let is_full = waiting >= rules.waiting_max || queue.bytes + bytes > rules.waiting_bytes_max;
+        let is_full = waiting >= rules.waiting_max + usize::from(leaves)
+            || queue.bytes + bytes > rules.waiting_bytes_max;
         #[cfg(all(test, feature = "model"))]
         let is_full = is_full && !Defect::WaitingHasNoBound.is_planted();
         if is_full {
@@ -319,6 +320,13 @@ impl Mailbox {
             since,
         });
         Entered::Wait(ticket)
+    }
+
+    /// A call has begun to wait: where that makes enough of them, the first begins (PL-3).
+    pub(crate) fn arrived(&mut self, rules: &Rules) -> Effects {
+        let mut effects = Effects::default();
+        self.grant(rules, &mut effects);
+        effects
     }
 
     /// A waiting call asks; any answer but `Pending` takes it out of the queue.

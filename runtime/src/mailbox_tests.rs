@@ -80,7 +80,12 @@ impl Bench {
         match self.mailbox.enter(&self.rules, flight, sharing, bytes, 0) {
             Entered::Run { activate: true } => Told::Activate,
             Entered::Run { activate: false } => Told::Run,
-            Entered::Wait(ticket) => Told::Wait(ticket),
+            Entered::Wait(ticket) => {
+                if self.rules.scale_at > 0 {
+                    ring(self.mailbox.arrived(&self.rules));
+                }
+                Told::Wait(ticket)
+            }
             Entered::Full { waiting } => Told::Full(waiting),
             Entered::TooDeep { .. } => Told::TooDeep,
             Entered::Retry => Told::Retry,
@@ -480,19 +485,35 @@ fn a_pool_grows_when_enough_calls_wait() {
     let mut bench = Bench::active(&TypeConfig { pool, ..TypeConfig::default() });
     assert_eq!(bench.enter(""), Told::Run);
     let early = [waits(bench.enter("")), waits(bench.enter(""))];
-    assert_eq!(bench.enter(""), Told::Run, "two wait already");
-    assert_eq!(bench.enter(""), Told::Run);
     let late = [waits(bench.enter("")), waits(bench.enter(""))];
+    assert_eq!(early.map(|ticket| bench.ask(ticket)), [Told::Run; 2], "two waited already");
+    assert_eq!(late.map(|ticket| bench.ask(ticket)), late.map(Told::Wait), "in their order");
+    let last = [waits(bench.enter("")), waits(bench.enter(""))];
     assert_eq!(bench.mailbox.running(), 3);
     bench.exit();
-    assert_eq!(early.map(|ticket| bench.ask(ticket)), [Told::Run, Told::Wait(early[1])]);
+    assert_eq!(late.map(|ticket| bench.ask(ticket)), [Told::Run, Told::Wait(late[1])]);
+    bench.exit();
+    assert_eq!(bench.ask(late[1]), Told::Run, "three waited");
     bench.exit();
     bench.exit();
-    assert_eq!(bench.ask(early[1]), Told::Run, "few wait: fewer turns are enough");
+    assert_eq!(bench.mailbox.running(), 1, "few wait: fewer turns are enough");
     bench.exit();
+    assert_eq!(last.map(|ticket| bench.ask(ticket)), [Told::Run, Told::Wait(last[1])]);
     bench.exit();
-    assert_eq!(bench.ask(late[0]), Told::Run);
-    assert_eq!(bench.ask(late[1]), Told::Wait(late[1]));
-    bench.exit();
-    assert_eq!(bench.ask(late[1]), Told::Run);
+    assert_eq!(bench.ask(last[1]), Told::Run);
+}
+
+// PL-3, TURN-6: the one that makes it one more turn takes the place that becomes free.
+#[test]
+fn a_pool_grows_although_no_more_may_wait() {
+    let pool = Some(Pool { max_per_host: 2, scale_at: 2 });
+    let config = TypeConfig { pool, waiting_max: 2, ..TypeConfig::default() };
+    let mut bench = Bench::active(&config);
+    assert_eq!(bench.enter(""), Told::Run);
+    let first = waits(bench.enter(""));
+    waits(bench.enter(""));
+    waits(bench.enter(""));
+    assert_eq!(bench.ask(first), Told::Run);
+    assert_eq!((bench.mailbox.running(), bench.mailbox.waiting().0), (2, 2));
+    assert_eq!(bench.enter(""), Told::Full(2));
 }

@@ -14,7 +14,7 @@ use odeon_base::{Epoch, Execution, Fence};
 use odeon_ring::Member;
 use tokio::time::Instant;
 
-use crate::activation::{Activation, Cut, Hosting};
+use crate::activation::{Activation, Arrival, Cut, Hosting, Used};
 use crate::config::{Sharing, TypeConfig};
 use crate::core::{Core, Waiting};
 #[cfg(all(test, feature = "model"))]
@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::execute::Admitted;
 use crate::idle::Idle;
 use crate::invocation::ActorRef;
-use crate::mailbox::Entered;
+use crate::mailbox::{Entered, Mailbox};
 use crate::membership::patience;
 use crate::parked::{Load, Room};
 use crate::place::{Place, Turned};
@@ -159,7 +159,8 @@ impl Path<'_> {
         activation.hosting.counters.waited(now.saturating_sub(since));
         let admitted = match turned {
             Turned::Run { activate, instance } => {
-                let how = (self.unused(&activation), self.sharing(&activation.hosting));
+                let used = if self.is_use { Used::Now } else { Used::AsItWas };
+                let how = (used, self.sharing(&activation.hosting));
                 Admitted::new(Arc::clone(&activation), instance, activate, how)
             }
             Turned::Retry => return Ok(Step::Again),
@@ -200,10 +201,12 @@ impl Path<'_> {
         #[cfg(all(test, feature = "model"))]
         let flight = secret.as_ref().filter(|_| caller.chain.hops().is_empty()).or(flight);
         let activation = self.activation(hosting, epoch, now)?;
-        let how = (self.unused(&activation), self.sharing(hosting));
-        let (entered, instance) = activation.enter(flight, how.1, self.bytes, now);
+        let sharing = self.sharing(hosting);
+        let arrival = Arrival { flight, sharing, bytes: self.bytes, is_use: self.is_use, now };
+        let (entered, instance, used) = activation.enter(&arrival);
         match entered {
             Entered::Run { activate } => {
+                let how = (used, sharing);
                 let admitted = Admitted::new(activation, instance, activate, how);
                 #[cfg(all(test, feature = "model"))]
                 if Defect::GateIsNotLookedAtAgain.is_planted() {
@@ -216,7 +219,12 @@ impl Path<'_> {
                 }
                 Ok(Step::Again)
             }
-            Entered::Wait(ticket) => Ok(Step::Queue(activation, ticket, now)),
+            Entered::Wait(ticket) => {
+                if config.pool.is_some() {
+                    activation.event(Mailbox::arrived);
+                }
+                Ok(Step::Queue(activation, ticket, now))
+            }
             Entered::Full { waiting } => Err(self.full(waiting)),
             Entered::TooDeep { limit } => Err(Error::StackDepth { limit }),
             Entered::Retry => {
@@ -366,11 +374,6 @@ impl Path<'_> {
             Some(method) if config.shares_turns() => config.sharing(method),
             Some(_) | None => Sharing::Alone,
         }
-    }
-
-    /// When the actor was used before this call, if that is to stay so.
-    fn unused(&self, activation: &Activation) -> Option<u64> {
-        (!self.is_use).then(|| activation.with(|inner| inner.last_used))
     }
 
     /// Whether the call is for this life of the actor.

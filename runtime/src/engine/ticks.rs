@@ -135,8 +135,7 @@ impl Engine {
         };
         match self.turn(actor, admitted, caller, Encoded::Turn(call)).await {
             Ok(reply) => Tick::Ran { is_last: reply.is_last },
-            // The application does not take it now.
-            Err(error) if error.execution() == Execution::None => Tick::Missed,
+            Err(error) if has_not_begun(&error) => Tick::Missed,
             Err(error) => {
                 tracing::warn!(
                     actor_type = %actor.actor_type, actor_id = %actor.id, timer = %name, %error,
@@ -145,5 +144,17 @@ impl Engine {
                 Tick::Ran { is_last: false }
             }
         }
+    }
+}
+
+/// Whether a turn that was let in did not begin: it was cut before, or the application did not
+/// take it. All else that would mean so is the word of a turn that ran.
+fn has_not_begun(error: &Error) -> bool {
+    match error {
+        Error::Refused { .. } => true,
+        Error::AppLost { execution, .. }
+        | Error::LeaseLost { execution }
+        | Error::Fenced { execution, .. } => *execution == Execution::None,
+        _ => false,
     }
 }

@@ -273,6 +273,10 @@ pub async fn perform(
         // Of a timer or reminder: this was the last time.
         "last" => return Ok(Reply { is_last: true, ..Reply::default() }),
         "panic" => panic!("as asked"),
+        "unknown" => {
+            let ActorRef { actor_type, id } = place.actor;
+            return Err(Error::NoMethod { actor_type, id, method: method.to_owned() });
+        }
         "fail" => return Err(Error::App(AppFailure { message: "as asked".to_owned() })),
         "leave" => {
             if let Some(turn) = place.turn {

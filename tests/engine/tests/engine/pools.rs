@@ -52,6 +52,26 @@ async fn one_more_begins_when_enough_wait() {
     }
 }
 
+// A call each 40 ms, turns of 100 ms, and never so few waiting that one turn is enough.
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_not_overtaken() {
+    let world = World::of(Kind::Shared);
+    let host = world.host("a:1", Kind::Shared, pool(4, 2)).await;
+    host.call("x", "count", "").await.unwrap();
+    let order: Vec<_> = (100..130).map(|millis| format!("x sleep {millis}")).collect();
+    let mut calls = Vec::new();
+    for millis in 100..130 {
+        calls.push(host.start("x", "sleep", &millis.to_string()));
+        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    }
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    let mut begun = world.probe.log();
+    begun.retain(|line| line.starts_with("x sleep"));
+    assert_eq!(begun, order);
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_run_on_the_host_that_they_came_to() {
     let world = World::of_neighbours(Kind::Shared);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odeon_runtime::config::{Reentrancy, TypeConfig};
+use odeon_runtime::config::{Reentrancy, TurnPolicy, TypeConfig};
 use odeon_runtime::error::Error;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::timers::TIMERS_MAX;
@@ -123,6 +123,12 @@ async fn tim_4_a_failing_callback_does_not_end_it(kind: Kind) {
     sleep(Duration::from_secs(10)).await;
     settle().await;
     assert_eq!(world.probe.count("x fail"), 3, "a failed one counts");
+    // As one does that the actor refuses in its turn.
+    host.invoke(timer("y", "unknown", spec("1s", "R3/PT1S"), "")).await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    settle().await;
+    assert_eq!(world.probe.count("y unknown"), 3);
+    assert_eq!(host.engine.timers(&actor("y")), []);
 }
 
 async fn tim_4_its_callback_may_end_it(kind: Kind) {
@@ -217,6 +223,29 @@ async fn dea_7_its_ticks_keep_the_actor_unless_they_are_not_to(kind: Kind) {
     let ticks = world.probe.count("y count 7");
     assert!((2..=4).contains(&ticks), "it went idle all the same: {ticks}");
     assert_eq!(host.metrics().active, 1);
+}
+
+// DEA-7: what a tick does not count for, a call beside it does.
+#[tokio::test(start_paused = true)]
+async fn a_call_beside_a_quiet_tick_is_a_use_of_the_actor() {
+    let turns = TurnPolicy::Concurrent { max: 8 };
+    let idle_timeout = Duration::from_secs(10);
+    let config = TypeConfig { turns, idle_timeout, ..TypeConfig::default() };
+    let (world, host) = with(Kind::Shared, config).await;
+    for (name, due_time) in [("sleep", "1s"), ("hold", "2s")] {
+        let quiet = TimerSpec { keep_alive: false, ..spec(due_time, "") };
+        host.invoke(timer("x", name, quiet, "7000")).await.unwrap();
+    }
+    sleep(Duration::from_millis(7_500)).await;
+    host.call("x", "count", "").await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.probe.count("x slept"), 1);
+    world.probe.let_go(1);
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(host.metrics().active, 1, "used 8 seconds ago");
+    sleep(Duration::from_secs(5)).await;
+    settle().await;
+    assert_eq!(host.metrics().active, 0);
 }
 
 async fn the_same_name_replaces_and_a_dropped_one_is_gone(kind: Kind) {

@@ -30,7 +30,7 @@ pub enum Effect {
     SetReminder {
         /// Its name.
         name: Arc<str>,
-        /// When it fires; times without a date count from the commit.
+        /// When it fires; times without a date count from [`Emitted::at`].
         spec: Box<ReminderSpec>,
         /// What it carries: compact JSON, or nothing.
         data: Bytes,
@@ -135,7 +135,7 @@ pub struct Emitted<'a> {
     /// The number of the first of them; the others follow, and no others of the activation have
     /// any of these.
     pub first: u64,
-    /// When it was committed, by the calendar.
+    /// When they were checked, just before the commit, by the calendar: what was in time then is.
     pub at: SystemTime,
 }
 

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -27,6 +28,9 @@ use crate::seams::Outbox;
 use crate::store::{self, ActorScope, Condition, Item, Key, Op, Page, StateStore, Transaction};
 use crate::turn::{Change, Commit, Port};
 
+/// Where effects go that were checked, and by which time.
+type CheckedFor<'a> = (&'a Arc<dyn Outbox>, SystemTime);
+
 /// Key under which a store keeps the fence; no user's key.
 pub const FENCE_KEY: &str = "__fence";
 
@@ -40,7 +44,10 @@ pub(crate) fn pooled(actor: &ActorRef) -> Error {
 }
 
 /// Refuses a key that is not the actor's.
-pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// [`store::Error::Invalid`] with the key, if it is the runtime's own.
+pub fn check_name(name: &str) -> Result<(), Error> {
     if !is_own(name) {
         return Ok(());
     }
@@ -55,7 +62,10 @@ pub fn is_own(name: &str) -> bool {
 }
 
 /// A page without the keys of the runtime; those are skipped in one step, however many.
-pub(crate) async fn visible(store: &dyn StateStore, mut scan: store::Scan) -> store::Result<Page> {
+///
+/// # Errors
+/// What the store says.
+pub async fn visible(store: &dyn StateStore, mut scan: store::Scan) -> store::Result<Page> {
     let mut items = Vec::new();
     loop {
         let limit = scan.limit - items.len();
@@ -262,7 +272,7 @@ impl Activation {
         mut commit: Commit,
         own: Vec<Change>,
     ) -> Result<(), Error> {
-        let outbox = self.check_effects(&commit.effects)?.cloned();
+        let outbox = self.check_effects(&commit.effects)?;
         self.check_limits(&commit)?;
         commit.changes.extend(own);
         let (store, fence) = self.claim(shown).await?;
@@ -275,14 +285,13 @@ impl Activation {
         let touched: Vec<Arc<str>> =
             changes.iter().map(|change| Arc::clone(change.name())).collect();
         let mut ops: Vec<Op> = changes.into_iter().map(|change| op(&scope, change)).collect();
-        if let Some(outbox) = &outbox {
-            let core = &self.hosting.core;
-            let (first, at) = (core.next_effects(effects.len()), core.wall.now());
+        if let Some((outbox, at)) = outbox {
+            let first = self.hosting.core.next_effects(effects.len());
             let emitted = Emitted { actor: &self.actor, fence, first, at };
             ops.extend(outbox.rows(&emitted, effects).into_iter().map(row));
         }
         self.transact(&*store, Transaction { fence: Some((scope, fence)), ops }).await?;
-        if let Some(outbox) = &outbox {
+        if let Some((outbox, _)) = outbox {
             let count = &self.hosting.core.sent.stored;
             count.fetch_add(stored.all() as u64, Ordering::Relaxed);
             outbox.stored(&self.actor, stored);
@@ -310,8 +319,9 @@ impl Activation {
         }
     }
 
-    /// Whether all that is sent out can be; where it goes, if there is something.
-    fn check_effects(&self, effects: &[Effect]) -> Result<Option<&Arc<dyn Outbox>>, Error> {
+    /// Whether all that is sent out can be; where it goes, if there is something, and the time
+    /// by which that was seen.
+    fn check_effects(&self, effects: &[Effect]) -> Result<Option<CheckedFor<'_>>, Error> {
         if effects.is_empty() {
             return Ok(None);
         }
@@ -319,7 +329,7 @@ impl Activation {
         let outbox = core.outbox().ok_or(Error::NoOutbox)?;
         let now = core.wall.now();
         effects.iter().try_for_each(|effect| effect.check(now))?;
-        Ok(Some(outbox))
+        Ok(Some((outbox, now)))
     }
 
     fn check_limits(&self, commit: &Commit) -> Result<(), Error> {
@@ -350,19 +360,24 @@ impl Activation {
     /// Reads all keys of the actor into the cache (ACT-4).
     pub(crate) async fn preload_all(self: &Arc<Self>) -> Result<(), Error> {
         let (store, fence) = self.claim(None).await?;
-        let all = self.scan_all(&*store).await?;
-        let all = all.into_iter().filter(|(key, _)| !is_own(key.name()));
-        let all = all.map(|(key, item)| (key.name().into(), Some(item)));
-        self.remember(fence, all);
-        Ok(())
+        let mut scan = self.whole();
+        loop {
+            let page = visible(&*store, scan.clone()).await.map_err(|error| self.judge(error))?;
+            let read = page.items.into_iter().map(|(key, item)| (key.name().into(), Some(item)));
+            self.remember(fence, read);
+            match page.next {
+                Some(next) => scan.after = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Removes all keys of the actor in one transaction; its fence record stays, so that no
-    /// older activation can write to what was deleted (ST-6). How many there were.
+    /// older activation can write to what was deleted (ST-6). How many of its own there were.
     pub(crate) async fn wipe(self: &Arc<Self>) -> Result<usize, Error> {
         let (store, fence) = self.claim(None).await?;
         let all = self.scan_all(&*store).await?;
-        let count = all.len();
+        let count = all.iter().filter(|(key, _)| !is_own(key.name())).count();
         let delete = |(key, _)| Op::Delete { key, condition: Condition::None };
         let ops = all.into_iter().map(delete).collect();
         self.check_right()?;
@@ -370,9 +385,13 @@ impl Activation {
         Ok(count)
     }
 
+    /// The first page of all that the actor has.
+    fn whole(&self) -> store::Scan {
+        store::Scan { scope: self.scope(), starts_with: "".into(), after: None, limit: 1_000 }
+    }
+
     async fn scan_all(self: &Arc<Self>, store: &dyn StateStore) -> Result<Vec<(Key, Item)>, Error> {
-        let mut scan =
-            store::Scan { scope: self.scope(), starts_with: "".into(), after: None, limit: 1_000 };
+        let mut scan = self.whole();
         let mut all = Vec::new();
         loop {
             let page = store.scan(scan.clone()).await.map_err(|error| self.judge(error))?;
@@ -493,7 +512,7 @@ impl Port for Activation {
         self.hosting.core.engine.get()?.upgrade()
     }
 
-    fn wall(&self) -> std::time::SystemTime {
+    fn wall(&self) -> SystemTime {
         self.hosting.core.wall.now()
     }
 }

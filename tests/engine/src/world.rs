@@ -114,6 +114,13 @@ impl World {
         self.host_with(name, Arc::<ManualClock>::clone(clock), |_| {})
     }
 
+    /// An engine by another calendar.
+    #[must_use]
+    pub fn host_by(&self, name: &str, wall: Arc<dyn WallClock>) -> Host {
+        let host = self.storeless(name, (Arc::new(TokioClock::start()), wall), |_| {});
+        self.with_store(host)
+    }
+
     /// An engine with settings of its own.
     pub fn host_with(
         &self,
@@ -121,7 +128,10 @@ impl World {
         lease: Arc<dyn LeaseClock>,
         set: impl FnOnce(&mut Config),
     ) -> Host {
-        let mut host = self.storeless_host_with(name, lease, set);
+        self.with_store(self.storeless_host_with(name, lease, set))
+    }
+
+    fn with_store(&self, mut host: Host) -> Host {
         let store: Arc<dyn StateStore> = Arc::new(self.store.clone());
         if self.has_sys_state {
             let handle = StateHandle::new(&host.engine, COMPONENT, store.capabilities());
@@ -145,6 +155,15 @@ impl World {
         lease: Arc<dyn LeaseClock>,
         set: impl FnOnce(&mut Config),
     ) -> Host {
+        self.storeless(name, (lease, Arc::new(TokioClock::start())), set)
+    }
+
+    fn storeless(
+        &self,
+        name: &str,
+        (lease, wall): (Arc<dyn LeaseClock>, Arc<dyn WallClock>),
+        set: impl FnOnce(&mut Config),
+    ) -> Host {
         let host = HostName::parse(name).expect("a host's name");
         let mut config = Config::new(AppId::parse("app").expect("an app id"), host);
         set(&mut config);
@@ -161,7 +180,7 @@ impl World {
                 None => self.board.link(name),
             },
             lease,
-            wall: Arc::new(TokioClock::start()),
+            wall,
             entropy: Entropy::seeded(seed),
             tasks: tasks.clone(),
         };

@@ -12,8 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use odeon_runtime::seams::Call;
+use odeon_runtime::state::{check_name, visible};
 use odeon_runtime::store::{
-    self, ActorScope, Condition, Expiry, Item, Key, Op, Scan, StateStore, Transaction,
+    ActorScope, Condition, Expiry, Item, Key, Op, Scan, StateStore, Transaction,
 };
 use odeon_runtime::{ActorRef, Error, Headers, Reply};
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,7 @@ async fn get(store: &dyn StateStore, prefixes: &Prefixes, request: Get) -> Resul
     let key = match (&request.actor_type, &request.actor_id) {
         (None, None) => plain(prefixes, &request.key)?,
         (Some(actor_type), Some(id)) => {
+            check_name(&request.key)?;
             Key::Actor(scope(prefixes, actor_type, id)?, request.key.as_str().into())
         }
         _ => return Err(Error::Arguments("actorType and actorId go together".to_owned())),
@@ -295,7 +297,7 @@ async fn keys(store: &dyn StateStore, prefixes: &Prefixes, request: Keys) -> Res
     }
     let after = request.after.map(|after| Key::Actor(scope.clone(), after.into()));
     let scan = Scan { scope, starts_with: request.starts_with.into(), after, limit };
-    let page: store::Page = store.scan(scan).await?;
+    let page = visible(store, scan).await?;
     json(&Listed {
         keys: page.items.iter().map(|(key, _)| key.name().to_owned()).collect(),
         next: page.next.map(|key| key.name().to_owned()),

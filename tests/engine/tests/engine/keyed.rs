@@ -5,10 +5,10 @@ use std::time::Duration;
 use odeon_base::{Execution, IdempotencyKey};
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
-use odeon_runtime::{Invocation, Reply};
+use odeon_runtime::{ActorRef, Invocation, Reply};
 use odeon_test_engine::app::text;
 use odeon_test_engine::store::Fate;
-use odeon_test_engine::world::{actor, invocation, living_on, scope, settle};
+use odeon_test_engine::world::{COMPONENT, actor, invocation, living_on, scope, settle};
 use odeon_test_engine::{Host, Kind, World, eventually, on_every_kind};
 
 on_every_kind!(
@@ -150,6 +150,9 @@ async fn the_records_are_nobodys_keys(kind: Kind) {
     }
     assert_eq!(names.len(), 31);
     assert!(!names.iter().any(|name| name.starts_with("__once")), "{names:?}");
+    if kind == Kind::OverSysState {
+        not_through_sys_state(&host).await;
+    }
     host.call("x", "get", "__once/k7").await.unwrap_err();
     host.call("x", "set", "__once/k7=1").await.unwrap_err();
     // Deleted with the actor: the name is free again.
@@ -157,6 +160,20 @@ async fn the_records_are_nobodys_keys(kind: Kind) {
     assert_eq!(world.store.text(&scope("x"), "__once/k7"), None);
     let again = host.engine.call(keyed("x", "count", "", "k7")).await;
     assert!(!again.unwrap().is_replay);
+}
+
+async fn not_through_sys_state(host: &Host) {
+    let ask = async |method: &str, body: &str| {
+        let sys_state = ActorRef::parse("sys.state", COMPONENT).unwrap();
+        host.invoke(Invocation::new(sys_state, method, body.to_owned())).await
+    };
+    let listed = ask("keys", r#"{"actorType":"Actor","actorId":"x","limit":1000}"#).await.unwrap();
+    assert!(listed.contains("\"a07\"") && !listed.contains("__once"), "{listed}");
+    for key in ["__once/k7", "__fence"] {
+        let body = format!(r#"{{"key":"{key}","actorType":"Actor","actorId":"x"}}"#);
+        let refused = ask("get", &body).await.unwrap_err().to_string();
+        assert!(refused.contains("is the runtime's own"), "{refused}");
+    }
 }
 
 // The engine sends such a call again by itself, where it may have run: RT-3.

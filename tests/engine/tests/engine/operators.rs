@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use std::sync::Arc;
 
-use odeon_base::Execution;
 use odeon_base::clock::TokioClock;
+use odeon_base::{Execution, IdempotencyKey};
 use odeon_blocks::host::forms::{
     ActorsForm, EndedForm, ExplainForm, HostForm, HostsForm, InspectForm, MovedForm,
 };
@@ -16,7 +16,7 @@ use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::{ActorRef, CallKind, Caller, Invocation};
-use odeon_test_engine::world::{COMPONENT, TYPE, actor, scope, settle};
+use odeon_test_engine::world::{COMPONENT, TYPE, actor, invocation, scope, settle};
 use odeon_test_engine::{Host, Kind, World, eventually};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -140,7 +140,8 @@ async fn an_actor_is_explained_ended_and_deleted_where_it_lives() {
         let id = number.to_string();
         let entry = &hosts[number % 2];
         entry.call(&id, "set", "k=v").await.unwrap();
-        entry.call(&id, "set", "l=w").await.unwrap();
+        let once = Some(IdempotencyKey::parse("k1").unwrap());
+        entry.invoke(Invocation { once, ..invocation(&id, "set", "l=w") }).await.unwrap();
         let told: ExplainForm = about(entry, "explain", &id).await;
         let owner = told.owner.unwrap();
         assert_eq!(told.told_by, owner, "the owner itself was asked");

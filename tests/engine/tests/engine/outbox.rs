@@ -1,20 +1,23 @@
 //! What turns send out: with their commit or not at all, at least once, in order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use odeon_base::clock::TokioClock;
+use odeon_base::clock::{TokioClock, WallClock};
 use odeon_base::{ActorId, ActorType};
 use odeon_blocks::reminder::Reminders;
 use odeon_blocks::reminder::actor::{partition_of, type_of};
 use odeon_runtime::config::{TypeConfig, TypeSpec};
+use odeon_runtime::effect::{Emitted, Stored};
 use odeon_runtime::error::{AppFailure, Error};
 use odeon_runtime::metrics::OutboxMetrics;
 use odeon_runtime::schedule::ReminderSpec;
-use odeon_runtime::seams::{Behaviour, Call, Instance};
+use odeon_runtime::seams::{self, Behaviour, Call, Instance};
 use odeon_runtime::store::{self, ActorScope, Condition, Expiry, Key, Op, StateStore, Transaction};
 use odeon_runtime::{ActorRef, Caller, Change, Commit, Effect, Invocation, Reply, Turn, TurnKind};
 use odeon_test_engine::store::Fate;
@@ -322,6 +325,52 @@ async fn a_commit_that_is_refused_sends_nothing_out() {
     assert_eq!(shop.seen(), []);
     assert_eq!(inbox(&world, "1").await, [""; 0]);
     assert_eq!(world.store.text(&scope_of_sender("1"), "n").unwrap(), "1");
+}
+
+/// A calendar that is an hour later at each look.
+#[derive(Debug, Default)]
+struct Leaping(AtomicU64);
+
+impl Leaping {
+    fn looks(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl WallClock for Leaping {
+    fn now(&self) -> SystemTime {
+        let hours = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        SystemTime::UNIX_EPOCH + Duration::from_secs(hours * 3_600)
+    }
+}
+
+/// Keeps nothing but the times at which something was sent out.
+#[derive(Debug, Default)]
+struct Times(Mutex<Vec<SystemTime>>);
+
+impl seams::Outbox for Times {
+    fn rows(&self, emitted: &Emitted<'_>, _: Vec<Effect>) -> Vec<(Key, Bytes)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(emitted.at);
+        Vec::new()
+    }
+
+    fn stored(&self, _: &ActorRef, _: Stored) {}
+}
+
+// What was in time when it was checked must not be late when it is stored.
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_out_is_checked_and_stored_by_one_time() {
+    let (world, shop) = (World::of_neighbours(Kind::Placed), Shop::new());
+    let (calendar, times) = (Arc::<Leaping>::default(), Arc::<Times>::default());
+    let host = world.host_by("a:1", Arc::<Leaping>::clone(&calendar));
+    host.engine.use_outbox(Arc::<Times>::clone(&times));
+    shop.host(&host, SENDER).await;
+    emit(&host, "1", "n=6").await.unwrap();
+    let before = calendar.looks();
+    emit(&host, "1", "n=7 pay@5s").await.unwrap();
+    assert_eq!(calendar.looks() - before, 1);
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs((before + 1) * 3_600);
+    assert_eq!(*times.0.lock().unwrap(), [at]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,7 @@ use super::forms::{POST, READ, SETTLE, WAKE};
 use super::lanes;
 use super::partition::{Desk, Shared};
 use super::post::Post;
+use super::rounds::Rounds;
 use super::watch::Watch;
 use crate::json;
 
@@ -70,6 +71,15 @@ pub fn partition_of(id: &ActorId, partitions: u32) -> u32 {
     // The ring goes by the hash itself: what lies together there is spread here.
     let spread = ring_hash(&id.hash().to_be_bytes()) % u64::from(partitions.max(1));
     u32::try_from(spread).unwrap_or_default()
+}
+
+/// How a partition is called.
+///
+/// # Errors
+/// [`Invalid`] never: a number is an id.
+pub(super) fn partition_ref(actor_type: &ActorType, number: u32) -> Result<ActorRef, Invalid> {
+    let id = ActorId::parse(&number.to_string())?;
+    Ok(ActorRef { actor_type: actor_type.clone(), id })
 }
 
 /// The code of `sys.reminder`.
@@ -146,16 +156,7 @@ impl Behaviour for ReminderActor {
             let shared = Arc::new(Shared::new(self.limits, self.mail, engine.sent()));
             self.desk(turn, &shared).read_on().await?;
             let end = CancellationToken::new();
-            let courier = Courier {
-                engine: engine.downgrade(),
-                partition: turn.actor().clone(),
-                shared: Arc::clone(&shared),
-                tasks: self.tasks.clone(),
-                wall: Arc::clone(&self.wall),
-                entropy: Arc::clone(&self.entropy),
-                end: end.clone(),
-            };
-            let post = Post {
+            let rounds = Rounds {
                 engine: engine.downgrade(),
                 partition: turn.actor().clone(),
                 shared: Arc::clone(&shared),
@@ -163,8 +164,9 @@ impl Behaviour for ReminderActor {
                 entropy: Arc::clone(&self.entropy),
                 end: end.clone(),
             };
-            self.tasks.spawn(TaskKind::Reminders, courier.run());
-            self.tasks.spawn(TaskKind::Reminders, post.run());
+            let courier = Courier { rounds: rounds.clone(), wall: Arc::clone(&self.wall) };
+            rounds.spawn(courier.run());
+            rounds.spawn(Post { rounds: rounds.clone() }.run());
             let (_end, _told) = (end.drop_guard(), Told(Arc::clone(&self.ended)));
             Ok(Instance::Owned(Box::new(Partition { shared, _end, _told })))
         }
@@ -195,6 +197,7 @@ impl Behaviour for ReminderActor {
                 SETTLE => desk.settle(json::read(TYPE, &call)?).await.map(|()| Reply::default()),
                 POST => {
                     let posted = desk.post(json::read(TYPE, &call)?).await;
+                    // What was told of may be more than one turn could do.
                     shared.posted.notify_one();
                     json::reply(&posted?)
                 }

@@ -7,80 +7,55 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use odeon_base::backoff::Backoff;
-use odeon_base::{Entropy, Execution, TaskKind, Tasks, WallClock};
+use odeon_base::{Execution, WallClock};
 use odeon_runtime::schedule::Progress;
-use odeon_runtime::{ActorRef, CallKind, Error, Headers, Invocation, WeakEngine};
-use tokio_util::sync::CancellationToken;
+use odeon_runtime::{ActorRef, CallKind, Error, Headers, Invocation};
 
 use super::book::{Due, Firing};
 use super::forms::{Ended, READ, SETTLE, Settling};
 use super::name::Name;
-use super::partition::{Shared, pause};
+use super::partition::pause;
+use super::rounds::Rounds;
 
 /// How often the clock is looked at while something waits: it may have been set (REM-15).
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two deliveries that came to nothing, and two tries to write down how one ended.
-const AGAIN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// What delivers for one activation of a partition.
 #[derive(Debug, Clone)]
 pub(super) struct Courier {
-    pub(super) engine: WeakEngine,
-    pub(super) partition: ActorRef,
-    pub(super) shared: Arc<Shared>,
-    pub(super) tasks: Tasks,
+    pub(super) rounds: Rounds,
     pub(super) wall: Arc<dyn WallClock>,
-    pub(super) entropy: Arc<Entropy>,
-    /// When the activation ends.
-    pub(super) end: CancellationToken,
 }
 
 impl Courier {
-    /// Delivers until the activation ends, or the host stops.
+    /// Delivers until the activation ends.
     pub(super) async fn run(self) {
-        let stopping = self.tasks.stopping().clone();
-        tokio::select! {
-            biased;
-            () = stopping.cancelled() => {}
-            () = self.deliver_all() => {}
-        }
-    }
-
-    async fn deliver_all(&self) {
         let mut failures = 0;
         loop {
             let (due, wants) = {
-                let mut book = self.shared.book();
+                let mut book = self.rounds.shared.book();
                 (book.due(self.now()), book.wants(self.now()))
             };
             for due in due {
-                let (courier, stopping) = (self.clone(), self.tasks.stopping().clone());
-                self.tasks.spawn(TaskKind::Reminders, async move {
-                    tokio::select! {
-                        biased;
-                        () = stopping.cancelled() => {}
-                        () = courier.take(due) => {}
-                    }
-                });
+                self.rounds.spawn(self.clone().take(due));
             }
-            let mut wait = pause(self.shared.book().next(), self.now()).unwrap_or(LOOK).min(LOOK);
+            let mut wait =
+                pause(self.rounds.shared.book().next(), self.now()).unwrap_or(LOOK).min(LOOK);
             if wants {
-                match self.ask(READ, Bytes::new()).await {
-                    Ok(()) => (failures, wait) = (0, Duration::ZERO),
+                match self.rounds.ask(READ, &()).await {
+                    Ok(_) => (failures, wait) = (0, Duration::ZERO),
                     Err(error) => {
-                        tracing::warn!(partition = %self.partition.id.as_str(), %error, "reminders cannot be read now");
-                        wait = wait.max(AGAIN.wait(failures, self.entropy.fraction()));
+                        tracing::warn!(partition = self.rounds.partition.id.as_str(), %error, "reminders cannot be read now");
+                        wait = wait.max(self.rounds.wait(failures));
                         failures += 1;
                     }
                 }
             }
             tokio::select! {
                 biased;
-                () = self.end.cancelled() => return,
-                () = self.shared.changed.notified() => {}
+                () = self.rounds.end.cancelled() => return,
+                () = self.rounds.shared.changed.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -88,12 +63,6 @@ impl Courier {
 
     fn now(&self) -> Timestamp {
         Timestamp::try_from(self.wall.now()).unwrap_or_default()
-    }
-
-    /// A turn of the own partition, wherever it is.
-    async fn ask(&self, method: &str, body: Bytes) -> Result<(), Error> {
-        let Some(engine) = self.engine.upgrade() else { return Err(Error::Closed) };
-        engine.call(Invocation::new(self.partition.clone(), method, body)).await.map(drop)
     }
 
     async fn take(self, due: Due) {
@@ -105,9 +74,9 @@ impl Courier {
             Due::Fire(firing) => {
                 let told = self.deliver(&firing).await;
                 if told.is_none() {
-                    let wait = |n| AGAIN.wait(n, self.entropy.fraction());
+                    let wait = |n| self.rounds.wait(n);
                     let now = self.now();
-                    self.shared.book().returned(&firing.name, firing.generation, now, wait);
+                    self.rounds.shared.book().returned(&firing.name, firing.generation, now, wait);
                 }
                 (firing.name, told)
             }
@@ -115,8 +84,8 @@ impl Courier {
         if let Some(told) = told {
             self.tell(told).await;
         }
-        self.shared.book().landed(&name, self.now());
-        self.shared.changed.notify_one();
+        self.rounds.shared.book().landed(&name, self.now());
+        self.rounds.shared.changed.notify_one();
     }
 
     /// Calls the actor. Nothing comes back if it was certainly not begun: that uses up no
@@ -124,7 +93,7 @@ impl Courier {
     async fn deliver(&self, firing: &Firing) -> Option<Settling> {
         let Firing { name, generation, at, data } = firing;
         let (actor_type, id, reminder) = name.parts();
-        let engine = self.engine.upgrade()?;
+        let engine = self.rounds.engine.upgrade()?;
         // What stands in a row has been parsed before.
         let actor = ActorRef::parse(actor_type, id).ok()?;
         let mut headers = Headers::new();
@@ -159,12 +128,10 @@ impl Courier {
     /// Has it written down how a delivery ended. Whoever has the partition by now delivers again
     /// what it was not told of.
     async fn tell(&self, told: Settling) {
-        let Ok(body) = serde_json::to_vec(&told) else { return };
-        let body = Bytes::from(body);
         for attempt in 0.. {
-            match self.ask(SETTLE, body.clone()).await {
-                Ok(()) => return,
-                Err(error) if self.end.is_cancelled() => {
+            match self.rounds.ask(SETTLE, &told).await {
+                Ok(_) => return,
+                Err(error) if self.rounds.end.is_cancelled() => {
                     tracing::debug!(%error, "a delivery is not written down, and will be repeated");
                     return;
                 }
@@ -172,8 +139,8 @@ impl Courier {
             }
             tokio::select! {
                 biased;
-                () = self.end.cancelled() => {}
-                () = tokio::time::sleep(AGAIN.wait(attempt, self.entropy.fraction())) => {}
+                () = self.rounds.end.cancelled() => {}
+                () = tokio::time::sleep(self.rounds.wait(attempt)) => {}
             }
         }
     }
@@ -211,6 +178,8 @@ fn is_undelivered(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     // REM-7: found by the simulation, where the second try of a late tick told of none before it.

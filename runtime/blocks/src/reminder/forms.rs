@@ -373,8 +373,6 @@ pub(super) struct Posting {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Posted {
-    /// Whether there are more reminders.
-    pub(super) has_reminders: bool,
     /// Behind which key to look on; nothing at the end.
     pub(super) behind: Option<String>,
 }

@@ -6,7 +6,7 @@ use odeon_runtime::{ActorRef, Caller, Engine, Error, Invocation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::actor::{partition_of, type_of};
+use super::actor::{partition_of, partition_ref, type_of};
 use super::forms::{
     Deleted, FoundForm, ListForm, Listing, Named, Of, Registered, Registration, ReminderForm,
 };
@@ -159,10 +159,7 @@ impl Reminders {
         caller: Caller,
     ) -> Result<T, Error> {
         let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
-        let actor = ActorRef {
-            actor_type: self.actor_type.clone(),
-            id: odeon_base::ActorId::parse(&partition.to_string())?,
-        };
+        let actor = partition_ref(&self.actor_type, partition)?;
         let Caller { deadline, chain } = caller;
         let call = Invocation { deadline, chain, ..Invocation::new(actor, method, body) };
         let reply = self.engine.call(call).await?;

@@ -4,10 +4,10 @@
 //! drops a reminder is carried out and removed in one commit; a call is taken into memory, and
 //! removed once it was delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use futures::future::try_join_all;
 use odeon_runtime::schedule::ReminderPlan;
 use odeon_runtime::store::{Item, Key};
@@ -16,7 +16,7 @@ use odeon_runtime::{Change, Error};
 use super::forms::{Posted, Posting};
 use super::letter::{self, CALLS, REMINDERS, Wish};
 use super::name::Name;
-use super::partition::Desk;
+use super::partition::{Desk, enter, exchange};
 use super::row::Row;
 
 /// Reminders carried out in one transaction: four keys each, which may be long.
@@ -37,6 +37,18 @@ const REMOVED_AT_ONCE: usize = 500;
 struct Staged {
     before: Option<Row>,
     after: Option<(Row, ReminderPlan)>,
+    /// Whether anything is to be done about it.
+    is_touched: bool,
+}
+
+/// How many of these go into one transaction; one at least.
+fn fitting(items: &[(Key, Item)]) -> usize {
+    let mut bytes = 0;
+    let fits = |item: &&(Key, Item)| {
+        bytes += item.1.value.len();
+        bytes <= BYTES_AT_ONCE
+    };
+    items.iter().take_while(fits).count().max(1)
 }
 
 impl Desk<'_> {
@@ -48,7 +60,8 @@ impl Desk<'_> {
         }
         let mut posted = Posted::default();
         if reminders {
-            posted.has_reminders = self.carry_out().await?;
+            let is_done = self.carry_out(REMINDERS, ROUNDS_MAX).await?;
+            self.shared.set_has_reminders(!is_done);
         }
         let mut torn = Vec::new();
         if !senders.is_empty() {
@@ -63,6 +76,12 @@ impl Desk<'_> {
             self.remove(torn).await?;
         }
         Ok(posted)
+    }
+
+    /// Carries out what turns of a type, or of one of its actors, have committed about their
+    /// reminders: whoever asks after them now came later.
+    pub(super) async fn catch_up(&self, actor_type: &str, id: Option<&str>) -> Result<(), Error> {
+        self.carry_out(&letter::reminders_of(actor_type, id), usize::MAX).await.map(drop)
     }
 
     /// Removes rows of calls that are over.
@@ -92,8 +111,8 @@ impl Desk<'_> {
         // What is known already may stand before what is not.
         let limit = self.shared.lane_max * 2;
         let page = self.turn.scan(&format!("{CALLS}{sender}/"), None, limit).await?;
-        let (all_in, torn) = self.take_in(&page.items);
-        let has_more = page.next.is_some() || !all_in;
+        let (held_up, torn) = self.take_in(&page.items);
+        let has_more = page.next.is_some() || !held_up.is_empty();
         self.shared.mail(|lanes| lanes.was_read(sender, has_more));
         Ok(torn)
     }
@@ -103,22 +122,20 @@ impl Desk<'_> {
     async fn look_through(&self, behind: &str) -> Result<(Option<String>, Vec<String>), Error> {
         let after = Some(behind).filter(|behind| !behind.is_empty());
         let page = self.turn.scan(CALLS, after, PAGE).await?;
-        let (_, torn) = self.take_in(&page.items);
+        let (held_up, torn) = self.take_in(&page.items);
         let last = page.items.last().filter(|_| page.next.is_some());
         let next = last.map(|(key, _)| match letter::sender_of(key.name()) {
-            // Past all that one sender has, when there is no room for any of it.
-            Some(sender) if self.shared.mail(|lanes| lanes.is_full(sender)) => {
-                format!("{CALLS}{sender}0")
-            }
+            // Past all that one sender has: there was no room for what comes before it.
+            Some(sender) if held_up.contains(sender) => format!("{CALLS}{sender}0"),
             _ => key.name().to_owned(),
         });
         Ok((next, torn))
     }
 
-    /// Takes calls into memory as long as there is room; whether there was for all, and what
-    /// cannot be read.
-    fn take_in(&self, items: &[(Key, Item)]) -> (bool, Vec<String>) {
-        let (mut all_in, mut torn, now) = (true, Vec::new(), self.shared.elapsed());
+    /// Takes calls into memory as long as there is room; the senders for which there was not
+    /// enough, and what cannot be read.
+    fn take_in(&self, items: &[(Key, Item)]) -> (BTreeSet<Arc<str>>, Vec<String>) {
+        let (mut letters, mut torn) = (Vec::new(), Vec::new());
         for (key, item) in items {
             let key = key.name();
             let read = match letter::sender_of(key) {
@@ -126,13 +143,13 @@ impl Desk<'_> {
                 None => Err("its key names no actor".to_owned()),
             };
             match read {
-                Ok(letter) => {
-                    all_in &= self.shared.mail(|lanes| lanes.take_in(key, || letter, now));
-                }
+                Ok(letter) => letters.push((key, letter)),
                 Err(reason) => torn.push(self.left_out(key, &reason)),
             }
         }
-        (all_in, torn)
+        let now = self.shared.elapsed();
+        // In one section: room that comes in between would let a later call in before an earlier.
+        (self.shared.mail(|lanes| lanes.take_in_all(letters, now)), torn)
     }
 
     fn left_out(&self, key: &str, reason: &str) -> String {
@@ -141,29 +158,27 @@ impl Desk<'_> {
         key.to_owned()
     }
 
-    /// Sets and drops the reminders that wait for that; whether there are more.
-    async fn carry_out(&self) -> Result<bool, Error> {
-        for _ in 0..ROUNDS_MAX {
-            let page = self.turn.scan(REMINDERS, None, REMINDERS_AT_ONCE).await?;
-            let mut bytes = 0;
-            let fits = |item: &&(Key, Item)| {
-                let is_first = bytes == 0;
-                bytes += item.1.value.len();
-                is_first || bytes <= BYTES_AT_ONCE
-            };
-            let items: Vec<_> = page.items.iter().take_while(fits).collect();
-            let is_all = items.len() == page.items.len() && page.next.is_none();
-            if !items.is_empty() {
-                self.carry_out_all(&items).await?;
+    /// Sets and drops the reminders that wait for that under such keys; whether that is all.
+    async fn carry_out(&self, starts_with: &str, rounds_max: usize) -> Result<bool, Error> {
+        let mut rounds = 0;
+        loop {
+            let page = self.turn.scan(starts_with, None, REMINDERS_AT_ONCE).await?;
+            let mut rest = &page.items[..];
+            while !rest.is_empty() {
+                if rounds == rounds_max {
+                    return Ok(false);
+                }
+                let (some, others) = rest.split_at(fitting(rest));
+                self.carry_out_all(some).await?;
+                (rest, rounds) = (others, rounds + 1);
             }
-            if is_all {
-                return Ok(false);
+            if page.next.is_none() {
+                return Ok(true);
             }
         }
-        Ok(true)
     }
 
-    async fn carry_out_all(&self, items: &[&(Key, Item)]) -> Result<(), Error> {
+    async fn carry_out_all(&self, items: &[(Key, Item)]) -> Result<(), Error> {
         let (mut changes, mut wishes) = (Vec::with_capacity(items.len() * 4), Vec::new());
         for (key, item) in items {
             changes.push(Change::remove(key.name()));
@@ -173,30 +188,18 @@ impl Desk<'_> {
             }
         }
         let count = wishes.len() as u64;
-        let staged = self.stage(wishes).await?;
-        for (name, Staged { before, after }) in &staged {
-            let next = after.as_ref().map(|(row, _)| row.next());
-            if let Some(before) = before
-                && next != Some(before.next())
-            {
-                changes.push(Change::remove(&name.order(before.next())));
-            }
-            match after {
-                Some((row, _)) => {
-                    changes.push(Change::set(&name.row(), row.encode()));
-                    changes.push(Change::set(&name.order(row.next()), Bytes::new()));
-                }
-                None => changes.push(Change::remove(&name.row())),
-            }
+        let mut staged = self.stage(wishes).await?;
+        // What nobody touched is not written anew, or a try that failed would be forgotten.
+        staged.retain(|_, staged| staged.is_touched);
+        for (name, Staged { before, after, .. }) in &staged {
+            let after = after.as_ref().map(|(row, _)| row);
+            exchange(name, before.as_ref(), after, &mut changes);
         }
         self.turn.commit(changes).await?;
         self.shared.sent.delivered.fetch_add(count, Ordering::Relaxed);
         let mut book = self.shared.book();
         for (name, Staged { after, .. }) in staged {
-            match after {
-                Some((row, plan)) => book.put(name, row, plan),
-                None => book.remove(&name),
-            }
+            enter(&mut book, name, after);
         }
         drop(book);
         self.shared.changed.notify_one();
@@ -210,13 +213,12 @@ impl Desk<'_> {
         for (name, wish) in wishes {
             let Some(stands) = staged.get_mut(&name) else { continue };
             match wish {
-                Wish::Drop => stands.after = None,
+                Wish::Drop => (stands.after, stands.is_touched) = (None, true),
                 Wish::Set { should_replace: false, .. } if stands.after.is_some() => {}
-                Wish::Set { row, .. } => {
-                    let row = Row { generation: self.entropy.u64(), ..*row };
-                    // It had one when it was sent; what an older release cannot plan is as good
-                    // as none.
-                    stands.after = row.plan().ok().map(|plan| (row, plan));
+                Wish::Set { planned, .. } => {
+                    let (row, plan) = *planned;
+                    let row = Row { generation: self.entropy.u64(), ..row };
+                    (stands.after, stands.is_touched) = (Some((row, plan)), true);
                 }
             }
         }
@@ -240,7 +242,7 @@ impl Desk<'_> {
         }
         let staged = rows.into_iter().map(|(name, before)| {
             let after = before.clone().and_then(|row| row.plan().ok().map(|plan| (row, plan)));
-            (name, Staged { before, after })
+            (name, Staged { before, after, is_touched: false })
         });
         Ok(staged.collect())
     }

@@ -64,8 +64,8 @@ pub enum Ended {
 pub enum Next {
     /// It is over, and to be removed from the store.
     Over,
-    /// It is tried again.
-    Again,
+    /// It is tried again; so often it was tried until now.
+    Again(u32),
     /// It was refused too often, and is to be removed from the store.
     GivenUp,
 }
@@ -166,7 +166,7 @@ impl Lanes {
     }
 
     /// Takes in a call that the store has, unless it is known; `false` if there is no room.
-    pub fn take_in(&mut self, key: &str, letter: impl FnOnce() -> Letter, now: u64) -> bool {
+    fn take_in(&mut self, key: &str, letter: Letter, now: u64) -> bool {
         let Some(sender) = sender_of(key) else { return true };
         if self.lanes.get(sender).is_some_and(|lane| lane.letters.contains_key(key)) {
             return true;
@@ -174,7 +174,7 @@ impl Lanes {
         if self.is_full(sender) {
             return false;
         }
-        let (sender, letter): (Arc<str>, _) = (sender.into(), letter());
+        let sender: Arc<str> = sender.into();
         self.letters += 1;
         self.bytes += letter.body.len();
         let lane = self.lanes.entry(Arc::clone(&sender)).or_insert_with(|| Lane {
@@ -190,6 +190,20 @@ impl Lanes {
             self.order.insert((now, sender));
         }
         true
+    }
+
+    /// Takes in what was read at one moment, in the order of the store; the senders of which
+    /// something found no room. Nothing of theirs behind it is taken in, though room may come
+    /// meanwhile: it would overtake.
+    pub fn take_in_all(&mut self, letters: Vec<(&str, Letter)>, now: u64) -> BTreeSet<Arc<str>> {
+        let mut held_up = BTreeSet::new();
+        for (key, letter) in letters {
+            let Some(sender) = sender_of(key) else { continue };
+            if !held_up.contains(sender) && !self.take_in(key, letter, now) {
+                held_up.insert(sender.into());
+            }
+        }
+        held_up
     }
 
     /// All that the store has of a sender was read, or not all.
@@ -261,11 +275,11 @@ impl Lanes {
         let next = match ended {
             Ended::Taken => Next::Over,
             Ended::Refused if refusals >= self.limits.refusals_max => Next::GivenUp,
-            Ended::Refused | Ended::Undelivered => Next::Again,
+            Ended::Refused | Ended::Undelivered => Next::Again(lane.tries.saturating_add(1)),
         };
-        let until = if next == Next::Again {
+        let until = if let Next::Again(tries) = next {
             let wait = u64::try_from(wait(lane.tries).as_millis()).unwrap_or(u64::MAX);
-            (lane.tries, lane.refusals) = (lane.tries.saturating_add(1), refusals);
+            (lane.tries, lane.refusals) = (tries, refusals);
             now.saturating_add(wait.max(1))
         } else {
             (lane.tries, lane.refusals) = (0, 0);

@@ -25,6 +25,14 @@ pub(super) const CALLS: &str = "out/call/";
 /// What the keys of reminders begin with.
 pub(super) const REMINDERS: &str = "out/rem/";
 
+/// What the keys of reminders of a type begin with, or of one of its actors.
+pub(super) fn reminders_of(actor_type: &str, id: Option<&str>) -> String {
+    match id {
+        None => format!("{REMINDERS}{actor_type}/"),
+        Some(id) => format!("{REMINDERS}{actor_type}/{id}/"),
+    }
+}
+
 /// The version that is written; a value of another is refused.
 const VERSION: u8 = 1;
 const DROP: u8 = 0;
@@ -49,7 +57,7 @@ pub struct Letter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
     /// It stands from now on, unless one does that is not to be replaced.
-    Set { row: Box<Row>, should_replace: bool },
+    Set { planned: Box<(Row, ReminderPlan)>, should_replace: bool },
     /// There is none.
     Drop,
 }
@@ -60,9 +68,10 @@ pub(super) fn sender(actor: &ActorRef) -> Arc<str> {
     format!("{}/{}", actor.actor_type, actor.id.as_str()).into()
 }
 
-/// The key and value of an effect, the `n`th of those that were emitted together.
+/// The key and value of an effect, the `n`th of those that were emitted together; nothing if it
+/// changes nothing.
 #[must_use]
-pub(super) fn encode(emitted: &Emitted<'_>, n: u64, effect: Effect) -> (String, Bytes) {
+pub(super) fn encode(emitted: &Emitted<'_>, n: u64, effect: Effect) -> Option<(String, Bytes)> {
     let sender = sender(emitted.actor);
     let number = emitted.first + n;
     let fence = fence_text(emitted.fence);
@@ -76,7 +85,8 @@ pub(super) fn encode(emitted: &Emitted<'_>, n: u64, effect: Effect) -> (String, 
             let plan = ReminderPlan::new(&spec, at);
             // One that ends before it fires is as good as none, as when it is registered.
             match plan.ok().and_then(|plan| plan.begin()) {
-                None => texts(DROP, &[&name], &[]),
+                None if should_replace => texts(DROP, &[&name], &[]),
+                None => return None,
                 Some(begin) => {
                     let row = Row {
                         generation: 0,
@@ -100,7 +110,7 @@ pub(super) fn encode(emitted: &Emitted<'_>, n: u64, effect: Effect) -> (String, 
             texts(CALL, &[actor_type, actor_id, &method, &id], &body)
         }
     };
-    (key, value)
+    Some((key, value))
 }
 
 /// Whose call it is that stands under this key.
@@ -138,7 +148,8 @@ pub(super) fn reminder(key: &str, value: &Bytes) -> Result<(Name, Wish), String>
         DROP => Wish::Drop,
         SET | SET_UNLESS_THERE => {
             let row = Row::decode(&value.slice(value.len() - rest.len()..))?;
-            Wish::Set { row: Box::new(row), should_replace: kind == SET }
+            let plan = row.plan().map_err(|error| error.to_string())?;
+            Wish::Set { planned: Box::new((row, plan)), should_replace: kind == SET }
         }
         other => return Err(format!("it has the kind {other}")),
     };
@@ -206,9 +217,13 @@ mod tests {
         Fence { epoch: Epoch { term, n }, seq }
     }
 
-    fn stored(fence: Fence, first: u64, effect: Effect) -> (String, Bytes) {
+    fn encoded(fence: Fence, first: u64, effect: Effect) -> Option<(String, Bytes)> {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000_000_123);
         encode(&Emitted { actor: &actor(), fence, first, at }, 0, effect)
+    }
+
+    fn stored(fence: Fence, first: u64, effect: Effect) -> (String, Bytes) {
+        encoded(fence, first, effect).unwrap()
     }
 
     fn call_of(body: &[u8], id: Option<&str>) -> Effect {
@@ -251,11 +266,19 @@ mod tests {
         let (key, value) = stored(fence(1, 2, 3), 9, reminder_of("5s", ""));
         let (name, wish) = reminder(&key, &value).unwrap();
         assert_eq!(name.parts(), ("Order", "o|1", "pay"));
-        let Wish::Set { row, should_replace: false } = wish else { panic!("{wish:?}") };
+        let Wish::Set { planned, should_replace: false } = wish else { panic!("{wish:?}") };
+        let (row, _) = *planned;
         assert_eq!((row.registered, row.next()), (1_000_000_000_123, 1_000_000_005_123));
         assert_eq!(row.data, "7");
-        let (_, over) = stored(fence(1, 2, 3), 9, reminder_of("5s", "1s"));
-        assert_eq!(reminder(&key, &over).unwrap().1, Wish::Drop);
+        let over = |should_replace| match reminder_of("5s", "1s") {
+            Effect::SetReminder { name, spec, data, .. } => {
+                let effect = Effect::SetReminder { name, spec, data, should_replace };
+                encoded(fence(1, 2, 3), 9, effect)
+            }
+            Effect::DropReminder { .. } | Effect::Call { .. } => unreachable!(),
+        };
+        assert_eq!(reminder(&key, &over(true).unwrap().1).unwrap().1, Wish::Drop);
+        assert_eq!(over(false), None, "the one that stands is left as it is");
         let (key, gone) = stored(fence(1, 2, 3), 9, Effect::DropReminder { name: "pay".into() });
         assert_eq!(reminder(&key, &gone).unwrap().1, Wish::Drop);
     }

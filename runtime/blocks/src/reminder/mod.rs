@@ -8,7 +8,8 @@
 //!
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
 //! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
-//! [`lanes`] what is in memory (pure), and `post` delivers between turns.
+//! [`lanes`] what is in memory (pure), and `post` delivers between turns. `rounds` is what both
+//! who deliver have in common.
 
 pub mod actor;
 pub mod book;
@@ -24,6 +25,7 @@ mod courier;
 mod inbox;
 mod partition;
 mod post;
+mod rounds;
 mod watch;
 
 pub use actor::{PARTITIONS, Parts, ReminderActor};

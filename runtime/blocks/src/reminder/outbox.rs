@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use odeon_base::ident::Invalid;
-use odeon_base::{ActorId, ActorType, TaskKind, Tasks};
+use odeon_base::{ActorType, TaskKind, Tasks};
 use odeon_runtime::effect::{Effect, Emitted, Stored};
 use odeon_runtime::seams;
 use odeon_runtime::store::{ActorScope, Key};
 use odeon_runtime::{ActorRef, Engine, Error, Invocation, WeakEngine};
 
-use super::actor::{partition_of, type_of};
+use super::actor::{partition_of, partition_ref, type_of};
 use super::forms::{POST, Posting};
 use super::letter;
 
@@ -79,9 +79,9 @@ impl seams::Outbox for Outbox {
             actor_type: self.teller.actor_type.as_str().into(),
             actor_id: partition.to_string().into(),
         };
-        let rows = (0..).zip(effects).map(|(n, effect)| {
-            let (name, value) = letter::encode(emitted, n, effect);
-            (Key::Actor(scope.clone(), name.into()), value)
+        let rows = (0..).zip(effects).filter_map(|(n, effect)| {
+            let (name, value) = letter::encode(emitted, n, effect)?;
+            Some((Key::Actor(scope.clone(), name.into()), value))
         });
         rows.collect()
     }
@@ -142,8 +142,7 @@ impl Teller {
         let told = Posting { reminders: news.has_reminders, senders, ..Posting::default() };
         let body =
             serde_json::to_vec(&told).map_err(|error| Error::Arguments(error.to_string()))?;
-        let id = ActorId::parse(&partition.to_string())?;
-        let actor = ActorRef { actor_type: self.actor_type.clone(), id };
+        let actor = partition_ref(&self.actor_type, partition)?;
         engine.call(Invocation::new(actor, POST, body)).await.map(drop)
     }
 }

@@ -3,7 +3,7 @@
 //! One turn at a time, so what stands in the store and in the book agrees between turns. The
 //! store comes first: what was not committed never shows in the book.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ pub(super) struct Shared {
     lanes: Mutex<Lanes>,
     /// Told when there is something to do about the lanes.
     pub(super) posted: Notify,
+    /// Whether more reminders wait in the inbox than the last turn about them could carry out.
+    has_reminders: AtomicBool,
     /// Counts what went out.
     pub(super) sent: Arc<OutboxCounters>,
     /// Calls of one sender in memory.
@@ -57,6 +59,7 @@ impl Shared {
             changed: Notify::new(),
             lanes: Mutex::new(Lanes::new(mail)),
             posted: Notify::new(),
+            has_reminders: AtomicBool::new(true),
             sent,
             lane_max: mail.lane_max,
             began: Instant::now(),
@@ -76,6 +79,14 @@ impl Shared {
     /// The time by which calls are in order, in milliseconds.
     pub(super) fn elapsed(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn has_reminders(&self) -> bool {
+        self.has_reminders.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_has_reminders(&self, are_there: bool) {
+        self.has_reminders.store(are_there, Ordering::Release);
     }
 
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
@@ -103,6 +114,7 @@ impl Desk<'_> {
 
     pub(super) async fn register(&self, asked: Registration) -> Result<Registered, Error> {
         let name = named(&asked.r#type, &asked.id, &asked.name)?;
+        self.catch_up(&asked.r#type, Some(&asked.id)).await?;
         let now = self.now()?;
         let (spec, data) = (asked.spec()?, asked.data());
         let plan =
@@ -143,37 +155,24 @@ impl Desk<'_> {
         before: Option<&Row>,
         after: Option<(Row, ReminderPlan)>,
     ) -> Result<(), Error> {
-        let next = after.as_ref().map(|(row, _)| row.next());
         let mut changes = Vec::with_capacity(3);
-        if let Some(before) = before
-            && next != Some(before.next())
-        {
-            changes.push(Change::remove(&name.order(before.next())));
-        }
-        match &after {
-            Some((row, _)) => {
-                changes.push(Change::set(&name.row(), row.encode()));
-                changes.push(Change::set(&name.order(row.next()), Bytes::new()));
-            }
-            None => changes.push(Change::remove(&name.row())),
-        }
+        exchange(name, before, after.as_ref().map(|(row, _)| row), &mut changes);
         self.turn.commit(changes).await?;
-        match after {
-            Some((row, plan)) => self.shared.book().put(name.clone(), row, plan),
-            None => self.shared.book().remove(name),
-        }
+        enter(&mut self.shared.book(), name.clone(), after);
         self.shared.changed.notify_one();
         Ok(())
     }
 
     pub(super) async fn get(&self, asked: Named) -> Result<FoundForm, Error> {
         let name = named(&asked.r#type, &asked.id, &asked.name)?;
+        self.catch_up(&asked.r#type, Some(&asked.id)).await?;
         let item = self.turn.get(&name.row()).await?;
         Ok(FoundForm { reminder: item.map(|item| ReminderForm::new(&name, &item.value)) })
     }
 
     pub(super) async fn delete(&self, asked: Named) -> Result<Deleted, Error> {
         let name = named(&asked.r#type, &asked.id, &asked.name)?;
+        self.catch_up(&asked.r#type, Some(&asked.id)).await?;
         let Some(item) = self.turn.get(&name.row()).await? else {
             return Ok(Deleted { deleted: 0 });
         };
@@ -184,6 +183,7 @@ impl Desk<'_> {
 
     pub(super) async fn delete_all(&self, of: Of) -> Result<Deleted, Error> {
         let prefix = prefix_of(&of.r#type, of.id.as_deref())?;
+        self.catch_up(&of.r#type, of.id.as_deref()).await?;
         let mut deleted = 0;
         loop {
             let page = self.turn.scan(&prefix, None, DELETED_AT_ONCE).await?;
@@ -210,6 +210,7 @@ impl Desk<'_> {
 
     pub(super) async fn list(&self, asked: Listing) -> Result<ListForm, Error> {
         let prefix = prefix_of(&asked.r#type, asked.id.as_deref())?;
+        self.catch_up(&asked.r#type, asked.id.as_deref()).await?;
         let after = asked.after.map(|after| format!("{ROWS}{after}"));
         let limit = asked.limit.clamp(1, PAGE_MAX);
         let page = self.turn.scan(&prefix, after.as_deref(), limit).await?;
@@ -323,6 +324,36 @@ impl Desk<'_> {
             self.turn.commit(lost).await?;
         }
         Ok(rows)
+    }
+}
+
+/// Adds what writes this in place of what stood: its row, and its place in the order of times.
+pub(super) fn exchange(
+    name: &Name,
+    before: Option<&Row>,
+    after: Option<&Row>,
+    changes: &mut Vec<Change>,
+) {
+    let next = after.map(Row::next);
+    if let Some(before) = before
+        && next != Some(before.next())
+    {
+        changes.push(Change::remove(&name.order(before.next())));
+    }
+    match after {
+        Some(row) => {
+            changes.push(Change::set(&name.row(), row.encode()));
+            changes.push(Change::set(&name.order(row.next()), Bytes::new()));
+        }
+        None => changes.push(Change::remove(&name.row())),
+    }
+}
+
+/// Has the book show what the store has from now on.
+pub(super) fn enter(book: &mut Book, name: Name, after: Option<(Row, ReminderPlan)>) {
+    match after {
+        Some((row, plan)) => book.put(name, row, plan),
+        None => book.remove(&name),
     }
 }
 

@@ -11,24 +11,21 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
-use odeon_base::backoff::Backoff;
-use odeon_base::{Entropy, Execution, IdempotencyKey, Kind, TaskKind, Tasks};
-use odeon_runtime::{ActorRef, Error, Headers, Invocation, WeakEngine};
+use odeon_base::{Execution, IdempotencyKey, Kind};
+use odeon_runtime::{Error, Headers, Invocation};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::forms::{POST, Posted, Posting};
 use super::lanes::{Delivery, Ended, Next};
 use super::letter::Letter;
 use super::partition::Shared;
+use super::rounds::Rounds;
 
 /// By what a receiver without state tells a repeat, or one beyond the actors.
 const IDEMPOTENCY_KEY: &str = "odeon-idempotency-key";
 /// How often the inbox is looked through though nobody told of anything: what was told may be
 /// lost. After a look that took long, twenty times as long.
 const LOOK: Duration = Duration::from_secs(5);
-/// Between two tries to deliver one call, and two tries to write down what was delivered.
-const AGAIN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 /// How long one try may take, waiting and running.
 const DELIVERY_MAX: Duration = Duration::from_secs(60);
 /// Rows that one turn removes.
@@ -39,13 +36,7 @@ const SENDERS_AT_ONCE: usize = 32;
 /// What delivers for one activation of a partition.
 #[derive(Debug, Clone)]
 pub(super) struct Post {
-    pub(super) engine: WeakEngine,
-    pub(super) partition: ActorRef,
-    pub(super) shared: Arc<Shared>,
-    pub(super) tasks: Tasks,
-    pub(super) entropy: Arc<Entropy>,
-    /// When the activation ends.
-    pub(super) end: CancellationToken,
+    pub(super) rounds: Rounds,
 }
 
 /// When the whole inbox is looked through, and how far that is.
@@ -80,29 +71,25 @@ impl Look {
 type Asking = BoxFuture<'static, (Posting, Result<Posted, Error>)>;
 
 impl Post {
-    /// Delivers until the activation ends, or the host stops.
+    /// Delivers until the activation ends.
     pub(super) async fn run(self) {
-        let stopping = self.tasks.stopping().clone();
         tokio::select! {
             biased;
-            () = stopping.cancelled() => {}
-            () = self.end.cancelled() => {}
+            () = self.rounds.end.cancelled() => {}
             () = self.deliver_all() => {}
         }
     }
 
     async fn deliver_all(&self) {
         let mut look = Look::now();
-        let mut reminders = true;
         let (mut asking, mut failures): (Option<Asking>, u32) = (None, 0);
         let mut quiet = Instant::now();
         loop {
-            for delivery in self.shared.mail(|lanes| lanes.due(self.shared.elapsed())) {
-                let post = self.clone();
-                self.tasks.spawn(TaskKind::Reminders, post.deliver(delivery));
+            for delivery in self.shared().mail(|lanes| lanes.due(self.shared().elapsed())) {
+                self.rounds.spawn(self.clone().deliver(delivery));
             }
             if asking.is_none() && Instant::now() >= quiet {
-                asking = self.work(&mut look, reminders).map(|work| self.ask(work));
+                asking = self.work(&mut look).map(|work| self.ask(work));
             }
             let is_asking = asking.is_some();
             tokio::select! {
@@ -112,33 +99,37 @@ impl Post {
                     match posted {
                         Ok(posted) => {
                             failures = 0;
-                            reminders = posted.has_reminders;
                             if posting.behind.is_some() {
                                 look.went(posted.behind);
                             }
                         }
                         Err(error) => {
-                            quiet = Instant::now() + AGAIN.wait(failures, self.entropy.fraction());
+                            quiet = Instant::now() + self.rounds.wait(failures);
                             failures += 1;
                             self.failed(posting, &error);
                         }
                     }
                 }
-                () = self.shared.posted.notified() => {}
+                () = self.shared().posted.notified() => {}
                 () = tokio::time::sleep(self.pause(&look, is_asking, quiet)) => {}
             }
         }
     }
 
+    fn shared(&self) -> &Shared {
+        &self.rounds.shared
+    }
+
     /// What is to be asked of the partition now, if anything is.
-    fn work(&self, look: &mut Look, reminders: bool) -> Option<Posting> {
-        let (over, senders) =
-            self.shared.mail(|lanes| (lanes.over(REMOVED_AT_ONCE), lanes.wanting(SENDERS_AT_ONCE)));
+    fn work(&self, look: &mut Look) -> Option<Posting> {
+        let (over, senders) = self
+            .shared()
+            .mail(|lanes| (lanes.over(REMOVED_AT_ONCE), lanes.wanting(SENDERS_AT_ONCE)));
         let texts = |keys: Vec<Arc<str>>| keys.iter().map(|key| key.as_ref().to_owned()).collect();
         let behind = look.due();
         let is_first_page = behind.as_deref() == Some("");
         let work = Posting {
-            reminders: reminders || is_first_page,
+            reminders: self.shared().has_reminders() || is_first_page,
             senders: texts(senders),
             over: texts(over),
             behind,
@@ -159,18 +150,15 @@ impl Post {
 
     /// A turn of the own partition, wherever it is.
     async fn asked(&self, work: &Posting) -> Result<Posted, Error> {
-        let Some(engine) = self.engine.upgrade() else { return Err(Error::Closed) };
-        let wrong = |error: serde_json::Error| Error::Arguments(error.to_string());
-        let body = serde_json::to_vec(work).map_err(wrong)?;
-        let reply = engine.call(Invocation::new(self.partition.clone(), POST, body)).await?;
-        serde_json::from_slice(&reply.body).map_err(wrong)
+        let posted = self.rounds.ask(POST, work).await?;
+        serde_json::from_slice(&posted).map_err(|error| Error::Arguments(error.to_string()))
     }
 
     /// What could not be done is to be done later.
     fn failed(&self, posting: Posting, error: &Error) {
-        let partition = self.partition.id.as_str();
+        let partition = self.rounds.partition.id.as_str();
         tracing::warn!(partition, %error, "the inbox of a partition cannot be worked on now");
-        self.shared.mail(|lanes| {
+        self.shared().mail(|lanes| {
             lanes.come_back(posting.over.into_iter().map(Into::into).collect());
             posting.senders.iter().for_each(|sender| lanes.was_read(sender, true));
         });
@@ -179,28 +167,27 @@ impl Post {
     /// For how long there is nothing to do, if nobody tells of anything.
     fn pause(&self, look: &Look, is_asking: bool, quiet: Instant) -> Duration {
         let now = Instant::now();
-        let next = self.shared.mail(|lanes| lanes.next());
+        let (next, has_over) = self.shared().mail(|lanes| (lanes.next(), lanes.has_over()));
         let delivery =
-            next.map(|next| Duration::from_millis(next.saturating_sub(self.shared.elapsed())));
-        let asks = match &look.behind {
-            _ if is_asking => None,
-            Some(_) => Some(quiet.saturating_duration_since(now)),
-            None => {
-                let has_over = self.shared.mail(|lanes| lanes.has_over());
-                let until = if has_over { quiet } else { look.next.max(quiet) };
-                Some(until.saturating_duration_since(now))
+            next.map(|next| Duration::from_millis(next.saturating_sub(self.shared().elapsed())));
+        let is_looking = look.behind.is_some();
+        let asks = match is_asking {
+            true => None,
+            // What failed is tried again after a while.
+            false if has_over || is_looking || self.shared().has_reminders() || quiet > now => {
+                Some(quiet)
             }
+            false => Some(look.next.max(now)),
         };
+        let asks = asks.map(|at| at.saturating_duration_since(now));
         delivery.into_iter().chain(asks).min().unwrap_or(LOOK)
     }
 
     async fn deliver(self, delivery: Delivery) {
-        let stopping = self.tasks.stopping().clone();
         let Delivery { key, letter } = &delivery;
         let ended = tokio::select! {
             biased;
-            () = stopping.cancelled() => return,
-            () = self.end.cancelled() => return,
+            () = self.rounds.end.cancelled() => return,
             ended = self.call(letter) => ended,
         };
         let (ended, error) = match ended {
@@ -209,16 +196,16 @@ impl Post {
             Err(error) if is_answer(&error) => (Ended::Refused, Some(error)),
             Err(error) => (Ended::Undelivered, Some(error)),
         };
-        let wait = |n| AGAIN.wait(n, self.entropy.fraction());
-        let now = self.shared.elapsed();
-        let next = self.shared.mail(|lanes| lanes.ended(key, ended, now, wait));
-        self.shared.posted.notify_one();
+        let wait = |n| self.rounds.wait(n);
+        let now = self.shared().elapsed();
+        let next = self.shared().mail(|lanes| lanes.ended(key, ended, now, wait));
+        self.shared().posted.notify_one();
         self.note(&delivery, next, error.as_ref());
     }
 
     async fn call(&self, letter: &Letter) -> Result<(), Error> {
         let Letter { actor, method, id, body } = letter;
-        let engine = self.engine.upgrade().ok_or(Error::Closed)?;
+        let engine = self.rounds.engine.upgrade().ok_or(Error::Closed)?;
         let mut headers = Headers::new();
         headers.push(IDEMPOTENCY_KEY, id.as_ref());
         if !body.is_empty() {
@@ -245,7 +232,7 @@ impl Post {
         let Letter { actor, method, id, .. } = &*delivery.letter;
         let (actor_type, actor_id) = (actor.actor_type.as_str(), actor.id.as_str());
         let said = error.map(ToString::to_string).unwrap_or_default();
-        let sent = &self.shared.sent;
+        let sent = &self.shared().sent;
         match next {
             Next::Over => {
                 sent.delivered.fetch_add(1, Ordering::Relaxed);
@@ -259,12 +246,22 @@ impl Post {
                     );
                 }
             }
-            Next::Again => tracing::debug!(
+            Next::Again(tries) if is_worth_a_word(tries) => tracing::warn!(
                 actor_type,
                 actor_id,
                 method = method.as_ref(),
                 id = id.as_ref(),
                 error = said,
+                tries,
+                "a call that was sent out cannot be delivered yet, and those behind it wait"
+            ),
+            Next::Again(tries) => tracing::debug!(
+                actor_type,
+                actor_id,
+                method = method.as_ref(),
+                id = id.as_ref(),
+                error = said,
+                tries,
                 "a call that was sent out is made again"
             ),
             Next::GivenUp => {
@@ -280,6 +277,11 @@ impl Post {
             }
         }
     }
+}
+
+/// Whether so many tries are to be told of: after half a minute, and about once an hour.
+fn is_worth_a_word(tries: u32) -> bool {
+    tries == 10 || tries.is_multiple_of(720)
 }
 
 /// Whether the call committed at an earlier try (RT-4), whose answer did not come.

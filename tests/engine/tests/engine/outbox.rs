@@ -12,6 +12,7 @@ use odeon_base::clock::{TokioClock, WallClock};
 use odeon_base::{ActorId, ActorType};
 use odeon_blocks::reminder::Reminders;
 use odeon_blocks::reminder::actor::{partition_of, type_of};
+use odeon_blocks::reminder::forms::Registration;
 use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::effect::{Emitted, Stored};
 use odeon_runtime::error::{AppFailure, Error};
@@ -300,6 +301,56 @@ async fn st_7_one_that_stands_stays_where_it_is_not_to_be_replaced() {
     assert_eq!(shop.seen(), []);
     let found = reminders.get(&order, "pay", Caller::default()).await.unwrap().unwrap();
     assert_eq!(found.due_time, "1h");
+    // One that ends before it fires would be none; it replaces nothing either.
+    let Effect::SetReminder { name, mut spec, data, .. } = set("pay", "5s") else { unreachable!() };
+    spec.ttl = "1s".to_owned();
+    let over = |name, spec, data, should_replace| Commit {
+        changes: Vec::new(),
+        effects: vec![Effect::SetReminder { name, spec, data, should_replace }],
+    };
+    let kept = over(Arc::clone(&name), spec.clone(), data.clone(), false);
+    host.engine.write_state(&order, None, kept).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert!(reminders.get(&order, "pay", Caller::default()).await.unwrap().is_some());
+    host.engine.write_state(&order, None, over(name, spec, data, true)).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert!(reminders.get(&order, "pay", Caller::default()).await.unwrap().is_none());
+}
+
+// Found by a review: a reminder that a turn had set was set after the actor's were deleted.
+#[tokio::test(start_paused = true)]
+async fn st_7_who_asks_after_a_commit_sees_it() {
+    let (world, host, shop, reminders) = one_host().await;
+    let (order, caller) = (ActorRef::parse(SENDER, "1").unwrap(), Caller::default);
+    let at = |due_time: &str, name: &str| Registration {
+        r#type: SENDER.to_owned(),
+        id: "1".to_owned(),
+        name: name.to_owned(),
+        due_time: due_time.to_owned(),
+        overwrite: true,
+        ..Registration::default()
+    };
+    emit(&host, "1", "dropped@1h").await.unwrap();
+    sleep(Duration::from_secs(3)).await;
+
+    // Each question is there before the partition was told of the commit before it.
+    emit(&host, "1", "got@1h").await.unwrap();
+    assert!(reminders.get(&order, "got", caller()).await.unwrap().is_some());
+    emit(&host, "1", "-dropped").await.unwrap();
+    assert!(reminders.register(&at("2h", "dropped"), caller()).await.unwrap());
+    emit(&host, "1", "deleted@5s").await.unwrap();
+    reminders.delete(&order, "deleted", caller()).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(shop.seen(), []);
+    let found = reminders.get(&order, "dropped", caller()).await.unwrap();
+    assert_eq!(found.unwrap().due_time, "2h");
+
+    emit(&host, "1", "late@5s").await.unwrap();
+    let all = reminders.delete_all(&order.actor_type, Some("1"), caller()).await.unwrap();
+    assert_eq!(all, 3, "got, dropped, late");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(shop.seen(), []);
+    assert_eq!(inbox(&world, "1").await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,8 @@ impl Running {
         .await
     }
 
-    async fn host(&self, host: usize) -> u32 {
+    /// The process of a host.
+    pub(crate) async fn host(&self, host: usize) -> u32 {
         let port = self.http(host).to_string();
         self.process("a host's process", |id| {
             let words = words(id);
@@ -135,13 +136,14 @@ impl Running {
     }
 
     /// A host's name on the ring.
-    async fn name(&self, host: usize) -> String {
+    pub(crate) async fn name(&self, host: usize) -> String {
         let words = words(self.host(host).await);
         let flag = words.iter().position(|word| word == "--dapr-internal-grpc-port");
         format!("127.0.0.1:{}", words[flag.expect("a port for other hosts") + 1])
     }
 
-    async fn worker(&self, host: usize) -> u32 {
+    /// The shop's process beside a host.
+    pub(crate) async fn worker(&self, host: usize) -> u32 {
         let port = self.ports[host].1.to_string();
         self.process("a worker's process", |id| {
             words(id).first().is_some_and(|word| word.ends_with("/eshop"))

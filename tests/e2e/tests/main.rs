@@ -6,6 +6,7 @@ mod app;
 mod demo;
 mod durable;
 mod embedded;
+mod eshop;
 mod holder;
 mod mistakes;
 mod placement;

@@ -200,8 +200,36 @@ impl Drop for Process {
 /// # Panics
 /// When there is no such process.
 pub fn kill(id: u32) {
+    send(id, Signal::KILL);
+}
+
+/// Asks a process that is not ours by birth to end.
+///
+/// # Panics
+/// When there is no such process.
+pub fn terminate(id: u32) {
+    send(id, Signal::TERM);
+}
+
+/// Makes a process that is not ours by birth stand still.
+///
+/// # Panics
+/// When there is no such process.
+pub fn pause(id: u32) {
+    send(id, Signal::STOP);
+}
+
+/// Lets it go on.
+///
+/// # Panics
+/// When there is no such process.
+pub fn resume(id: u32) {
+    send(id, Signal::CONT);
+}
+
+fn send(id: u32, signal: Signal) {
     let pid = pid(id).expect("a process id");
-    rustix::process::kill_process(pid, Signal::KILL).expect("the process can be ended");
+    rustix::process::kill_process(pid, signal).expect("the process can be signalled");
 }
 
 /// Whether a process is there.

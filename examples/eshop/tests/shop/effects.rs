@@ -19,12 +19,12 @@ use serde_json::Value;
 
 use crate::shop;
 
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Ten bowls of soup.
-async fn soup(kit: &Running) {
+pub(crate) async fn soup(kit: &Running) {
     let command = New {
         cmd_id: "c".into(),
         category_id: "hot".into(),
@@ -42,20 +42,20 @@ async fn stock(kit: &Running) -> StockView {
     kit.client().actor::<GoodsActor>("soup").unwrap().get().await.unwrap().0.unwrap().stock
 }
 
-async fn phase(kit: &Running, order_id: &str) -> Phase {
+pub(crate) async fn phase(kit: &Running, order_id: &str) -> Phase {
     let order = kit.client().actor::<OrderActor>(order_id).unwrap();
     order.get().await.unwrap().0.unwrap().head.phase
 }
 
 /// What has become of what an order has reserved.
-async fn state(kit: &Running, order_id: &str) -> State {
+pub(crate) async fn state(kit: &Running, order_id: &str) -> State {
     let kept: Value =
         kit.state("GoodsActor", "soup", &format!("res:{order_id}")).await.unwrap().unwrap();
     serde_json::from_value(kept["state"].clone()).unwrap()
 }
 
 /// Starts the checkout of two bowls, and nothing else; the order that it is for.
-async fn start(kit: &Running) -> String {
+pub(crate) async fn start(kit: &Running) -> String {
     let order_id = ids::order("ann", "r1");
     let item = StartLine { goods_id: "soup".into(), count: 2, ..StartLine::default() };
     let command = Start {
@@ -211,4 +211,26 @@ async fn a_basket_that_nobody_touches_is_emptied_after_a_week() {
         kit.advance(wait).await;
         assert_eq!(basket.get().await.unwrap().0.unwrap().basket.items.len(), lines);
     }
+}
+
+/// What a host has to make durable, until nothing is on its way any more.
+#[tokio::test(start_paused = true)]
+async fn an_order_is_so_many_commits() {
+    let kit = shop().await;
+    soup(&kit).await;
+    kit.advance(MINUTE).await;
+    let before = kit.writes();
+    let order_id = start(&kit).await;
+    let checkout = kit.client().actor::<CheckoutActor>(&order_id).unwrap();
+    while checkout.drive().await.unwrap().0.unwrap().result.is_none() {}
+    kit.advance(SECOND * 10).await;
+    let placed = kit.writes();
+    let order = kit.client().actor::<OrderActor>(&order_id).unwrap();
+    order.pay(Pay { request_id: "p1".into(), card_tail: None }).await.unwrap().0.unwrap();
+    kit.advance(SECOND * 10).await;
+    let paid = kit.writes();
+    assert_eq!(phase(&kit, &order_id).await, Phase::Paid);
+    let placing = (placed.commits - before.commits, placed.claims - before.claims);
+    let paying = (paid.commits - placed.commits, paid.claims - placed.claims);
+    assert_eq!((placing, paying), ((5, 2), (9, 1)));
 }

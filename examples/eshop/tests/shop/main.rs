@@ -9,6 +9,7 @@
 
 mod basket;
 mod checkout;
+mod clock;
 mod effects;
 mod goods;
 mod http;

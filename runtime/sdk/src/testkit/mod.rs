@@ -25,6 +25,8 @@
 //! # }
 //! ```
 
+mod calendar;
+mod counted;
 mod placement;
 
 use std::sync::Arc;
@@ -41,6 +43,9 @@ use odeon_runtime::{ActorRef, Engine};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::calendar::Calendar;
+use self::counted::Counted;
+pub use self::counted::Writes;
 pub use self::placement::Placement;
 use crate::actor::{Actor, Make};
 use crate::client::Client;
@@ -96,11 +101,11 @@ impl TestKit {
     /// # Panics
     /// When the engine refuses a type, in the engine's words.
     pub async fn start(self) -> Running {
-        let clock = Arc::new(TokioClock::start());
+        let calendar = Arc::new(Calendar::start());
         let entropy = Arc::new(Entropy::seeded(self.seed));
-        let store = Arc::new(MemoryStore::new(Arc::<TokioClock>::clone(&clock), entropy));
-        let (engine, tasks) = engine(&self.types, 1, &clock, &store).await;
-        Running { types: self.types, term: 1, engine, tasks, clock, store }
+        let store = Counted::new(MemoryStore::new(Arc::<Calendar>::clone(&calendar), entropy));
+        let (engine, tasks) = engine(&self.types, 1, &calendar, &store).await;
+        Running { types: self.types, term: 1, engine, tasks, calendar, store }
     }
 }
 
@@ -111,8 +116,8 @@ pub struct Running {
     term: u64,
     engine: Engine,
     tasks: Tasks,
-    clock: Arc<TokioClock>,
-    store: Arc<MemoryStore>,
+    calendar: Arc<Calendar>,
+    store: Arc<Counted>,
 }
 
 impl Running {
@@ -131,7 +136,18 @@ impl Running {
     /// The kit's calendar: what `ctx.now()` says.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        self.clock.now()
+        self.calendar.now()
+    }
+
+    /// Sets the calendar forward, as somebody may do with the clock of a machine: no time
+    /// passes, and what is due by then is due at once.
+    pub fn set_forward(&self, by: Duration) {
+        self.calendar.set_forward(by);
+    }
+
+    /// Sets the calendar back.
+    pub fn set_back(&self, by: Duration) {
+        self.calendar.set_back(by);
     }
 
     /// Lets time pass, with everything that falls due meanwhile, in its order.
@@ -141,6 +157,12 @@ impl Running {
         // Paused time jumps from one due moment to the next while all tasks are idle,
         // which is what a sleep waits for; moving the clock at once would skip them.
         tokio::time::sleep(time).await;
+    }
+
+    /// How often the store was asked to keep something, since the kit was started.
+    #[must_use]
+    pub fn writes(&self) -> Writes {
+        self.store.writes()
     }
 
     /// Deactivates an actor, as if it had been idle; `false` if it was not active.
@@ -193,7 +215,7 @@ impl Running {
             condition: Condition::None,
             expiry: Expiry::Never,
         };
-        let written = self.store.transact(Transaction { fence: None, ops: vec![op] }).await;
+        let written = self.store.store.transact(Transaction { fence: None, ops: vec![op] }).await;
         written.map_err(|error| Error::State(Cause::Engine(error.into())))
     }
 
@@ -207,7 +229,8 @@ impl Running {
         // Turns that hang may stay behind: a killed process has no time for them either.
         let _ = self.tasks.stop(Duration::ZERO).await;
         self.term += 1;
-        (self.engine, self.tasks) = engine(&self.types, self.term, &self.clock, &self.store).await;
+        (self.engine, self.tasks) =
+            engine(&self.types, self.term, &self.calendar, &self.store).await;
     }
 
     /// Ends the engine in order: running turns end, every actor is deactivated.
@@ -235,8 +258,8 @@ impl Drop for Running {
 async fn engine(
     types: &[TypeSpec],
     term: u64,
-    clock: &Arc<TokioClock>,
-    store: &Arc<MemoryStore>,
+    calendar: &Arc<Calendar>,
+    store: &Arc<Counted>,
 ) -> (Engine, Tasks) {
     let app = AppId::parse(APP).expect("a plain word is a name");
     let host = HostName::parse(HOST).expect("a plain word is a name");
@@ -244,24 +267,24 @@ async fn engine(
     let seams = Seams {
         placement: Arc::new(Placement::new(term, &tasks)),
         peers: None,
-        lease: Arc::<TokioClock>::clone(clock),
-        wall: Arc::<TokioClock>::clone(clock),
+        lease: Arc::new(TokioClock::start()),
+        wall: Arc::<Calendar>::clone(calendar),
         // Not the same numbers in each life: incarnations must differ.
         entropy: Entropy::seeded(term),
         tasks: tasks.clone(),
     };
     let engine = Engine::start(Config::new(app, host), seams);
-    engine.use_store(Arc::<MemoryStore>::clone(store));
+    engine.use_store(Arc::<Counted>::clone(store));
     engine.ready().await;
     if let Err(error) = engine.offer(types.to_vec()).await {
         panic!("the engine refuses the types: {error}");
     }
-    keep_reminders(&engine, clock, term, &tasks).await;
+    keep_reminders(&engine, calendar, term, &tasks).await;
     (engine, tasks)
 }
 
 /// Has reminders fire, and what turns send out delivered.
-async fn keep_reminders(engine: &Engine, clock: &Arc<TokioClock>, term: u64, tasks: &Tasks) {
+async fn keep_reminders(engine: &Engine, calendar: &Arc<Calendar>, term: u64, tasks: &Tasks) {
     let outbox = Outbox::new(engine, STORE, PARTITIONS, tasks.clone());
     engine.use_outbox(Arc::new(outbox.expect("plain words are a name")));
     let parts = reminder::Parts {
@@ -270,7 +293,7 @@ async fn keep_reminders(engine: &Engine, clock: &Arc<TokioClock>, term: u64, tas
         partitions: PARTITIONS,
         limits: reminder::book::Limits::default(),
         mail: reminder::lanes::Limits::default(),
-        wall: Arc::<TokioClock>::clone(clock),
+        wall: Arc::<Calendar>::clone(calendar),
         entropy: Entropy::seeded(term),
         tasks: tasks.clone(),
     };

@@ -218,6 +218,27 @@ pub enum What {
         /// Who it is; nobody while the type has no host.
         host: Option<Host>,
     },
+    /// The store has durably written, with a commit, what the turn sends out.
+    Sent {
+        /// The message's id.
+        message: String,
+        /// Who sends it.
+        from: Actor,
+        /// To whom.
+        to: Actor,
+    },
+    /// A turn that began is a message's.
+    Received {
+        /// The message's id.
+        message: String,
+        /// Whose turn.
+        by: Actor,
+    },
+    /// What the application keeps does not add up.
+    Unsound {
+        /// In words.
+        why: String,
+    },
     /// A reminder was asked for.
     Reminding {
         /// Names it; no two share a number.

@@ -12,6 +12,7 @@
 //! | O2, O3, register and counter linearizable | `state.rs` |
 //! | O4, O5, O6, O8, nothing hangs | `service.rs` |
 //! | reminders: at least once, never early, one at a time; timers: never early, with their activation | `reminders.rs` |
+//! | messages: at least once, to whom they were sent, in order of their sender; the books close | `messages.rs` |
 //!
 //! # Why versions decide linearizability
 //! Each object keeps, beside its value, how often it was written and by which call, and each
@@ -26,6 +27,7 @@
 pub mod act;
 pub mod event;
 pub mod lines;
+mod messages;
 mod reminders;
 mod service;
 mod state;
@@ -77,6 +79,13 @@ pub enum Promise {
     EndsWithItsActivation,
     /// A reminder never overlaps itself (REM-1).
     OneAtATime,
+    /// What a turn sent out with its commit comes to its receiver at least once, and nothing
+    /// else does (DX-2).
+    Delivered,
+    /// What an actor sent out comes in the order in which it was sent (DX-2).
+    SentInOrder,
+    /// What the application keeps adds up.
+    BooksClose,
 }
 
 /// A promise that was broken.
@@ -137,6 +146,7 @@ pub fn check(events: &[Event], terms: &Terms) -> Vec<Violation> {
     violations.extend(state::check(events, terms));
     violations.extend(service::check(events, terms));
     violations.extend(reminders::check(events, terms));
+    violations.extend(messages::check(events));
     violations.sort_by_key(|violation| (violation.at, violation.promise));
     violations
 }

@@ -46,6 +46,9 @@ pub fn write(event: &Event) -> String {
         }
         What::Landed { actor, fence } => write!(line, " landed {actor} {}", of_fence(*fence)),
         What::Owner { actor, host } => write!(line, " owner {actor} {}", or_none(*host)),
+        What::Sent { message, from, to } => write!(line, " sent {from} {to} {}", one_line(message)),
+        What::Received { message, by } => write!(line, " received {by} {}", one_line(message)),
+        What::Unsound { why } => write!(line, " unsound {}", one_line(why)),
         What::Reminding { reminder, first, every, times } => {
             let (first, every) = (first.as_nanos(), or_none(every.map(|every| every.as_nanos())));
             write!(line, " reminding {reminder} {first} {every} {}", or_none(*times))
@@ -114,6 +117,9 @@ pub fn read(line: &str) -> Option<Event> {
         }
         "landed" => What::Landed { actor: number(words)?, fence: fence(words)? },
         "owner" => What::Owner { actor: number(words)?, host: perhaps(words)? },
+        "sent" => What::Sent { from: number(words)?, to: number(words)?, message: rest(words) },
+        "received" => What::Received { by: number(words)?, message: rest(words) },
+        "unsound" => What::Unsound { why: rest(words) },
         "reminding" => What::Reminding {
             reminder: number(words)?,
             first: nanos(words)?,
@@ -288,6 +294,9 @@ mod tests {
             What::Landed { actor: 1, fence },
             What::Owner { actor: 1, host: Some(2) },
             What::Owner { actor: 1, host: None },
+            What::Sent { message: "o1:3:0".to_owned(), from: 1, to: 2 },
+            What::Received { message: "o1:3:0".to_owned(), by: 2 },
+            What::Unsound { why: "11 were sold of 10".to_owned() },
             What::Reminding { reminder: 1, first: time, every: Some(time), times: Some(3) },
             What::Reminding { reminder: 1, first: time, every: None, times: None },
             What::Reminded { reminder: 1, now: time },

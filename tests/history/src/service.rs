@@ -148,6 +148,9 @@ impl Service {
                 | What::Dropped { .. }
                 | What::Ticked { .. }
                 | What::Timed { .. }
+                | What::Sent { .. }
+                | What::Received { .. }
+                | What::Unsound { .. }
                 | What::Calendar { .. } => {}
             }
         }

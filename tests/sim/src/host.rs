@@ -17,6 +17,7 @@ use crate::cast::Cast;
 use crate::office::Link;
 use crate::peers::Wire;
 use crate::reminders;
+use crate::shop;
 use crate::store::Client;
 use crate::world::{Kind, World};
 
@@ -142,12 +143,18 @@ impl Process {
             is_leaving: AtomicBool::new(false),
             is_ready: Arc::default(),
         });
-        let specs = world.kinds().map(|kind| spec(world, life, kind)).collect();
+        let mut specs: Vec<TypeSpec> = world.kinds().map(|kind| spec(world, life, kind)).collect();
+        if world.has_shop() {
+            shop::use_outbox(&process);
+            specs.extend(shop::specs(world, life));
+        }
         let (world_of, starting) = (Arc::clone(world), Arc::downgrade(&process));
         let (engine, ready) = (process.engine.clone(), Arc::clone(&process.is_ready));
         process.tasks.spawn(TaskKind::Watcher, async move {
             engine.offer(specs).await.expect("the settings do not contradict each other");
-            if let Some(process) = starting.upgrade().filter(|_| world_of.has_reminders()) {
+            if let Some(process) =
+                starting.upgrade().filter(|_| world_of.has_reminders() || world_of.has_shop())
+            {
                 reminders::offer(&world_of, &process).await;
             }
             ready.store(true, Ordering::Relaxed);

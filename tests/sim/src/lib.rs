@@ -7,7 +7,8 @@
 //!
 //! Reading order: [`life`] runs one; `scenario` does things to it; `world` holds `net`,
 //! `store`, `office` (placement), `host` and `peers`; `cast` are the actors, `clients` who
-//! calls them, `reminders` who has them called at a later time, by the `calendar`. [`plant`] lists the faults, [`report`] what membership costs.
+//! calls them, `reminders` who has them called at a later time, by the `calendar`; `shop` is
+//! an application of its own. [`plant`] lists the faults, [`report`] what membership costs.
 
 pub mod life;
 pub mod plant;
@@ -24,6 +25,7 @@ mod net;
 mod office;
 mod peers;
 mod reminders;
+mod shop;
 mod store;
 mod timers;
 mod world;

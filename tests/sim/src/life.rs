@@ -18,6 +18,7 @@ use crate::office::Office;
 use crate::plant::Plant;
 use crate::reminders;
 use crate::scenario::{self, Director, Scenario};
+use crate::shop;
 use crate::store::Store;
 use crate::world::{ACTORS, Kind, World};
 
@@ -129,11 +130,21 @@ async fn act(birth: Birth) -> (Vec<Event>, Terms) {
             reminders::client(Arc::clone(&world), world.chance.child(), Arc::clone(&is_over));
         world.tasks.spawn(TaskKind::Watcher, client);
     }
+    if world.has_shop() {
+        shop::open(&world).await;
+        for number in 0..shop::BUYERS {
+            let buyer = shop::buyer(Arc::clone(&world), world.chance.child(), number);
+            world.tasks.spawn(TaskKind::Watcher, buyer);
+        }
+    }
     director.run().await;
     tokio::time::sleep(RECOVERY + Duration::from_secs(1)).await;
     is_over.store(true, Ordering::Relaxed);
     touch_all(&world).await;
     tokio::time::sleep(PATIENT + Duration::from_secs(3)).await;
+    if world.has_shop() {
+        shop::close(&world).await;
+    }
     world.log.add(What::Calendar { now: world.calendar.time() });
     let events = world.log.take();
     world.clear();

@@ -20,9 +20,9 @@ use crate::peers::Guest;
 use crate::world::{World, actor};
 
 /// The component that keeps everything.
-const STORE: &str = "store";
+pub(crate) const STORE: &str = "store";
 /// Few, so that each has something to do.
-const PARTITIONS: u32 = 3;
+pub(crate) const PARTITIONS: u32 = 3;
 /// Little in memory, so that partitions read on all the time.
 const LIMITS: Limits = Limits { window: Duration::from_secs(3), loaded_max: 8, deliveries_max: 16 };
 

@@ -57,11 +57,13 @@ pub enum Scenario {
     Bells,
     /// All kinds of trouble, while actors wait for their reminders and the calendar is set.
     Reminders,
+    /// The same, while a shop sells more than it has.
+    Shop,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Calm,
         Self::Rolling,
         Self::Crash,
@@ -78,12 +80,17 @@ impl Scenario {
         Self::OldLeader,
         Self::Bells,
         Self::Reminders,
+        Self::Shop,
     ];
+
+    /// How many of them are dealt to seeds; later ones are run by their name, so that a seed
+    /// keeps its scenario.
+    const DEALT: u64 = 16;
 
     /// The scenario of a seed that is run without one.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        let place = usize::try_from(seed % Self::ALL.len() as u64).unwrap_or_default();
+        let place = usize::try_from(seed % Self::DEALT).unwrap_or_default();
         Self::ALL[place]
     }
 
@@ -107,6 +114,7 @@ impl Scenario {
             Self::MovesRecalled => "moves-recalled",
             Self::Bells => "bells",
             Self::Reminders => "reminders",
+            Self::Shop => "shop",
         }
     }
 
@@ -121,6 +129,7 @@ impl Scenario {
         match self {
             Self::Bells => Extra::Bells,
             Self::Reminders => Extra::Reminders,
+            Self::Shop => Extra::Shop,
             _ => Extra::None,
         }
     }
@@ -187,7 +196,7 @@ impl Scenario {
                 Deed::Crash,
                 Deed::Restart,
             ],
-            Self::Reminders => EVERYTHING,
+            Self::Reminders | Self::Shop => EVERYTHING,
             Self::Storm => &[
                 Deed::Join,
                 Deed::Leave,

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::{Fence, TaskKind};
-use odeon_blocks::reminder::actor as reminder;
+use odeon_blocks::reminder::{actor as reminder, letter};
 use odeon_runtime::store::{
     ActorScope, Capabilities, Error, Item, Key, Op, Page, Result, Scan, StateStore, Transaction,
 };
@@ -24,6 +24,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::net::Node;
 use crate::plant::Plant;
+use crate::shop;
 use crate::world::World;
 
 /// What the first partition of reminders is called in the history.
@@ -112,6 +113,16 @@ impl Store {
         self.lock().is_down = false;
     }
 
+    /// What is kept of an actor of the application, durable or not.
+    pub(crate) fn rows(&self, actor_type: &str, id: &str) -> Vec<(Arc<str>, Bytes)> {
+        let inner = self.lock();
+        let of = |scope: &ActorScope| &*scope.actor_type == actor_type && &*scope.actor_id == id;
+        let rows = inner.rows.iter().filter(|(scope, _)| of(scope)).flat_map(|(_, rows)| {
+            rows.items.iter().map(|(name, (value, _))| (Arc::clone(name), value.clone()))
+        });
+        rows.collect()
+    }
+
     /// A request arrives.
     fn arrived(
         &self,
@@ -185,6 +196,7 @@ impl Inner {
             self.writes += 1;
             match op {
                 Op::Upsert { key: Key::Actor(_, name), value, .. } => {
+                    events.extend(sent(&scope, &name, &value));
                     rows.items.insert(name, (value, self.writes));
                 }
                 Op::Delete { key: Key::Actor(_, name), .. } => {
@@ -228,10 +240,19 @@ fn item(value: &Bytes, etag: u64) -> Item {
     Item { value: value.clone(), etag: etag.to_string().into(), expires_at: None }
 }
 
-/// Actors are named by their number; so are the partitions of reminders, behind them all.
+/// Actors are named by their number; so are the partitions of reminders, behind them all. Those
+/// of the shop have names.
 fn number(scope: &ActorScope) -> u32 {
     let first = if scope.actor_type.starts_with(reminder::TYPE) { PARTITIONS_FROM } else { 0 };
-    scope.actor_id.parse::<u32>().map_or(u32::MAX, |number| first + number)
+    let number = scope.actor_id.parse::<u32>().map(|number| first + number);
+    number.unwrap_or_else(|_| shop::number(&scope.actor_type, &scope.actor_id))
+}
+
+/// What a commit sends out under this key, if it does.
+fn sent(scope: &ActorScope, name: &str, value: &Bytes) -> Option<What> {
+    let letter = name.starts_with(letter::CALLS).then(|| letter::call(value).ok()).flatten()?;
+    let to = shop::number(letter.actor.actor_type.as_str(), letter.actor.id.as_str());
+    Some(What::Sent { message: letter.id.as_ref().to_owned(), from: number(scope), to })
 }
 
 fn plain(fence: Fence) -> odeon_test_history::Fence {

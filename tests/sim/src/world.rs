@@ -35,6 +35,8 @@ pub(crate) enum Extra {
     Bells,
     /// Reminders, and actors that they come to.
     Reminders,
+    /// The shop.
+    Shop,
 }
 
 /// What an actor is for, by its number.
@@ -150,9 +152,14 @@ impl World {
         })
     }
 
-    /// Whether there are reminders.
+    /// Whether there are reminders that nobody but clients set.
     pub(crate) fn has_reminders(&self) -> bool {
         self.extra == Extra::Reminders
+    }
+
+    /// Whether there is the shop, which has reminders, too.
+    pub(crate) fn has_shop(&self) -> bool {
+        self.extra == Extra::Shop
     }
 
     /// How many actors there are that clients call.

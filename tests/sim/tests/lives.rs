@@ -1,11 +1,14 @@
 //! A life is a function of its seed; a few of each scenario keep all promises, and so do
 //! those that once did not.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use odeon_sim::life::{Birth, live};
+use odeon_sim::plant::Plant;
 use odeon_sim::report::Membership;
 use odeon_sim::scenario::Scenario;
+use odeon_test_history::Promise;
 
 #[test]
 fn the_same_seed_is_the_same_life() {
@@ -59,6 +62,22 @@ fn a_frozen_host_delays_nobody_else() {
 #[test]
 fn a_crash_is_bounded_though_placement_dies_too() {
     keep_all(&[Scenario::CrashBoth], 20);
+}
+
+#[test]
+fn a_shop_sells_what_it_has_and_every_message_comes_in_order() {
+    keep_all(&[Scenario::Shop], 40);
+}
+
+#[test]
+fn a_store_that_forgets_what_it_acknowledged_shows_in_the_books_and_the_messages() {
+    let plant = Some(Plant::AckBeforeSync);
+    let lives = (0..60).map(|seed| live(Birth { seed, scenario: Scenario::Shop, plant }));
+    let broken: BTreeSet<Promise> =
+        lives.flat_map(|story| story.violations).map(|violation| violation.promise).collect();
+    for promise in [Promise::BooksClose, Promise::Delivered, Promise::SentInOrder] {
+        assert!(broken.contains(&promise), "{broken:?}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use super::name::Name;
 use super::row::Row;
 
 /// What the keys of calls begin with.
-pub(super) const CALLS: &str = "out/call/";
+pub const CALLS: &str = "out/call/";
 /// What the keys of reminders begin with.
 pub(super) const REMINDERS: &str = "out/rem/";
 
@@ -122,7 +122,7 @@ pub(super) fn sender_of(key: &str) -> Option<&str> {
 ///
 /// # Errors
 /// What is wrong with the bytes.
-pub(super) fn call(value: &Bytes) -> Result<Letter, String> {
+pub fn call(value: &Bytes) -> Result<Letter, String> {
     let (kind, mut rest) = open(value)?;
     if kind != CALL {
         return Err(format!("it has the kind {kind}, not {CALL}"));

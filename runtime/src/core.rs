@@ -4,6 +4,7 @@
 //! circle.
 
 use std::any::Any;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -126,21 +127,21 @@ impl Core {
     }
 
     /// Takes room for a waiting body; `None` when the host has no more.
-    pub(crate) fn wait_with(&self, bytes: usize) -> Option<Waiting<'_>> {
-        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let waiting = Waiting { core: self, bytes };
-        (before + bytes <= self.config.waiting_bytes_max).then_some(waiting)
+    pub(crate) fn wait_with<C: Deref<Target = Self>>(core: C, bytes: usize) -> Option<Waiting<C>> {
+        let before = core.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let waiting = Waiting { core, bytes };
+        (before + bytes <= waiting.core.config.waiting_bytes_max).then_some(waiting)
     }
 }
 
 /// Room that a waiting body takes; given back on drop.
 #[derive(Debug)]
-pub(crate) struct Waiting<'a> {
-    core: &'a Core,
+pub(crate) struct Waiting<C: Deref<Target = Core>> {
+    core: C,
     bytes: usize,
 }
 
-impl Drop for Waiting<'_> {
+impl<C: Deref<Target = Core>> Drop for Waiting<C> {
     fn drop(&mut self) {
         self.core.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }

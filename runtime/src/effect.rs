@@ -10,8 +10,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use odeon_base::Fence;
-use odeon_base::ident::check_name;
+use odeon_base::ident::{IDEMPOTENCY_KEY_BYTES_MAX, check_name};
+use odeon_base::{Fence, IdempotencyKey};
 
 use crate::error::Error;
 use crate::invocation::ActorRef;
@@ -20,8 +20,6 @@ use crate::schedule::{ReminderPlan, ReminderSpec};
 /// Most bytes that one call or reminder carries, so that a row of it always fits into a
 /// transaction of whoever has it delivered. Default: 1 MiB.
 pub const EFFECT_BYTES_MAX: usize = 1 << 20;
-/// Longest id of a call, in bytes of visible ASCII.
-pub const ID_BYTES_MAX: usize = 256;
 
 /// Something that a turn sends out with its commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,10 +113,9 @@ fn check_receiver(actor: &ActorRef) -> Result<(), Error> {
 }
 
 fn check_id(id: &str) -> Result<(), Error> {
-    let is_visible = id.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_visible || !(1..=ID_BYTES_MAX).contains(&id.len()) {
+    if IdempotencyKey::parse(id).is_err() {
         return Err(Error::Arguments(format!(
-            "id is '{}': expected 1 to {ID_BYTES_MAX} visible ASCII characters",
+            "id is '{}': expected 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters",
             id.escape_debug()
         )));
     }
@@ -188,7 +185,7 @@ mod tests {
         checked(reminder("pay", "5s")).unwrap();
         checked(Effect::DropReminder { name: "pay".into() }).unwrap();
         checked(call("Goods", "Commit", Some("o1:3"))).unwrap();
-        let long = "x".repeat(ID_BYTES_MAX + 1);
+        let long = "x".repeat(IDEMPOTENCY_KEY_BYTES_MAX + 1);
         for (effect, words) in [
             (reminder("a/b", "5s"), "name"),
             (reminder("pay", "soon"), "dueTime is 'soon'"),

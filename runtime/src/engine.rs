@@ -302,7 +302,7 @@ impl Engine {
         }
     }
 
-    async fn encoded(&self, entry: &TypeEntry, mut call: Invocation) -> Result<Reply, Error> {
+    async fn encoded(&self, entry: &Arc<TypeEntry>, mut call: Invocation) -> Result<Reply, Error> {
         if call.is_one_way {
             return Box::pin(self.one_way(entry, call)).await;
         }
@@ -425,6 +425,7 @@ impl Engine {
             only: None,
             is_use: true,
             is_waited_for: true,
+            has_room: false,
         }
     }
 
@@ -471,13 +472,23 @@ impl Engine {
     }
 
     /// Brings a call to the start of its turn; nothing has begun when this fails.
-    async fn admitted(
+    fn admitted(
         &self,
         path: &Path<'_>,
         caller: &mut Caller,
+    ) -> impl Future<Output = Result<(Admitted, u64), Error>> + Send {
+        let first = path.first_look(caller);
+        self.admitted_after(path, first, caller)
+    }
+
+    /// As [`Self::admitted`], after a first look.
+    async fn admitted_after(
+        &self,
+        path: &Path<'_>,
+        first: Result<Step, Error>,
+        caller: &mut Caller,
     ) -> Result<(Admitted, u64), Error> {
-        let first = path.first_look(caller)?;
-        match path.queue(first, caller).await {
+        match path.queue(first?, caller).await {
             Ok(Step::Run(admitted, started)) if admitted.is_ready() => Ok((admitted, started)),
             // Kept out of the memory that every call takes.
             other => Box::pin(self.prepare(path, caller, other)).await,

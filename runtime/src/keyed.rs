@@ -34,7 +34,7 @@ pub(crate) async fn run(
     if !hosting.spec.config.needs_store() {
         return Err(Error::CannotRemember { actor_type: actor_type.clone() });
     }
-    let once = Arc::new(Once::new(key, hosting.spec.config.idempotency_ttl));
+    let once = Arc::new(Once::new(&key, hosting.spec.config.idempotency_ttl));
     if turn.is_inside_itself() && hosting.keyed.is_under_way(&activation.actor.id, &once) {
         return Err(Error::Arguments(format!(
             "the call has the idempotency key of a call of actor type '{actor_type}' that waits for it"

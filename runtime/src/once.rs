@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -125,7 +124,7 @@ pub(crate) enum Stored {
 /// One turn of a call that carries a key.
 #[derive(Debug)]
 pub(crate) struct Once {
-    key: IdempotencyKey,
+    /// No two keys have the same.
     name: Arc<str>,
     ttl: Duration,
     progress: Mutex<Progress>,
@@ -133,12 +132,12 @@ pub(crate) struct Once {
 }
 
 impl Once {
-    pub(crate) fn new(key: IdempotencyKey, ttl: Duration) -> Self {
+    pub(crate) fn new(key: &IdempotencyKey, ttl: Duration) -> Self {
         // A bar would end the name in stores that join names by bars.
         let escaped = key.as_str().replace('%', "%25").replace('|', "%7C");
         let name = format!("{ONCE_PREFIX}{escaped}").into();
         let progress = Mutex::new(Progress::default());
-        Self { key, name, ttl, progress, ended: Notify::new() }
+        Self { name, ttl, progress, ended: Notify::new() }
     }
 
     /// Where its record is kept.
@@ -179,8 +178,6 @@ impl Once {
 /// The turns under way of one type's calls with keys.
 #[derive(Debug, Default)]
 pub(crate) struct KeyedTurns {
-    /// How many there are, for those who look at every commit.
-    count: AtomicUsize,
     turns: Mutex<HashMap<ActorId, Vec<Arc<Once>>>>,
 }
 
@@ -199,11 +196,10 @@ impl KeyedTurns {
             let earlier = {
                 let mut turns = lock(&self.turns);
                 let of_actor = turns.entry(id.clone()).or_default();
-                match of_actor.iter().find(|other| other.key == once.key) {
+                match of_actor.iter().find(|other| other.name == once.name) {
                     Some(earlier) => Arc::clone(earlier),
                     None => {
                         of_actor.push(Arc::clone(&once));
-                        self.count.fetch_add(1, Ordering::AcqRel);
                         return Seat { all: self, id, once };
                     }
                 }
@@ -223,14 +219,11 @@ impl KeyedTurns {
 
     /// Whether a turn of this key is under way.
     pub(crate) fn is_under_way(&self, id: &ActorId, once: &Once) -> bool {
-        self.of(id).iter().any(|other| other.key == once.key)
+        self.of(id).iter().any(|other| other.name == once.name)
     }
 
     /// The turns of an actor that are under way.
     pub(crate) fn of(&self, id: &ActorId) -> Vec<Arc<Once>> {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return Vec::new();
-        }
         lock(&self.turns).get(id).cloned().unwrap_or_default()
     }
 }
@@ -244,7 +237,6 @@ impl Drop for Seat<'_> {
                 turns.remove(self.id);
             }
         }
-        self.all.count.fetch_sub(1, Ordering::AcqRel);
         drop(turns);
         self.once.ended.notify_waiters();
     }
@@ -292,7 +284,7 @@ mod tests {
     #[test]
     fn the_stored_form_of_a_key_has_no_bar() {
         let key = IdempotencyKey::parse("a||b%7C").unwrap();
-        assert_eq!(&*Once::new(key, Duration::ZERO).name, "__once/a%7C%7Cb%257C");
+        assert_eq!(&*Once::new(&key, Duration::ZERO).name, "__once/a%7C%7Cb%257C");
     }
 
     #[tokio::test(start_paused = true)]
@@ -300,7 +292,7 @@ mod tests {
         let all = KeyedTurns::default();
         let (id, other) = (ActorId::parse("a").unwrap(), ActorId::parse("b").unwrap());
         let once = |key: &str| {
-            Arc::new(Once::new(IdempotencyKey::parse(key).unwrap(), Duration::from_secs(1)))
+            Arc::new(Once::new(&IdempotencyKey::parse(key).unwrap(), Duration::from_secs(1)))
         };
         let first = all.enter(&id, once("k")).await;
         let mut second = std::pin::pin!(all.enter(&id, once("k")));

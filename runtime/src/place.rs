@@ -28,18 +28,23 @@ pub(crate) enum Turned {
 
 /// Waits for the turn to come.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    activation: &'a Arc<Activation>,
+pub(crate) struct Place {
+    activation: Arc<Activation>,
     ticket: Option<u64>,
 }
 
-impl<'a> Place<'a> {
-    pub(crate) fn new(activation: &'a Arc<Activation>, ticket: u64) -> Self {
+impl Place {
+    pub(crate) fn new(activation: Arc<Activation>, ticket: u64) -> Self {
         Self { activation, ticket: Some(ticket) }
+    }
+
+    /// Whose queue it is in.
+    pub(crate) fn activation(&self) -> &Arc<Activation> {
+        &self.activation
     }
 }
 
-impl Future for Place<'_> {
+impl Future for Place {
     type Output = Turned;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turned> {
@@ -63,12 +68,12 @@ impl Future for Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
         let why = self.activation.event(|mailbox, rules| mailbox.abandon(ticket, rules));
         if let Some(why) = why {
-            closing::spawn(self.activation, why);
+            closing::spawn(&self.activation, why);
         }
     }
 }

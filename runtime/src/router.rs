@@ -4,6 +4,7 @@
 //! the loop may come round again: after a move, a closed activation, a refused
 //! fence (RT-3). How the turn then runs is in `execute.rs`.
 
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -41,8 +42,8 @@ pub(crate) const PARK_MAX: Duration = Duration::from_secs(60);
 pub(crate) enum Step {
     /// The turn begins; the lease clock's time of admission.
     Run(Admitted, u64),
-    /// It waits in the mailbox under this number, since then.
-    Queue(Arc<Activation>, u64, u64),
+    /// It has a place in the mailbox, since then.
+    Queue(Place, u64),
     /// It waits for a gate, a lease or a host.
     Park(Park),
     /// Something changed under way: look again.
@@ -81,6 +82,8 @@ pub(crate) struct Path<'a> {
     pub(crate) is_use: bool,
     /// Whether somebody waits for the turn.
     pub(crate) is_waited_for: bool,
+    /// Whether the host's room for its body was taken already.
+    pub(crate) has_room: bool,
 }
 
 impl Path<'_> {
@@ -153,21 +156,21 @@ impl Path<'_> {
     /// # Cancel safety
     /// As [`Self::admit`].
     pub(crate) async fn queue(&self, step: Step, caller: &Caller) -> Result<Step, Error> {
-        let Step::Queue(activation, ticket, since) = step else { return Ok(step) };
-        let turned = self.wait(Place::new(&activation, ticket), caller).await?;
-        let now = self.core.lease.now();
+        let Step::Queue(mut place, since) = step else { return Ok(step) };
+        let turned = self.wait(&mut place, caller).await?;
+        let (activation, now) = (place.activation(), self.core.lease.now());
         activation.hosting.counters.waited(now.saturating_sub(since));
         let admitted = match turned {
             Turned::Run { activate, instance } => {
                 let used = if self.is_use { Used::Now } else { Used::AsItWas };
                 let how = (used, self.sharing(&activation.hosting));
-                Admitted::new(Arc::clone(&activation), instance, activate, how)
+                Admitted::new(Arc::clone(activation), instance, activate, how)
             }
             Turned::Retry => return Ok(Step::Again),
             Turned::Failed(error) => return Err(error),
         };
         self.in_time(caller)?;
-        if self.is_current(&activation, caller, now) {
+        if self.is_current(activation, caller, now) {
             return Ok(Step::Run(admitted, now));
         }
         Ok(Step::Again)
@@ -223,7 +226,7 @@ impl Path<'_> {
                 if config.pool.is_some() {
                     activation.event(Mailbox::arrived);
                 }
-                Ok(Step::Queue(activation, ticket, now))
+                Ok(Step::Queue(Place::new(activation, ticket), now))
             }
             Entered::Full { waiting } => Err(self.full(waiting)),
             Entered::TooDeep { limit } => Err(Error::StackDepth { limit }),
@@ -421,7 +424,7 @@ impl Path<'_> {
     }
 
     /// Room for this call while it is parked; the mailbox's limits hold for it too (TURN-6).
-    pub(crate) fn room(&self) -> Result<(Room<'_>, Option<Waiting<'_>>), Error> {
+    pub(crate) fn room(&self) -> Result<(Room<'_>, Option<Waiting<&Core>>), Error> {
         let hosting = self.entry.hosting();
         let activation = hosting.as_ref().and_then(|hosting| hosting.directory.get(&self.actor.id));
         let queued = activation.map_or_else(Load::default, |activation| {
@@ -436,19 +439,23 @@ impl Path<'_> {
         let parked = &self.entry.parked;
         let room = parked.enter(&self.actor.id, self.bytes, queued, limits);
         let room = room.map_err(|waiting| self.full(waiting))?;
-        Ok((room, self.body_room()?))
+        Ok((room, self.body_room(self.core)?))
     }
 
     /// The host's room for the body while the call waits, if it has one.
-    fn body_room(&self) -> Result<Option<Waiting<'_>>, Error> {
+    pub(crate) fn body_room<C>(&self, core: C) -> Result<Option<Waiting<C>>, Error>
+    where
+        C: Deref<Target = Core>,
+    {
         match self.bytes {
             0 => Ok(None),
-            bytes => self.core.wait_with(bytes).map(Some).ok_or_else(|| self.full(0)),
+            _ if self.has_room => Ok(None),
+            bytes => Core::wait_with(core, bytes).map(Some).ok_or_else(|| self.full(0)),
         }
     }
 
-    async fn wait(&self, place: Place<'_>, caller: &Caller) -> Result<Turned, Error> {
-        let _room = self.body_room()?;
+    async fn wait(&self, place: &mut Place, caller: &Caller) -> Result<Turned, Error> {
+        let _room = self.body_room(self.core)?;
         match caller.deadline {
             None => Ok(place.await),
             Some(deadline) => {
@@ -514,7 +521,7 @@ impl Path<'_> {
     }
 
     /// No more may wait; it is counted (TURN-10).
-    fn full(&self, waiting: usize) -> Error {
+    pub(crate) fn full(&self, waiting: usize) -> Error {
         self.entry.counters.refused.fetch_add(1, Ordering::Relaxed);
         let actor = self.actor.clone();
         Error::MailboxFull { actor_type: actor.actor_type, id: actor.id, waiting }

@@ -70,8 +70,12 @@ pub trait Behaviour: Send + Sync + Debug + 'static {
         call: Call,
     ) -> BoxFuture<'a, Result<Reply, Error>>;
 
-    /// Says goodbye; the activation is gone whatever happens here (DEA-3).
-    fn deactivate<'a>(&'a self, actor: &'a ActorRef, instance: Instance) -> BoxFuture<'a, ()>;
+    /// Says goodbye; the activation is gone whatever happens here (DEA-3). Nothing is said, if
+    /// it is left out.
+    fn deactivate<'a>(&'a self, actor: &'a ActorRef, instance: Instance) -> BoxFuture<'a, ()> {
+        let _ = (actor, instance);
+        Box::pin(async {})
+    }
 
     /// Whether several `invoke` of one actor may overlap: required of reentrant
     /// and concurrent types.

@@ -118,6 +118,13 @@ pub struct Caller {
     pub chain: CallChain,
 }
 
+impl Caller {
+    /// Whoever makes a call: as long as it takes to be let in, a turn above does wait.
+    pub(crate) fn of(call: &Invocation) -> Self {
+        Self { deadline: call.deadline, chain: call.chain.clone() }
+    }
+}
+
 /// What a turn needs of its activation.
 pub(crate) trait Port: Any + Send + Sync + Debug {
     fn actor(&self) -> &ActorRef;

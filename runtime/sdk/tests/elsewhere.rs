@@ -17,7 +17,7 @@ use odeon_runtime::engine::Seams;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::peers::{PeerError, Peers};
 use odeon_runtime::seams::{Behaviour, Call, Instance};
-use odeon_runtime::{ActorRef, Config, Engine, Error as EngineError, Invocation, Reply, Turn};
+use odeon_runtime::{Config, Engine, Error as EngineError, Invocation, Reply, Turn};
 use odeon_sdk::testkit::Placement;
 use odeon_sdk::{Client, Error, Result, actor, spec};
 
@@ -74,10 +74,6 @@ impl Behaviour for InAWorker {
             Ok(Reply { body: format!("-{said}").into(), ..Reply::default() })
         };
         future::ready(answer).boxed()
-    }
-
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        future::ready(()).boxed()
     }
 
     fn is_shared(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::execute::Detachable;
 use crate::invocation::ActorRef;
 use crate::state;
-use crate::store::{Item, Key, Page, Scan};
+use crate::store::{ActorScope, Item, Key, Page, Scan, StateStore};
 use crate::turn::{Change, Commit, only_reads, record_of};
 
 impl Engine {
@@ -30,20 +30,8 @@ impl Engine {
         activation: Option<Fence>,
         key: &str,
     ) -> Result<Option<Item>, Error> {
-        state::check_name(key)?;
-        match (self.active(actor), activation) {
-            (Some(live), shown) => {
-                let items = live.read_state(shown, vec![key.into()]).await?;
-                Ok(items.into_iter().next().flatten())
-            }
-            (None, Some(_)) => Err(superseded(actor)),
-            (None, None) => {
-                let core = &self.inner.core;
-                let store = core.store().ok_or(Error::NoStore)?;
-                let scope = state::scope(&core.config.state_prefix, actor);
-                Ok(store.get(&Key::Actor(scope, key.into())).await?)
-            }
-        }
+        let items = self.read_states(actor, activation, &[key.into()]).await?;
+        Ok(items.into_iter().next().flatten())
     }
 
     /// As [`Engine::read_state`], several keys at once, answers in their order.
@@ -61,12 +49,13 @@ impl Engine {
             (Some(live), shown) => live.read_state(shown, keys.to_vec()).await,
             (None, Some(_)) => Err(superseded(actor)),
             (None, None) => {
-                let core = &self.inner.core;
-                let store = core.store().ok_or(Error::NoStore)?;
-                let scope = state::scope(&core.config.state_prefix, actor);
+                let (store, scope) = self.at_rest(actor)?;
                 let named = |key: &Arc<str>| Key::Actor(scope.clone(), Arc::clone(key));
                 let keys: Vec<Key> = keys.iter().map(named).collect();
-                Ok(store.bulk_get(&keys).await?)
+                Ok(match keys.as_slice() {
+                    [one] => vec![store.get(one).await?],
+                    several => store.bulk_get(several).await?,
+                })
             }
         }
     }
@@ -90,14 +79,37 @@ impl Engine {
             (Some(live), shown) => live.scan_state(shown, starts_with.into(), after, limit).await,
             (None, Some(_)) => Err(superseded(actor)),
             (None, None) => {
-                let core = &self.inner.core;
-                let store = core.store().ok_or(Error::NoStore)?;
-                let scope = state::scope(&core.config.state_prefix, actor);
+                let (store, scope) = self.at_rest(actor)?;
                 let after = after.map(|name| Key::Actor(scope.clone(), name));
                 let scan = Scan { scope, starts_with: starts_with.into(), after, limit };
                 Ok(state::visible(&**store, scan).await?)
             }
         }
+    }
+
+    /// A page of an actor's keys and values as the store has them, whether or not it is active.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`], or what the store says.
+    pub async fn keys(
+        &self,
+        actor: &ActorRef,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let (store, scope) = self.at_rest(actor)?;
+        let scan = Scan { scope, starts_with: "".into(), after, limit };
+        Ok(state::visible(&**store, scan).await?)
+    }
+
+    /// Where the state of an actor lies that is asked for without its activation.
+    fn at_rest(&self, actor: &ActorRef) -> Result<(&Arc<dyn StateStore>, ActorScope), Error> {
+        if self.is_pooled(&actor.actor_type) {
+            return Err(state::pooled(actor));
+        }
+        let core = &self.inner.core;
+        let store = core.store().ok_or(Error::NoStore)?;
+        Ok((store, state::scope(&core.config.state_prefix, actor)))
     }
 
     /// Commits to the state of an actor that is active here. `activation` is the

@@ -37,7 +37,7 @@ impl Engine {
     pub(super) async fn forward(
         &self,
         peers: &dyn Peers,
-        entry: &TypeEntry,
+        entry: &Arc<TypeEntry>,
         mut call: Invocation,
     ) -> Result<Reply, Error> {
         let core = &self.inner.core;
@@ -48,7 +48,7 @@ impl Engine {
             is_waited_for: !call.is_one_way,
             ..self.path(entry, &actor, call.body.len(), None)
         };
-        let mut caller = Caller { deadline: call.deadline, chain: call.chain.clone() };
+        let mut caller = Caller::of(&call);
         let number = core.next_call();
         let until = call.deadline.unwrap_or_else(|| Instant::now() + PARK_MAX);
         let mut attempt = 0;
@@ -64,7 +64,7 @@ impl Engine {
                     Err(error) => (after(&error, entry, changes)?, Error::from(error)),
                 }
             } else if call.is_one_way {
-                match self.post(&path, &mut caller, &call).await {
+                match self.post(entry, &path, &mut caller, &call).await {
                     Ok(()) => return Ok(Reply::default()),
                     Err(error @ Error::Moved { .. }) => (Wait::Change(changes), error),
                     Err(error) => return Err(error),

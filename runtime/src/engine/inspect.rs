@@ -17,11 +17,9 @@ use crate::error::Error;
 use crate::invocation::{ActorRef, CallChain, Invocation, Reply};
 use crate::mailbox::{self, Why};
 use crate::metrics::{Gauges, TypeMetrics};
-use crate::state;
 use crate::status::{
     ActorPage, ActorStatus, Explanation, HostSeen, Phase, Status, TableShown, TypeStatus,
 };
-use crate::store::{Key, Page, Scan};
 use crate::turn::Caller;
 use crate::types::TypeEntry;
 
@@ -208,23 +206,6 @@ impl Engine {
     pub fn is_above(&self, actor: &ActorRef, chain: &CallChain) -> bool {
         let hosting = self.known_entry(actor).and_then(|entry| entry.hosting());
         hosting.is_some_and(|hosting| chain.hops().contains(&hosting.hop(&actor.id)))
-    }
-
-    /// A page of an actor's keys and values, whether or not it is active.
-    ///
-    /// # Errors
-    /// [`Error::NoStore`], or what the store says.
-    pub async fn keys(
-        &self,
-        actor: &ActorRef,
-        after: Option<Key>,
-        limit: usize,
-    ) -> Result<Page, Error> {
-        let core = &self.inner.core;
-        let store = core.store().ok_or(Error::NoStore)?;
-        let scope = state::scope(&core.config.state_prefix, actor);
-        let scan = Scan { scope, starts_with: "".into(), after, limit };
-        Ok(state::visible(&**store, scan).await?)
     }
 
     /// Moves everything away and stays: other hosts take this one's actors over, calls that

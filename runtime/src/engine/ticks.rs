@@ -83,7 +83,7 @@ impl Engine {
     fn lives_elsewhere(&self, call: &Invocation) -> bool {
         let Some(entry) = self.known_entry(&call.actor) else { return false };
         let path = self.path(&entry, &call.actor, 0, call.routed_by);
-        path.target(&Caller { deadline: None, chain: call.chain.clone() }).is_some()
+        path.target(&Caller::of(call)).is_some()
     }
 
     /// The timers of an actor that is active here, by name.

@@ -54,10 +54,6 @@ impl Behaviour for Late {
         futures::future::ready(Ok(Reply::default())).boxed()
     }
 
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        futures::future::ready(()).boxed()
-    }
-
     fn is_shared(&self) -> bool {
         true
     }

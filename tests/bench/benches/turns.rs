@@ -45,9 +45,6 @@ impl Behaviour for CounterBehaviour {
     ) -> BoxFuture<'a, Result<Reply, Error>> {
         Box::pin(async { Ok(Reply::default()) })
     }
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
-    }
     fn is_shared(&self) -> bool {
         false
     }

@@ -9,9 +9,7 @@ use futures::future::BoxFuture;
 use odeon_base::TaskKind;
 use odeon_runtime::error::AppFailure;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
-use odeon_runtime::{
-    ActorRef, CallChain, Change, Engine, Error, Invocation, Reply, Turn, TurnKind,
-};
+use odeon_runtime::{CallChain, Change, Engine, Error, Invocation, Reply, Turn, TurnKind};
 use odeon_test_history::act::{self, Act};
 use odeon_test_history::{Host, Object, Seen, What};
 
@@ -100,10 +98,6 @@ impl Behaviour for Cast {
             })
         }
         .boxed()
-    }
-
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        std::future::ready(()).boxed()
     }
 
     fn is_shared(&self) -> bool {

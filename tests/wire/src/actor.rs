@@ -35,10 +35,6 @@ impl Behaviour for Scripted {
         Box::pin(async move { answer(turn, call).await })
     }
 
-    fn deactivate<'a>(&'a self, _actor: &'a ActorRef, _instance: Instance) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
-    }
-
     fn is_shared(&self) -> bool {
         true
     }

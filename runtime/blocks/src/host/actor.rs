@@ -94,10 +94,6 @@ impl Behaviour for HostActor {
         .boxed()
     }
 
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        async {}.boxed()
-    }
-
     fn is_shared(&self) -> bool {
         true
     }

@@ -129,6 +129,7 @@ fn config() -> TypeConfig {
     }
 }
 
+// It says no goodbye: the component stays open, the assembly closes it when the host leaves.
 impl Behaviour for StateActor {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         async move { Ok(Instance::Shared(Arc::new(self.component(turn.actor())?))) }.boxed()
@@ -154,11 +155,6 @@ impl Behaviour for StateActor {
             request::run(&*component.store, &component.prefixes, turn.actor(), &call).await
         }
         .boxed()
-    }
-
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        // The component stays open: the assembly closes it when the host leaves.
-        async {}.boxed()
     }
 
     fn is_shared(&self) -> bool {

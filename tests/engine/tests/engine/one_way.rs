@@ -125,6 +125,28 @@ async fn it_is_taken_across_hosts_and_goes_along_when_its_actor_moves() {
     assert_eq!(second.metrics().one_way_failed + first.metrics().one_way_failed, 0);
 }
 
+// What was accepted runs; what this host has no room for is not accepted.
+#[tokio::test(start_paused = true)]
+async fn its_body_has_its_room_when_it_is_taken() {
+    let world = World::of(Kind::Native);
+    let clock = std::sync::Arc::new(odeon_base::clock::TokioClock::start());
+    let host = world.host_with("a:1", clock, |config| config.waiting_bytes_max = 100);
+    host.offer(Kind::Native, TypeConfig::default()).await;
+    let body = "n".repeat(60);
+    for _ in 0..2 {
+        post(&host, "x", "hold", "").await;
+        host.until_running(1).await;
+        post(&host, "x", "count", &body).await;
+        let full = host.invoke(one_way("x", "count", &body)).await.unwrap_err();
+        assert!(matches!(full, Error::MailboxFull { .. }), "{full}");
+        assert_eq!(host.metrics().waiting, 1, "its place is given up");
+        world.probe.let_go(1);
+        settle().await;
+    }
+    assert_eq!(world.probe.count(&format!("x count {body}")), 2);
+    assert_eq!(host.metrics().one_way_failed, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn there_is_a_limit_to_what_is_on_its_way() {
     let world = World::of(Kind::Native);

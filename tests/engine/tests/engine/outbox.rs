@@ -144,10 +144,6 @@ impl Behaviour for Shop {
         .boxed()
     }
 
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        async {}.boxed()
-    }
-
     fn is_shared(&self) -> bool {
         false
     }

@@ -2,7 +2,7 @@
 
 use odeon_runtime::config::{Pool, TypeConfig};
 use odeon_runtime::error::Error;
-use odeon_test_engine::world::settle;
+use odeon_test_engine::world::{actor, settle};
 use odeon_test_engine::{Kind, World};
 
 /// Where turns share an object, or there is none here.
@@ -112,6 +112,14 @@ async fn it_has_no_state() {
         for (method, body) in [("set", "k=v"), ("get", "k")] {
             let refused = host.call("x", method, body).await.unwrap_err().to_string();
             assert!(refused.contains("'Actor' is stateless"), "{kind:?} {method}: {refused}");
+        }
+        // Nor has one that is not in memory.
+        let (engine, other) = (&host.engine, actor("y"));
+        let read = engine.read_state(&other, None, "k").await.map(drop);
+        let listed = engine.list_state(&other, None, "", None, 10).await.map(drop);
+        for refused in [read, listed] {
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains("'Actor' is stateless"), "{kind:?}: {refused}");
         }
     }
 }

@@ -125,10 +125,6 @@ impl Behaviour for Orders {
         .boxed()
     }
 
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        async {}.boxed()
-    }
-
     fn is_shared(&self) -> bool {
         false
     }

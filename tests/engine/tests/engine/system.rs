@@ -39,10 +39,6 @@ impl Behaviour for Bell {
         .boxed()
     }
 
-    fn deactivate<'a>(&'a self, _: &'a ActorRef, _: Instance) -> BoxFuture<'a, ()> {
-        async {}.boxed()
-    }
-
     fn is_shared(&self) -> bool {
         true
     }

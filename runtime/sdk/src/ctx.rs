@@ -87,7 +87,7 @@ impl<'a> Ctx<'a> {
     /// of reach: then let the method fail with it.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let Some(bytes) = self.get_raw(key).await? else { return Ok(None) };
-        wire::read(&bytes).map(Some).map_err(|error| unfit(key, &error))
+        wire::read(&bytes).map(Some).map_err(|error| Error::unfit(key, &error))
     }
 
     /// The bytes of a value of the actor's state.
@@ -138,7 +138,7 @@ impl<'a> Ctx<'a> {
     ) -> Result<Page<(String, T)>> {
         let Page { items, next } = self.page(prefix, after, true).await?;
         let read = items.into_iter().map(|(key, bytes)| {
-            let value = wire::read(&bytes).map_err(|error| unfit(&key, &error))?;
+            let value = wire::read(&bytes).map_err(|error| Error::unfit(&key, &error))?;
             Ok((key, value))
         });
         Ok(Page { items: read.collect::<Result<_>>()?, next })
@@ -159,7 +159,7 @@ impl<'a> Ctx<'a> {
     /// # Errors
     /// [`Error::Value`] when it cannot be written as JSON.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
-        self.set_raw(key, wire::write(value).map_err(|error| unfit(key, &error))?);
+        self.set_raw(key, wire::write(value).map_err(|error| Error::unfit(key, &error))?);
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl<'a> Ctx<'a> {
         value: &T,
         ttl: Duration,
     ) -> Result<()> {
-        let value = wire::write(value).map_err(|error| unfit(key, &error))?;
+        let value = wire::write(value).map_err(|error| Error::unfit(key, &error))?;
         self.put(key, value, Expiry::After(ttl));
         Ok(())
     }
@@ -206,15 +206,12 @@ impl<'a> Ctx<'a> {
     ///
     /// # Errors
     /// [`Error::Name`] for a name that is not acceptable; [`Error::Setup`] when the reminder
-    /// says no time, or carries more than a mebibyte.
+    /// says no time, contradicts itself, or carries more than a mebibyte.
     pub fn set_reminder(&mut self, name: &str, reminder: Reminder) -> Result<()> {
         check_name("name", name)?;
-        let effect = reminder.effect(name);
-        effect.check(self.now()).map_err(|error| Error::Setup {
-            what: "the reminder",
-            value: name.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let wrong = |reason| Error::Setup { what: "the reminder", value: name.to_owned(), reason };
+        let effect = reminder.effect(name).map_err(wrong)?;
+        effect.check(self.now()).map_err(|error| wrong(error.to_string()))?;
         self.effects.push(effect);
         Ok(())
     }
@@ -276,8 +273,4 @@ impl<'a> Ctx<'a> {
     pub(crate) fn forget(&self) {
         self.place.after(After::Forget);
     }
-}
-
-fn unfit(key: &str, error: &serde_json::Error) -> Error {
-    Error::Value { key: key.to_owned(), reason: error.to_string() }
 }

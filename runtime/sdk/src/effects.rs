@@ -1,8 +1,9 @@
 //! What a turn sends out, as operations of the state transaction on the wire
 //! (`host/docs/outbox.md`).
 
+use odeon_blocks::reminder::forms::PolicyForm;
 use odeon_proto::dapr::runtime::v1::TransactionalActorStateOperation as Operation;
-use odeon_runtime::schedule::{CatchUp, ReminderSpec};
+use odeon_runtime::schedule::{CatchUp, FailurePolicy, ReminderSpec};
 use odeon_runtime::{Effect, Error};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,6 +25,10 @@ struct SetReminder<'a> {
     overwrite: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     catch_up: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_policy: Option<PolicyForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fire_immediately: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -47,7 +52,7 @@ struct Call<'a> {
 pub(crate) fn operation(effect: &Effect) -> Result<Operation, Cause> {
     let (kind, key, request) = match effect {
         Effect::SetReminder { name, spec, data, should_replace } => {
-            let ReminderSpec { due_time, period, ttl, catch_up, .. } = &**spec;
+            let ReminderSpec { due_time, period, ttl, failure, catch_up, fires_at_once } = &**spec;
             let form = SetReminder {
                 name,
                 due_time,
@@ -56,6 +61,8 @@ pub(crate) fn operation(effect: &Effect) -> Result<Operation, Cause> {
                 data: json(data)?,
                 overwrite: *should_replace,
                 catch_up: catch_up.map(word),
+                failure_policy: (*failure != FailurePolicy::default()).then(|| (*failure).into()),
+                fire_immediately: fires_at_once.then_some(true),
             };
             ("setReminder", &**name, written(&form)?)
         }
@@ -123,7 +130,7 @@ mod tests {
             |kind: &str, key: &str, text: &str| (kind.to_owned(), key.to_owned(), text.to_owned());
         let pay = Reminder::after(Duration::from_secs(5)).with(&7).unwrap();
         assert_eq!(
-            told(pay.effect("pay")),
+            told(pay.effect("pay").unwrap()),
             expected(
                 "setReminder",
                 "pay",
@@ -132,11 +139,27 @@ mod tests {
         );
         let daily = Reminder::cron("@daily").catch_up(CatchUp::None).unless_set();
         assert_eq!(
-            told(daily.effect("d")),
+            told(daily.effect("d").unwrap()),
             expected(
                 "setReminder",
                 "d",
                 r#"{"name":"d","period":"@daily","overwrite":false,"catchUp":"none"}"#
+            )
+        );
+        let spec = ReminderSpec {
+            period: "1h".to_owned(),
+            failure: FailurePolicy::Constant { interval: Duration::from_secs(2), retries: None },
+            fires_at_once: true,
+            ..ReminderSpec::default()
+        };
+        let (name, data, should_replace) = ("h".into(), "".into(), true);
+        let hourly = Effect::SetReminder { name, spec: Box::new(spec), data, should_replace };
+        assert_eq!(
+            told(hourly),
+            expected(
+                "setReminder",
+                "h",
+                r#"{"name":"h","period":"1h","overwrite":true,"failurePolicy":{"constant":{"interval":"2s"}},"fireImmediately":true}"#
             )
         );
         assert_eq!(

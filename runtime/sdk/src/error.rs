@@ -126,6 +126,11 @@ impl Error {
         Self::Failed { message: message.to_string() }
     }
 
+    /// What is kept under a key, or handed over by that name, is of another shape.
+    pub(crate) fn unfit(key: &str, error: &serde_json::Error) -> Self {
+        Self::Value { key: key.to_owned(), reason: error.to_string() }
+    }
+
     /// The sort of failure.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -11,7 +11,7 @@ use odeon_base::ident;
 use odeon_runtime::{ActorRef, Effect};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::wire;
 
 /// A call of an actor, for [`Ctx::send`](crate::Ctx::send).
@@ -37,7 +37,7 @@ impl Message {
     /// Calls a method of an actor, without an argument.
     ///
     /// # Errors
-    /// [`Error::Name`] for a name that is not acceptable.
+    /// [`Error::Name`](crate::Error::Name) for a name that is not acceptable.
     pub fn to(actor_type: &str, id: &str, method: &str) -> Result<Self> {
         let actor = ActorRef::parse(actor_type, id)?;
         let method = ident::clean_method(method)?.into();
@@ -47,12 +47,9 @@ impl Message {
     /// Calls it with this argument; with an object, if it takes several.
     ///
     /// # Errors
-    /// [`Error::Value`] when it cannot be written as JSON.
+    /// [`Error::Value`](crate::Error::Value) when it cannot be written as JSON.
     pub fn with<T: Serialize + ?Sized>(self, argument: &T) -> Result<Self> {
-        let body = wire::write(argument).map_err(|error| Error::Value {
-            key: format!("the argument of '{}'", self.method),
-            reason: error.to_string(),
-        })?;
+        let body = wire::argument(&format!("the argument of '{}'", self.method), argument)?;
         Ok(Self { body, ..self })
     }
 

@@ -11,7 +11,7 @@ use odeon_runtime::Effect;
 use odeon_runtime::schedule::{CatchUp, ReminderSpec, go_text};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::wire;
 
 /// When a reminder fires, and with what it then calls the method of its name.
@@ -78,13 +78,14 @@ impl Reminder {
         Self::of(First::Scheduled, expression)
     }
 
-    /// Fires again and again; a millisecond at least. A [`Reminder::cron`] says so itself.
+    /// Fires again and again; a millisecond at least. A [`Reminder::cron`] says so itself, and
+    /// beside one it is refused.
     pub fn every(self, period: Duration) -> Self {
         Self { every: Some(period), ..self }
     }
 
-    /// Fires so often in all, with [`Reminder::every`]; the period is then in whole seconds,
-    /// rounded up.
+    /// Fires so often in all, with [`Reminder::every`], without which it is refused; the period is
+    /// then in whole seconds, rounded up.
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }
     }
@@ -108,17 +109,13 @@ impl Reminder {
     /// Calls the method with this argument; with an object, if it takes several.
     ///
     /// # Errors
-    /// [`Error::Value`] when it cannot be written as JSON.
+    /// [`Error::Value`](crate::Error::Value) when it cannot be written as JSON.
     pub fn with<T: Serialize + ?Sized>(self, argument: &T) -> Result<Self> {
-        let data = wire::write(argument).map_err(|error| Error::Value {
-            key: "a reminder's argument".to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self { data, ..self })
+        Ok(Self { data: wire::argument("a reminder's argument", argument)?, ..self })
     }
 
-    /// What a turn sends out to set it.
-    pub(crate) fn effect(self, name: &str) -> Effect {
+    /// What a turn sends out to set it; else what contradicts what, in words.
+    pub(crate) fn effect(self, name: &str) -> std::result::Result<Effect, String> {
         let due_time = match self.first {
             First::Scheduled => String::new(),
             First::After(due) => go_text(due),
@@ -128,14 +125,7 @@ impl Reminder {
                 Err(error) => error.to_string(),
             },
         };
-        let period = match (self.every, self.times) {
-            (None, _) => self.cron,
-            (Some(every), None) => go_text(every),
-            (Some(every), Some(times)) => {
-                let seconds = every.as_secs() + u64::from(every.subsec_nanos() > 0);
-                format!("R{times}/PT{seconds}S")
-            }
-        };
+        let period = self.period()?;
         let spec = ReminderSpec {
             due_time,
             period,
@@ -145,7 +135,30 @@ impl Reminder {
         };
         let (name, data) = (name.into(), self.data);
         let should_replace = self.should_replace;
-        Effect::SetReminder { name, spec: Box::new(spec), data, should_replace }
+        Ok(Effect::SetReminder { name, spec: Box::new(spec), data, should_replace })
+    }
+
+    fn period(&self) -> std::result::Result<String, String> {
+        let cron = || self.cron.escape_debug();
+        match (self.first, self.every, self.times) {
+            (First::Scheduled, Some(_), _) => Err(format!(
+                "it has a period beside the cron expression '{}': expected one",
+                cron()
+            )),
+            (First::Scheduled, None, Some(times)) => Err(format!(
+                "times is {times} beside the cron expression '{}': expected a period",
+                cron()
+            )),
+            (First::After(_) | First::At(_), None, Some(times)) => {
+                Err(format!("times is {times} without a period: expected one"))
+            }
+            (_, None, None) => Ok(self.cron.clone()),
+            (_, Some(every), None) => Ok(go_text(every)),
+            (_, Some(every), Some(times)) => {
+                let seconds = every.as_secs().saturating_add(u64::from(every.subsec_nanos() > 0));
+                Ok(format!("R{times}/PT{seconds}S"))
+            }
+        }
     }
 }
 
@@ -154,7 +167,7 @@ mod tests {
     use super::*;
 
     fn spec(reminder: Reminder) -> ReminderSpec {
-        let effect = reminder.effect("r");
+        let effect = reminder.effect("r").unwrap();
         effect.check(SystemTime::UNIX_EPOCH).unwrap();
         let Effect::SetReminder { spec, .. } = effect else { panic!("{effect:?}") };
         *spec
@@ -182,9 +195,25 @@ mod tests {
             (Reminder::cron("often"), "period is 'often'"),
             (Reminder::cron(""), "either a due time or a schedule"),
             (Reminder::after(Duration::ZERO).every(Duration::ZERO), "period is '0s'"),
+            (Reminder::after(Duration::ZERO).every(Duration::MAX).times(2), "period is 'R2/PT"),
         ] {
-            let refused = reminder.effect("r").check(SystemTime::UNIX_EPOCH);
+            let refused = reminder.effect("r").unwrap().check(SystemTime::UNIX_EPOCH);
             let error = refused.unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_by_name() {
+        let second = Duration::from_secs(1);
+        for (reminder, words) in [
+            (Reminder::after(second).times(3), "times is 3 without a period"),
+            (Reminder::at(SystemTime::UNIX_EPOCH).times(3), "times is 3 without a period"),
+            (Reminder::cron("@daily").times(3), "times is 3 beside the cron expression '@daily'"),
+            (Reminder::cron("@daily").every(second), "a period beside the cron expression"),
+            (Reminder::cron("@daily").every(second).times(3), "a period beside the cron"),
+        ] {
+            let error = reminder.effect("r").unwrap_err();
             assert!(error.contains(words), "{error}");
         }
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use odeon_runtime::schedule::{TimerSpec, go_text};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::wire;
 
 /// When a timer fires, and what it then calls.
@@ -62,13 +62,9 @@ impl Timer {
     /// Calls the method with this argument; with an object, if it takes several.
     ///
     /// # Errors
-    /// [`Error::Value`] when it cannot be written as JSON.
+    /// [`Error::Value`](crate::Error::Value) when it cannot be written as JSON.
     pub fn with<T: Serialize + ?Sized>(self, argument: &T) -> Result<Self> {
-        let data = wire::write(argument).map_err(|error| Error::Value {
-            key: "a timer's argument".to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self { data, ..self })
+        Ok(Self { data: wire::argument("a timer's argument", argument)?, ..self })
     }
 
     fn changed(mut self, change: impl FnOnce(&mut TimerSpec)) -> Self {

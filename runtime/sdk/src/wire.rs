@@ -11,6 +11,8 @@ use odeon_runtime::{Headers, Reply};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::Error;
+
 /// The id that lets a call join a turn of its own chain. Wire: Dapr's.
 pub(crate) const REENTRANCY_ID: &str = "Dapr-Reentrancy-Id";
 /// The token that a host may want to see. Wire: Dapr's.
@@ -19,6 +21,11 @@ pub(crate) const API_TOKEN: &str = "dapr-api-token";
 /// A value as JSON.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, serde_json::Error> {
     serde_json::to_vec(value).map(Bytes::from)
+}
+
+/// An argument that is sent later, as JSON; `what` it is, for the error.
+pub(crate) fn argument<T: Serialize + ?Sized>(what: &str, value: &T) -> Result<Bytes, Error> {
+    write(value).map_err(|error| Error::unfit(what, &error))
 }
 
 /// A value from JSON.

@@ -188,7 +188,7 @@ impl Running {
         let Some(item) = read.map_err(|error| Error::State(Cause::Engine(error)))? else {
             return Ok(None);
         };
-        wire::read(&item.value).map(Some).map_err(|error| unfit(key, &error))
+        wire::read(&item.value).map(Some).map_err(|error| Error::unfit(key, &error))
     }
 
     /// Stores a value of an actor's state behind its back: what an earlier version of
@@ -211,7 +211,7 @@ impl Running {
         };
         let op = Op::Upsert {
             key: Key::Actor(scope, key.into()),
-            value: wire::write(value).map_err(|error| unfit(key, &error))?,
+            value: wire::write(value).map_err(|error| Error::unfit(key, &error))?,
             condition: Condition::None,
             expiry: Expiry::Never,
         };
@@ -300,8 +300,4 @@ async fn keep_reminders(engine: &Engine, calendar: &Arc<Calendar>, term: u64, ta
     if let Err(error) = ReminderActor::offer(engine, parts).await {
         panic!("the engine refuses reminders: {error}");
     }
-}
-
-fn unfit(key: &str, error: &serde_json::Error) -> Error {
-    Error::Value { key: key.to_owned(), reason: error.to_string() }
 }

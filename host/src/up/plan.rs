@@ -155,6 +155,16 @@ impl Plan {
     }
 }
 
+/// An app whose processes have their hosts and ports.
+struct Placed<'a> {
+    app: &'a App,
+    id: String,
+    /// Which of the plan's hosts it uses.
+    served: Range<usize>,
+    /// As [`AppPlan::port`], for each of them.
+    ports: Vec<Option<Port>>,
+}
+
 struct Planner<'a> {
     path: &'a Path,
     folder: PathBuf,
@@ -178,7 +188,7 @@ impl Planner<'_> {
             self.hosts(host, placement.as_ref(), &mut hosts);
             groups.push(first..hosts.len());
         }
-        let mut apps = Vec::new();
+        let mut placed = Vec::new();
         for app in &file.apps {
             let Some((id, place)) = self.app_id(app) else { continue };
             let served = match self.host_of(app, &file.hosts) {
@@ -191,7 +201,13 @@ impl Planner<'_> {
                 }
             };
             self.take_names((0..served.len()).map(|replica| numbered(&id, replica)), &place);
-            self.apps(app, &id, &common, (served, &hosts), &mut apps);
+            let ports = self.app_ports(app, &id, served.len());
+            placed.push(Placed { app, id, served, ports });
+        }
+        // Only now everybody's address is known, whoever comes first in the file.
+        let mut apps = Vec::new();
+        for app in placed {
+            self.apps(app, &common, &hosts, &mut apps);
         }
         if hosts.is_empty() && placement.is_none() {
             let text = "there is nothing to start: name at least one of 'hosts' or 'apps'";
@@ -400,40 +416,50 @@ impl Planner<'_> {
         }
     }
 
+    /// Where each replica of an app listens, if it was told to and shares a host.
+    fn app_ports(&mut self, app: &App, id: &str, replicas: usize) -> Vec<Option<Port>> {
+        if let Some(port) = &app.app_port {
+            let place = format!("{}: appPort", yaml::place(self.path, port));
+            if let Some(mistake) = written::too_high(place, port.value, replicas) {
+                self.mistakes.push(mistake);
+            }
+        }
+        // Where an app has a sidecar, that one looks after the app's port.
+        let Some(written) = app.app_port.as_ref().filter(|_| app.host.is_some()) else {
+            return (0..replicas).map(|_| None).collect();
+        };
+        let mut ports = Vec::with_capacity(replicas);
+        for replica in 0..replicas {
+            let port = self.replicas_port(Some(written), replica, "appPort");
+            let address = format!("127.0.0.1:{}", port.number);
+            self.variables.set(format!("{}.app", numbered(id, replica)), address);
+            ports.push(Some(port));
+        }
+        ports
+    }
+
     /// One process for each of the hosts that serve the app; the first one builds for all.
     fn apps(
         &mut self,
-        app: &App,
-        id: &str,
+        placed: Placed<'_>,
         common: &App,
-        (served, hosts): (Range<usize>, &[HostPlan]),
+        hosts: &[HostPlan],
         apps: &mut Vec<AppPlan>,
     ) {
+        let Placed { app, id, served, ports } = placed;
         let words = |this: &mut Self, words: &Vec<Spanned<String>>| -> Vec<String> {
             words.iter().map(|word| this.expand(word)).collect()
         };
         let command = app.command.as_ref().or(common.command.as_ref());
         let command = command.map(|command| words(self, command)).unwrap_or_default();
         let mut build = app.build.as_ref().map(|build| words(self, build));
-        let written = self.env(app, id, common);
+        let written = self.env(app, &id, common);
         let dir = self.app_dir(app);
-        if let Some(port) = &app.app_port {
-            let place = format!("{}: appPort", yaml::place(self.path, port));
-            if let Some(mistake) = written::too_high(place, port.value, served.len()) {
-                self.mistakes.push(mistake);
-            }
-        }
-        for (replica, host) in served.enumerate() {
-            let name = numbered(id, replica);
-            // Where an app has a sidecar, that one looks after the app's port.
-            let port = app.app_port.as_ref().filter(|_| app.host.is_some());
-            let port = port.map(|port| self.replicas_port(Some(port), replica, "appPort"));
-            if let Some(port) = &port {
-                self.variables.set(format!("{name}.app"), format!("127.0.0.1:{}", port.number));
-            }
+        for (replica, (host, port)) in served.zip(ports).enumerate() {
+            let name = numbered(&id, replica);
             let number = port.as_ref().map(|port| port.number);
             let number = number.or(app.app_port.as_ref().map(|port| port.value));
-            let mut env = surroundings(id, number, &hosts[host]);
+            let mut env = surroundings(&id, number, &hosts[host]);
             env.extend(written.clone());
             apps.push(AppPlan {
                 name,

@@ -68,6 +68,29 @@ fn a_shared_host_and_a_worker() {
 }
 
 #[test]
+fn apps_are_told_of_each_other_whoever_comes_first() {
+    let told = r#"
+  - appID: front
+    host: node
+    appPort: 8100
+    build: [make, "${odeon.shop.app}"]
+    command: ["${odeon.built}/front", "${odeon.front.app}", "${odeon.shop.app}"]
+    env: {SHOP: "${odeon.shop.app}", OWN: "${odeon.front.app}"}
+  - {appID: shop, host: node, appPort: 0, command: [shop], env: {FRONT: "${odeon.front.app}"}}
+show:"#;
+    let plan = read(&SHOP.replace("\nshow:", told)).unwrap();
+    let [_, front, shop] = &plan.apps[..] else { panic!("{:?}", plan.apps) };
+    let address = |app: &AppPlan| format!("127.0.0.1:{}", app.port.as_ref().unwrap().number);
+    let (own, other) = (address(front), address(shop));
+    assert_eq!(own, "127.0.0.1:8100");
+    assert_eq!(front.command[1..], [own.clone(), other.clone()]);
+    assert_eq!(front.build.as_ref().unwrap()[1], other);
+    assert_eq!((&front.env["SHOP"], &front.env["OWN"]), (&other, &own));
+    assert_eq!(shop.env["FRONT"], own);
+    assert_eq!(shop.env["APP_PORT"], shop.port.as_ref().unwrap().number.to_string());
+}
+
+#[test]
 fn a_program_that_was_installed_builds_apps_beside_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("run.yaml");

@@ -70,10 +70,18 @@ pub(super) fn types(
     let offer = Offer { entities: initial.entities.clone(), common, special };
     let mut types = offer.types(defaults)?;
     for (names, own) in own::listed(own).map_err(|wrong| InvalidSettings::Own { wrong })? {
-        let named = |actor_type: &ActorType| names.iter().any(|name| name == actor_type.as_str());
-        for (_, config) in types.iter_mut().filter(|(actor_type, _)| named(actor_type)) {
-            own.apply(config);
+        for name in &names {
+            match types.iter_mut().find(|(actor_type, _)| actor_type.as_str() == name) {
+                Some((_, config)) => own.apply(config),
+                None => settings::of_nobody(name),
+            }
         }
+    }
+    for (actor_type, config) in &types {
+        own::check(config).map_err(|wrong| {
+            let wrong = format!("actor type '{actor_type}': {wrong}");
+            InvalidSettings::Own { wrong }
+        })?;
     }
     Ok(types)
 }
@@ -162,5 +170,12 @@ mod tests {
         shallow.reentrancy =
             Some(ActorReentrancyConfig { enabled: true, max_stack_depth: Some(0) });
         assert_eq!(refused(shallow), "max_stack_depth is 0; expected 1 or more");
+        // In one entry or in two.
+        let own = r#"[{"entities":["A"],"readOnlyMethods":["a"]},
+            {"entities":["B","Stranger","A"],"interleaveMethods":["a"]}]"#;
+        let refused = types(&initial(&["A", "B"]), own, &TypeConfig::default()).unwrap_err();
+        let told = "actor type 'A': interleaveMethods has \"a\", which readOnlyMethods has too";
+        assert_eq!(refused.to_string(), format!("odeon-entities-config: {told}"));
+        types(&initial(&["B"]), own, &TypeConfig::default()).unwrap();
     }
 }

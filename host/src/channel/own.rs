@@ -34,14 +34,11 @@ impl Own {
             interleaving: methods(fields, "interleaveMethods")?,
             pool: pool(fields)?,
         };
-        let interleaving = own.interleaving.as_deref().unwrap_or_default();
-        let mut read_only = own.read_only.iter().flat_map(|all| all.iter());
-        match read_only.find(|method| interleaving.contains(method)) {
-            Some(twice) => {
-                Err(format!("interleaveMethods has {twice:?}, which readOnlyMethods has too"))
-            }
-            None => Ok(own),
-        }
+        check_apart(
+            own.read_only.as_deref().unwrap_or_default(),
+            own.interleaving.as_deref().unwrap_or_default(),
+        )?;
+        Ok(own)
     }
 
     /// Puts what is set in place of what was.
@@ -58,6 +55,23 @@ impl Own {
         if let Some(methods) = &self.interleaving {
             config.interleaving = Arc::clone(methods);
         }
+    }
+}
+
+/// Checks what several settings of a type have come to.
+///
+/// # Errors
+/// What contradicts what.
+pub(super) fn check(config: &TypeConfig) -> Result<(), String> {
+    check_apart(&config.read_only, &config.interleaving)
+}
+
+fn check_apart(read_only: &[Arc<str>], interleaving: &[Arc<str>]) -> Result<(), String> {
+    match read_only.iter().find(|method| interleaving.contains(method)) {
+        Some(twice) => {
+            Err(format!("interleaveMethods has {twice:?}, which readOnlyMethods has too"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -86,7 +100,7 @@ fn lifetime(fields: &Fields<'_>, name: &str) -> Result<Option<Duration>, String>
 
 /// `{"maxPerHost": n, "scaleAt": k}`.
 fn pool(fields: &Fields<'_>) -> Result<Option<Pool>, String> {
-    let written: Option<Fields<'_>> = value_of(fields, "stateless", "an object with maxPerHost")?;
+    let written: Option<Fields<'_>> = value(fields, "stateless", "an object with maxPerHost")?;
     let Some(written) = written else { return Ok(None) };
     let number = |name: &str| {
         value::<u32>(&written, name, "a whole number").map_err(|wrong| format!("stateless.{wrong}"))
@@ -128,15 +142,7 @@ pub(super) fn text(fields: &Fields<'_>, name: &str) -> Result<Option<String>, St
 }
 
 /// A value of a certain type.
-pub(super) fn value<T: for<'a> Deserialize<'a>>(
-    fields: &Fields<'_>,
-    name: &str,
-    expected: &str,
-) -> Result<Option<T>, String> {
-    value_of(fields, name, expected)
-}
-
-fn value_of<'a, T: Deserialize<'a>>(
+pub(super) fn value<'a, T: Deserialize<'a>>(
     fields: &Fields<'a>,
     name: &str,
     expected: &str,

@@ -60,10 +60,7 @@ impl Offer {
             for name in names {
                 match types.iter_mut().find(|(known, _)| known.as_str() == name) {
                     Some((_, of_type)) => *of_type = config.clone(),
-                    None => tracing::warn!(
-                        actor_type = ?name,
-                        "settings of an actor type that the application does not host are ignored"
-                    ),
+                    None => of_nobody(name),
                 }
             }
         }
@@ -81,6 +78,14 @@ impl Settings {
         self.own.apply(&mut config);
         config
     }
+}
+
+/// Tells of settings that nothing comes of.
+pub(super) fn of_nobody(name: &str) {
+    tracing::warn!(
+        actor_type = ?name,
+        "settings of an actor type that the application does not host are ignored"
+    );
 }
 
 /// What is written about reentrancy; the depth itself, if it is none.

@@ -11,6 +11,7 @@ mod facts;
 mod health;
 mod operations;
 mod owners;
+mod said;
 mod shutdown;
 mod trace;
 
@@ -19,17 +20,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use odeon_base::{ActorType, AppId, Namespace};
 use odeon_blocks::reminder::Reminders;
-use odeon_runtime::Engine;
+use odeon_runtime::{ActorRef, Engine};
 
 pub use effects::is_effect;
 pub(crate) use ended::Ended;
 pub use facts::{ActorCount, AppConnection, AppHealth, Component, Facts, HostingStatus};
 pub use health::Health;
-pub use operations::{
-    KEYS_MAX, Operation, OperationError, check_key, check_keys, check_page, read_activation,
-    read_one_way,
-};
+pub use operations::{Operation, OperationError, check_key};
 pub use owners::{Owner, Owners};
+pub use said::{check_keys, check_page, is_to_the_host, read_activation, read_one_way};
 pub use shutdown::{Shutdown, ShutdownHandle};
 pub use trace::{TraceContext, TraceError};
 
@@ -193,6 +192,19 @@ impl Parts {
     }
 }
 
+/// Why an actor can have no reminders here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unremindable {
+    /// Actors are turned off.
+    NotRunnable,
+    /// Actors of this type run in several copies.
+    Pooled(ActorType),
+    /// Its type is not hosted here (REM-9).
+    NotHosted,
+    /// There is no store for actors' state.
+    NoStore,
+}
+
 /// The host's services behind its front doors. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Api(Arc<Inner>);
@@ -252,6 +264,24 @@ impl Api {
     #[must_use]
     pub fn reminders(&self) -> Option<&Reminders> {
         self.0.parts.reminders.as_ref()
+    }
+
+    /// Where an actor's reminders are kept.
+    ///
+    /// # Errors
+    /// The first reason why it can have none.
+    pub fn reminders_of(&self, actor: &ActorRef) -> Result<&Reminders, Unremindable> {
+        let actor_type = &actor.actor_type;
+        if !self.can_run(actor_type) {
+            return Err(Unremindable::NotRunnable);
+        }
+        if self.engine().is_pooled(actor_type) {
+            return Err(Unremindable::Pooled(actor_type.clone()));
+        }
+        if !self.hosts(actor_type) {
+            return Err(Unremindable::NotHosted);
+        }
+        self.reminders().ok_or(Unremindable::NoStore)
     }
 
     /// Whether actors of a type are hosted here.

@@ -10,8 +10,6 @@ pub const ACTOR_EXECUTION: &str = "odeon-actor-execution";
 /// calls, so that one that comes too late is refused; one that shows nothing is held to
 /// what Dapr asks for, that the actor is active.
 pub const ACTIVATION: &str = "odeon-activation";
-/// The caller's name for a call that is to run only once, however often it is sent (RT-4).
-pub const IDEMPOTENCY_KEY: &str = "odeon-idempotency-key";
 /// `true`: nobody waits for the answer; the call is taken once it is in its actor's mailbox (OW-1).
 pub const ACTOR_ONE_WAY: &str = "odeon-actor-oneway";
 /// On an answer: an earlier call of the same idempotency key was answered so; none ran now.

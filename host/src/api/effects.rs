@@ -11,31 +11,52 @@ use serde::de::DeserializeOwned;
 
 use crate::json::{self, Fields};
 
-const SET_REMINDER: &str = "setReminder";
-const DELETE_REMINDER: &str = "deleteReminder";
-const CALL: &str = "call";
+/// What an operation sends out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    SetReminder,
+    DeleteReminder,
+    Call,
+}
+
+impl Kind {
+    /// What the operation of this name sends out, if it does.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        [Self::SetReminder, Self::DeleteReminder, Self::Call]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::SetReminder => "setReminder",
+            Self::DeleteReminder => "deleteReminder",
+            Self::Call => "call",
+        }
+    }
+}
 
 /// Whether an operation of this kind sends something out.
 #[must_use]
 pub fn is_effect(kind: &str) -> bool {
-    [SET_REMINDER, DELETE_REMINDER, CALL].contains(&kind)
+    Kind::of(kind).is_some()
 }
 
 /// Reads the request of such an operation; over gRPC its key may say the name.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn read(kind: &str, key: &str, request: &[u8]) -> Result<Effect, String> {
-    let wrong = |reason: String| format!("operation {kind}: {reason}");
+pub(super) fn read(kind: Kind, key: &str, request: &[u8]) -> Result<Effect, String> {
+    let wrong = |reason: String| format!("operation {}: {reason}", kind.name());
     let request: Option<Fields<'_>> = match request {
         b"" => None,
         given => json::first(given).map_err(|error| wrong(format!("request: {error}")))?,
     };
     let request = Request { fields: request.unwrap_or_default(), key };
     let read = match kind {
-        SET_REMINDER => request.set_reminder(),
-        DELETE_REMINDER => request.delete_reminder(),
-        _ => request.call(),
+        Kind::SetReminder => request.set_reminder(),
+        Kind::DeleteReminder => request.delete_reminder(),
+        Kind::Call => request.call(),
     };
     read.map_err(wrong)
 }
@@ -82,6 +103,10 @@ impl Request<'_> {
     }
 
     fn call(&self) -> Result<Effect, String> {
+        if !self.key.is_empty() {
+            let key = self.key.escape_debug();
+            return Err(format!("key is '{key}': expected none, the request says who is called"));
+        }
         self.only(&["actorType", "actorId", "method", "data", "id"])?;
         let (actor_type, id): (String, String) =
             (self.required("actorType")?, self.required("actorId")?);
@@ -141,6 +166,10 @@ mod tests {
 
     use super::*;
 
+    fn read(kind: &str, key: &str, request: &[u8]) -> Result<Effect, String> {
+        super::read(Kind::of(kind).unwrap(), key, request)
+    }
+
     #[test]
     fn operations_are_read_as_they_are_written() {
         let body = br#"{"name":"pay","dueTime":"5s","period":"R2/PT1S","ttl":"1h","data":{ "a": 1 },
@@ -194,6 +223,7 @@ mod tests {
             ("deleteReminder", "", r#"{"name":"a","ttl":"1s"}"#, "there is no field 'ttl'"),
             ("call", "", r#"{"actorId":"1","method":"m"}"#, "operation call: actorType is missing"),
             ("call", "", r#"{"actorType":"G","actorId":"a/b","method":"m"}"#, "actorId"),
+            ("call", "k", r#"{"actorType":"G","actorId":"1","method":"m"}"#, "key is 'k'"),
             ("call", "", r#"{"actorType":"G","actorId":"1","method":""}"#, "method"),
             (
                 "call",

@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_base::Fence;
-use odeon_proto::names;
+use odeon_runtime::Effect;
 use odeon_runtime::state::is_own;
 use odeon_runtime::store::{Condition, Expiry};
 use odeon_runtime::turn::{Change, Commit};
@@ -61,15 +60,28 @@ impl Operation {
     pub fn commit(operations: Vec<Self>, has_ttl: bool) -> Result<Commit, OperationError> {
         let mut commit = Commit::default();
         for operation in operations {
-            if effects::is_effect(&operation.kind) {
-                let Self { kind, key, value, .. } = &operation;
-                let effect = effects::read(kind, key, value).map_err(OperationError::Effect)?;
-                commit.effects.push(effect);
-            } else {
-                commit.changes.push(operation.into_change(has_ttl)?);
+            match effects::Kind::of(&operation.kind) {
+                Some(kind) => {
+                    let effect = operation.as_effect(kind).map_err(OperationError::Effect)?;
+                    commit.effects.push(effect);
+                }
+                None => commit.changes.push(operation.into_change(has_ttl)?),
             }
         }
         Ok(commit)
+    }
+
+    fn as_effect(&self, kind: effects::Kind) -> Result<Effect, String> {
+        for (name, said) in [("etag", &self.etag), ("ttlInSeconds", &self.ttl)] {
+            if let Some(said) = said {
+                return Err(format!(
+                    "operation {}: {name} is '{}': expected none, which only upsert and delete have",
+                    self.kind,
+                    said.escape_debug()
+                ));
+            }
+        }
+        effects::read(kind, &self.key, &self.value)
     }
 
     /// The change it asks for; `has_ttl` tells whether the feature is on.
@@ -113,57 +125,6 @@ pub fn check_key(key: &str) -> Result<(), String> {
         return Err(format!("the state key '{key}' belongs to the runtime"));
     }
     Ok(())
-}
-
-/// Reads which activation asks.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn read_activation(text: &str) -> Result<Fence, String> {
-    text.parse().map_err(|error| {
-        let text = text.escape_debug().to_string();
-        format!("{} is {text:?}; {error}, as the call was given them", names::ACTIVATION)
-    })
-}
-
-/// Keys that one page holds, or one question asks for, at most (ST-6).
-pub const KEYS_MAX: usize = 1_000;
-
-/// Checks how many keys a page is to hold.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn check_page(limit: u64) -> Result<usize, String> {
-    match usize::try_from(limit) {
-        Ok(limit @ 1..=KEYS_MAX) => Ok(limit),
-        Ok(_) | Err(_) => Err(format!("limit is {limit}; expected 1 to {KEYS_MAX}")),
-    }
-}
-
-/// Checks the keys that are asked for at once.
-///
-/// # Errors
-/// What is wrong with them, in words.
-pub fn check_keys(keys: &[String]) -> Result<(), String> {
-    if keys.len() > KEYS_MAX {
-        return Err(format!("keys has {}; expected at most {KEYS_MAX}", keys.len()));
-    }
-    keys.iter().try_for_each(|key| check_key(key))
-}
-
-/// Reads whether nobody waits for a call's answer.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn read_one_way(text: Option<&str>) -> Result<bool, String> {
-    match text.map(str::trim) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => {
-            let other = other.escape_debug().to_string();
-            Err(format!("{} is {other:?}; expected true or false", names::ACTOR_ONE_WAY))
-        }
-    }
 }
 
 /// ST-5: absent or -1 keeps for ever, 0 and other negative numbers are mistakes.

@@ -1,5 +1,6 @@
 //! Calling actors, and their state. Source: grpc-api.md 3.6.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use odeon_proto::names;
 use odeon_runtime::{ActorRef, CallChain, CallKind, Headers, Invocation};
 use tokio::time::Instant;
 use tonic::Response;
-use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::metadata::{AsciiMetadataValue, MetadataMap, MetadataValue};
 
 use crate::api::{
-    Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, read_activation, read_one_way,
+    Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, is_to_the_host, read_activation,
+    read_one_way,
 };
 use crate::status::Failure;
 
@@ -38,11 +40,11 @@ pub(super) async fn invoke(
     let chain = said.chain();
     let trace = said.trace()?;
     let once = said.idempotency_key()?;
-    let one_way = read_one_way(said.get(names::ACTOR_ONE_WAY));
+    let one_way = read_one_way(said.lossily(names::ACTOR_ONE_WAY).as_deref());
     let is_one_way = one_way.map_err(Failure::bad_request)?;
     let mut headers = Headers::new();
     for (name, value) in &metadata {
-        if !is_host_matter(name) {
+        if !is_to_the_host(name) {
             headers.push(name.as_str(), value.as_str());
         }
     }
@@ -140,8 +142,8 @@ pub(super) fn open_actor(actor_type: &str, id: &str) -> Result<ActorRef, Failure
 
 /// The activation that asks, if it says so.
 pub(super) fn activation(caller: &MetadataMap) -> Result<Option<Fence>, Failure> {
-    let shown = caller.get(names::ACTIVATION).map(|value| value.to_str().unwrap_or_default());
-    shown.map(read_activation).transpose().map_err(Failure::bad_request)
+    let shown = caller.get(names::ACTIVATION).map(as_text);
+    shown.as_deref().map(read_activation).transpose().map_err(Failure::bad_request)
 }
 
 /// What a caller says to the host itself: in the request's own metadata, as a
@@ -152,10 +154,19 @@ pub(super) struct Said<'a> {
 }
 
 impl Said<'_> {
+    /// A value that is not ASCII counts as absent.
     fn get(&self, name: &str) -> Option<&str> {
+        self.own(name).or_else(|| self.caller.get(name).and_then(|value| value.to_str().ok()))
+    }
+
+    /// The same, but what is not ASCII stays, for whoever reads it to refuse.
+    fn lossily(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.own(name).map(Cow::Borrowed).or_else(|| self.caller.get(name).map(as_text))
+    }
+
+    fn own(&self, name: &str) -> Option<&str> {
         let own = self.metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         own.map(|(_, value)| value.as_str())
-            .or_else(|| self.caller.get(name).and_then(|value| value.to_str().ok()))
     }
 
     /// The sooner of `odeon-actor-timeout` and the call's own time limit (TURN-7).
@@ -183,8 +194,8 @@ impl Said<'_> {
 
     /// The caller's name for a call that is to run only once (RT-4).
     fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Failure> {
-        let shown = self.get(names::IDEMPOTENCY_KEY).map(IdempotencyKey::parse);
-        shown.transpose().map_err(Failure::bad_request)
+        let shown = self.lossily(IdempotencyKey::NAME);
+        shown.as_deref().map(IdempotencyKey::parse).transpose().map_err(Failure::bad_request)
     }
 
     pub(super) fn chain(&self) -> CallChain {
@@ -202,23 +213,8 @@ impl Said<'_> {
     }
 }
 
-/// What the host reads itself and says to the application in its own words.
-fn is_host_matter(name: &str) -> bool {
-    [
-        names::ACTOR_TIMEOUT,
-        names::ACTOR_CHAIN,
-        names::ACTIVATION,
-        names::IDEMPOTENCY_KEY,
-        names::ACTOR_ONE_WAY,
-        "dapr-reentrancy-id",
-        "dapr-api-call",
-        "x-dapr-remote",
-        "traceparent",
-        "tracestate",
-        "baggage",
-    ]
-    .iter()
-    .any(|ours| ours.eq_ignore_ascii_case(name))
+fn as_text(value: &AsciiMetadataValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_encoded_bytes())
 }
 
 /// Reads gRPC's own time limit: up to eight digits and a unit.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use odeon_proto::names;
 use prost::Message;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 use crate::status::Failure;
 
@@ -32,6 +32,11 @@ struct ErrorInfo {
     domain: String,
     #[prost(map = "string, string", tag = "3")]
     metadata: HashMap<String, String>,
+}
+
+/// What an RPC came to.
+pub(super) fn answered<T>(result: Result<T, Failure>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(|failure| status(&failure))
 }
 
 /// A failure as a status.

@@ -5,8 +5,8 @@ use proto::actors_server::Actors;
 use tonic::{Request, Response, Status};
 
 use super::actors::{activation, open_actor};
-use super::answer;
-use crate::api::{Api, KEYS_MAX, check_keys, check_page};
+use super::answer::answered;
+use crate::api::{Api, check_keys, check_page};
 use crate::status::Failure;
 
 /// Answers what goes beyond Dapr. Cheap to clone.
@@ -28,10 +28,8 @@ impl Beyond {
         let proto::ListStateRequest { actor_type, actor_id, prefix, after, limit, values } =
             request.into_inner();
         let actor = open_actor(&actor_type, &actor_id)?;
-        let limit = match limit {
-            0 => KEYS_MAX,
-            limit => check_page(limit.into()).map_err(Failure::bad_request)?,
-        };
+        let limit = (limit != 0).then(|| limit.into());
+        let limit = check_page(limit).map_err(Failure::bad_request)?;
         Failure::check_runnable(self.api.can_run(&actor.actor_type))?;
         let after = (!after.is_empty()).then_some(after.as_str());
         let page = self.api.engine().list_state(&actor, activation, &prefix, after, limit).await;
@@ -72,15 +70,13 @@ impl Actors for Beyond {
         &self,
         request: Request<proto::ListStateRequest>,
     ) -> Result<Response<proto::ListStateResponse>, Status> {
-        let listed = self.list(request).await;
-        listed.map(Response::new).map_err(|failure| answer::status(&failure))
+        answered(self.list(request).await)
     }
 
     async fn read_state(
         &self,
         request: Request<proto::ReadStateRequest>,
     ) -> Result<Response<proto::ReadStateResponse>, Status> {
-        let read = self.read(request).await;
-        read.map(Response::new).map_err(|failure| answer::status(&failure))
+        answered(self.read(request).await)
     }
 }

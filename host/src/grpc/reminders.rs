@@ -140,9 +140,7 @@ pub(super) async fn get(
 }
 
 fn reminders<'a>(api: &'a Api, actor: &ActorRef) -> Result<&'a Reminders, Failure> {
-    Failure::check_runnable(api.can_run(&actor.actor_type))?;
-    Failure::check_remindable(actor, api.engine().is_pooled(&actor.actor_type))?;
-    Failure::check_reminders(api.hosts(&actor.actor_type), api.reminders())
+    api.reminders_of(actor).map_err(|why| Failure::unremindable(&why))
 }
 
 fn shown(found: ReminderForm) -> ActorReminder {

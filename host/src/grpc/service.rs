@@ -8,7 +8,7 @@ use odeon_proto::dapr::runtime::v1::*;
 use odeon_proto::names;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::answer;
+use super::answer::{self, answered};
 use super::missing::rpcs_to_come;
 use super::{actors, metadata, reminders, timers};
 use crate::api::Api;
@@ -31,10 +31,6 @@ impl Service {
     pub fn new(api: Api, hub: Hub) -> Self {
         Self { api, hub }
     }
-}
-
-fn answered<T>(result: Result<T, Failure>) -> Result<Response<T>, Status> {
-    result.map(Response::new).map_err(|failure| answer::status(&failure))
 }
 
 #[tonic::async_trait]

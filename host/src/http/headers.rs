@@ -5,8 +5,9 @@
 
 use http::HeaderMap;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
-use odeon_proto::names;
 use odeon_runtime::Headers;
+
+use crate::api::is_to_the_host;
 
 /// Marks a call that came through the public API.
 const API_CALL: &str = "Dapr-API-Call";
@@ -68,10 +69,11 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// Headers that end at this host: of the connection, of addressing, of the trace
-/// (checked ones are added again), and what the host reads itself.
+/// Headers that end at this host: of the connection, of addressing, and what is said to the
+/// host itself, the trace among it (a checked one is added again).
 fn is_host_matter(name: &str) -> bool {
     is_hop_by_hop(name)
+        || is_to_the_host(name)
         || matches!(
             name,
             "host"
@@ -81,18 +83,6 @@ fn is_host_matter(name: &str) -> bool {
                 | "dapr-caller-app-id"
                 | "dapr-caller-namespace"
                 | "dapr-callee-app-id"
-                | "dapr-api-call"
-                | "x-dapr-remote"
-                | "dapr-reentrancy-id"
-                | names::ACTOR_TIMEOUT
-                | names::ACTOR_CHAIN
-                | names::ACTIVATION
-                | names::QUERY
-                | names::IDEMPOTENCY_KEY
-                | names::ACTOR_ONE_WAY
-                | "traceparent"
-                | "tracestate"
-                | "baggage"
         )
         || name.ends_with("-bin")
 }

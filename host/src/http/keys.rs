@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
 use super::request::Call;
-use crate::api::{KEYS_MAX, check_keys, check_page};
+use crate::api::{check_keys, check_page};
 use crate::json;
 use crate::status::Failure;
 
@@ -67,22 +67,8 @@ impl Shown {
 /// `GET /odeon/v1/actors/{type}/{id}/state?prefix=..&after=..&limit=..&values=true`.
 pub(super) async fn list(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.open_actor()?;
-    let limit = match call.query("limit") {
-        None => KEYS_MAX,
-        Some(text) => {
-            let wrong = || format!("limit is {text:?}; expected 1 to {KEYS_MAX}");
-            let limit = text.parse().map_err(|_| wrong());
-            limit.and_then(check_page).map_err(Failure::bad_request)?
-        }
-    };
-    let has_values = match call.query("values").as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            let text = format!("values is {other:?}; expected true or false");
-            return Err(Failure::bad_request(text));
-        }
-    };
+    let limit = check_page(call.number("limit")?).map_err(Failure::bad_request)?;
+    let has_values = call.flag("values")?;
     let (prefix, after) = (call.query("prefix").unwrap_or_default(), call.query("after"));
     Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
     let after = after.as_deref().filter(|after| !after.is_empty());

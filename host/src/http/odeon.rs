@@ -106,7 +106,7 @@ pub(super) async fn host(call: Call<'_>) -> Result<Answer, Failure> {
 /// `POST /odeon/v1/hosts/{name}/drain?limit=<seconds>`: begins; the host's status shows the rest.
 pub(super) async fn drain(call: Call<'_>) -> Result<Answer, Failure> {
     let name = call.param("name")?;
-    let seconds = call.number("limit", 60)?;
+    let seconds = call.number("limit")?.unwrap_or(60);
     let draining = Draining { limit_ms: seconds.saturating_mul(1_000) };
     ask(&call, Some(&name), "drain", &draining).await
 }
@@ -116,7 +116,7 @@ pub(super) async fn listing(call: Call<'_>) -> Result<Answer, Failure> {
     let listing = Listing {
         r#type: call.param("actorType")?.into_owned(),
         after: call.query("after").unwrap_or_default(),
-        limit: usize::try_from(call.number("limit", 100)?).unwrap_or(usize::MAX),
+        limit: call.limit()?,
     };
     ask(&call, None, "allActors", &listing).await
 }
@@ -136,7 +136,8 @@ pub(super) async fn deactivate(call: Call<'_>) -> Result<Answer, Failure> {
     about_one(&call, "deactivate").await
 }
 
-/// `DELETE /odeon/v1/actors/{type}/{id}`: its state and its activation, in one step.
+/// `DELETE /odeon/v1/actors/{type}/{id}`: its state in one step, its activation with the timers, then
+/// its reminders.
 pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
     about_one(&call, "delete").await
 }
@@ -145,15 +146,7 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
 pub(super) async fn relocate(call: Call<'_>) -> Result<Answer, Failure> {
     let actor = call.actor()?;
     let (r#type, id) = (actor.actor_type.to_string(), actor.id.to_string());
-    let back = match call.query("back").as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            let shown = other.escape_debug();
-            let text = format!("the query's back is \"{shown}\"; expected true or false");
-            return Err(Failure::bad_request(text));
-        }
-    };
+    let back = call.flag("back")?;
     ask(&call, None, "move", &Moving { r#type, id, to: call.query("to"), back }).await
 }
 

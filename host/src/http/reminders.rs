@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
 use super::request::Call;
-use crate::api::Api;
+use crate::api::{Api, Unremindable};
 use crate::json::{self, Fields};
 use crate::status::Failure;
 use crate::status::schedules::ReminderWork;
@@ -53,17 +53,17 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
 /// `GET /odeon/v1/reminders/{type}?id=..&after=..&limit=..`: those of a type, or of one actor of
 /// it, with where they stand (REM-14). Any host of the application tells.
 pub(super) async fn listing(call: Call<'_>) -> Result<Answer, Failure> {
-    let reminders = Failure::check_reminders(true, call.api.reminders())?;
+    let reminders = call.api.reminders();
+    let reminders = reminders.ok_or_else(|| Failure::unremindable(&Unremindable::NoStore))?;
     let listing = Listing {
         r#type: call.param("actorType")?.into_owned(),
         id: call.query("id").filter(|id| !id.is_empty()),
         after: call.query("after").filter(|after| !after.is_empty()),
-        limit: usize::try_from(call.number("limit", 100)?).unwrap_or(usize::MAX),
+        limit: call.limit()?,
     };
     let caller = Caller { deadline: call.deadline()?, chain: call.chain() };
     let page = reminders.list(&listing, caller).await;
-    let page = page.map_err(|error| Failure::reminder(&error, ReminderWork::Get))?;
-    Ok(answer::json(&page))
+    Ok(answer::json(&page.map_err(|error| Failure::invoke(&error))?))
 }
 
 /// Which reminder, and for whom.
@@ -86,9 +86,7 @@ impl<'a> Asked<'a> {
 /// Where the actor's reminders are, if it may have one of this name here.
 fn reminders_of<'a>(api: &'a Api, actor: &ActorRef, name: &str) -> Result<&'a Reminders, Failure> {
     ident::check_name("name", name).map_err(Failure::bad_request)?;
-    Failure::check_runnable(api.can_run(&actor.actor_type))?;
-    Failure::check_remindable(actor, api.engine().is_pooled(&actor.actor_type))?;
-    Failure::check_reminders(api.hosts(&actor.actor_type), api.reminders())
+    api.reminders_of(actor).map_err(|why| Failure::unremindable(&why))
 }
 
 /// A reminder as Dapr shows it.

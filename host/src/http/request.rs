@@ -78,20 +78,45 @@ impl Call<'_> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The same, but what is not ASCII stays, for whoever reads it to refuse.
+    fn lossily(&self, name: &'static str) -> Option<Cow<'_, str>> {
+        self.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+    }
+
     /// An item of the query, decoded; the first of its name. What cannot be decoded counts as absent.
     pub(super) fn query(&self, name: &str) -> Option<String> {
         query_item(&self.head.uri, name)
     }
 
-    /// A number of the query, or what it is without one.
-    pub(super) fn number(&self, name: &str, default: u64) -> Result<u64, Failure> {
-        let Some(text) = self.query(name) else { return Ok(default) };
-        text.parse().map_err(|_| {
+    /// A number of the query.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
+        let Some(text) = self.query(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
             let shown = text.escape_debug();
             Failure::bad_request(format!(
                 "the query's {name} is \"{shown}\"; expected a whole number"
             ))
         })
+    }
+
+    /// How many the query wants on a page; 100, if it does not say. Whoever makes the page
+    /// has its own limit.
+    pub(super) fn limit(&self) -> Result<usize, Failure> {
+        let limit = self.number("limit")?.unwrap_or(100);
+        Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    /// Whether the query says so.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.query(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => {
+                let shown = other.escape_debug();
+                let text = format!("the query's {name} is \"{shown}\"; expected true or false");
+                Err(Failure::bad_request(text))
+            }
+        }
     }
 
     /// When the caller stops waiting: `odeon-actor-timeout`, in milliseconds (TURN-7).
@@ -101,24 +126,19 @@ impl Call<'_> {
 
     /// The caller's name for a call that is to run only once (RT-4).
     pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Failure> {
-        let Some(value) = self.head.headers.get(names::IDEMPOTENCY_KEY) else { return Ok(None) };
-        let text = String::from_utf8_lossy(value.as_bytes());
-        IdempotencyKey::parse(&text).map(Some).map_err(Failure::bad_request)
+        let text = self.lossily(IdempotencyKey::NAME);
+        text.as_deref().map(IdempotencyKey::parse).transpose().map_err(Failure::bad_request)
     }
 
     /// Whether nobody waits for the answer (OW-1).
     pub(super) fn is_one_way(&self) -> Result<bool, Failure> {
-        let value = self.head.headers.get(names::ACTOR_ONE_WAY);
-        let text = value.map(|value| String::from_utf8_lossy(value.as_bytes()));
-        read_one_way(text.as_deref()).map_err(Failure::bad_request)
+        read_one_way(self.lossily(names::ACTOR_ONE_WAY).as_deref()).map_err(Failure::bad_request)
     }
 
     /// The activation that asks, if it says so.
     pub(super) fn activation(&self) -> Result<Option<Fence>, Failure> {
-        self.header(names::ACTIVATION)
-            .map(read_activation)
-            .transpose()
-            .map_err(Failure::bad_request)
+        let text = self.lossily(names::ACTIVATION);
+        text.as_deref().map(read_activation).transpose().map_err(Failure::bad_request)
     }
 
     /// The actors that wait for this call, and the id that lets it join a turn (REE-4).

@@ -2,11 +2,11 @@
 //! actor-semantics.md 8.
 
 use odeon_base::Kind;
-use odeon_blocks::reminder::Reminders;
 use odeon_runtime::{ActorRef, Error};
 use tonic::Code;
 
 use super::Failure;
+use crate::api::Unremindable;
 
 /// What was to be done with a reminder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,18 +20,22 @@ pub enum ReminderWork {
 }
 
 impl Failure {
-    /// Refuses reminders of actors that run in several copies.
-    ///
-    /// # Errors
-    /// 400, if `is_pooled`.
-    pub fn check_remindable(actor: &ActorRef, is_pooled: bool) -> Result<(), Self> {
-        if !is_pooled {
-            return Ok(());
+    /// An actor can have no reminders here.
+    #[must_use]
+    pub fn unremindable(why: &Unremindable) -> Self {
+        match why {
+            Unremindable::NotRunnable => Self::actors_disabled(),
+            Unremindable::Pooled(actor_type) => Self::bad_request(format!(
+                "actor type '{actor_type}' is stateless and runs in several copies: it has no reminders"
+            )),
+            Unremindable::NotHosted => {
+                let message =
+                    "operations on actor reminders are only possible on hosted actor types";
+                let code = "ERR_ACTOR_REMINDER_NON_HOSTED";
+                Self::new(403, Code::PermissionDenied, code, message)
+            }
+            Unremindable::NoStore => Self::common(&Error::NoStore),
         }
-        let actor_type = &actor.actor_type;
-        Err(Self::bad_request(format!(
-            "actor type '{actor_type}' is stateless and runs in several copies: it has no reminders"
-        )))
     }
 
     /// Refuses timers and reminders of the runtime's own actors.
@@ -73,22 +77,6 @@ impl Failure {
             }
         };
         failure.with(error.execution())
-    }
-
-    /// The reminders of a type, for the host that hosts it (REM-9).
-    ///
-    /// # Errors
-    /// Where the type is not hosted, or there is no store for actors' state.
-    pub fn check_reminders(
-        is_hosted: bool,
-        reminders: Option<&Reminders>,
-    ) -> Result<&Reminders, Self> {
-        if !is_hosted {
-            let message = "operations on actor reminders are only possible on hosted actor types";
-            let code = "ERR_ACTOR_REMINDER_NON_HOSTED";
-            return Err(Self::new(403, Code::PermissionDenied, code, message));
-        }
-        reminders.ok_or_else(|| Self::common(&Error::NoStore))
     }
 
     /// A reminder of this name stands, and was not to be replaced.

@@ -205,13 +205,16 @@ text_name! {
 pub struct IdempotencyKey(Arc<str>);
 
 impl IdempotencyKey {
+    /// The header that carries it, or the item of metadata.
+    pub const NAME: &str = "odeon-idempotency-key";
+
     /// Parses the key: 1 to 256 bytes of visible ASCII.
     ///
     /// # Errors
     /// [`Invalid`] when it is empty, too long or holds any other character.
     pub fn parse(value: &str) -> Result<Self, Invalid> {
-        let (field, max) = ("odeon-idempotency-key", IDEMPOTENCY_KEY_BYTES_MAX);
-        check_text(field, value, max, |c| !c.is_ascii_graphic())?;
+        let max = IDEMPOTENCY_KEY_BYTES_MAX;
+        check_text(Self::NAME, value, max, |c| !c.is_ascii_graphic())?;
         Ok(Self(value.into()))
     }
 

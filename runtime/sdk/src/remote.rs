@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use odeon_base::Execution;
+use odeon_base::{Execution, IdempotencyKey};
 use odeon_proto::dapr::runtime::v1 as proto;
 use odeon_proto::names;
 use odeon_proto::odeon::actors::v1 as beyond;
@@ -281,7 +281,7 @@ fn invoke_request(invocation: &Invocation) -> proto::InvokeActorRequest {
         metadata.insert(wire::REENTRANCY_ID.to_owned(), id.as_ref().to_owned());
     }
     if let Some(key) = once {
-        metadata.insert(names::IDEMPOTENCY_KEY.to_owned(), key.as_str().to_owned());
+        metadata.insert(IdempotencyKey::NAME.to_owned(), key.as_str().to_owned());
     }
     if *is_one_way {
         metadata.insert(names::ACTOR_ONE_WAY.to_owned(), "true".to_owned());

@@ -49,7 +49,7 @@ impl<'a> Ask<'a> {
     /// With a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.request = self.request.header(name, value);
+        self.request = self.request.header(name, value.as_bytes());
         self
     }
 

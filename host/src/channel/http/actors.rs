@@ -35,6 +35,7 @@ impl Inner {
         };
         let slot = Arc::new(slot);
         for age in [Age::Any, Age::New] {
+            let request = self.writer.invoke(turn, &call).map_err(Error::Arguments)?;
             let line = match self.pool.line(age).await {
                 Ok(line) => line,
                 Err(error) => {
@@ -45,7 +46,6 @@ impl Inner {
                     return Err(turn.refuse(call, reason));
                 }
             };
-            let request = self.writer.invoke(turn, &call);
             let limit = self.config.body_bytes_max;
             let exchange = Arc::clone(&self.pool).exchange(line, request, limit);
             let slot = Arc::clone(&slot);
@@ -71,11 +71,15 @@ impl Inner {
     }
 
     /// Sends a request that is nobody's turn.
-    pub(super) async fn simply(&self, request: impl Fn() -> Outgoing) -> Result<Answered, String> {
+    pub(super) async fn simply(
+        &self,
+        request: impl Fn() -> Result<Outgoing, String>,
+    ) -> Result<Answered, String> {
         for age in [Age::Any, Age::New] {
+            let request = request()?;
             let line = self.pool.line(age).await.map_err(|error| error.to_string())?;
             let limit = self.config.body_bytes_max;
-            match Arc::clone(&self.pool).exchange(line, request(), limit).await {
+            match Arc::clone(&self.pool).exchange(line, request, limit).await {
                 Ok(answered) => return Ok(answered),
                 Err(Lost::Unsent(_)) => {}
                 Err(lost) => return Err(told(lost).to_string()),

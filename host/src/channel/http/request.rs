@@ -81,7 +81,7 @@ impl Writer {
 
     /// `PUT /actors/{type}/{id}/method/{method}`, with the query of the caller; or
     /// `.../method/timer/{name}`, `.../method/remind/{name}` for what fires.
-    pub(super) fn invoke(&self, turn: &Turn, call: &Call) -> Outgoing {
+    pub(super) fn invoke(&self, turn: &Turn, call: &Call) -> Result<Outgoing, String> {
         let mut path = actor_path(turn.actor());
         path.push_str("/method/");
         let (kind, body) = match &call.kind {
@@ -112,7 +112,7 @@ impl Writer {
     }
 
     /// `DELETE /actors/{type}/{id}`.
-    pub(super) fn deactivate(&self, actor: &ActorRef) -> Outgoing {
+    pub(super) fn deactivate(&self, actor: &ActorRef) -> Result<Outgoing, String> {
         let mut headers = HeaderMap::new();
         // Wire: daprd's, though there is no body.
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
@@ -121,7 +121,7 @@ impl Writer {
     }
 
     /// `GET /dapr/config`.
-    pub(super) fn config(&self) -> Outgoing {
+    pub(super) fn config(&self) -> Result<Outgoing, String> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(APP_ID, self.app_id.clone());
@@ -130,7 +130,7 @@ impl Writer {
     }
 
     /// A probe, which shows no token.
-    pub(super) fn probe(&self, path: &str) -> Outgoing {
+    pub(super) fn probe(&self, path: &str) -> Result<Outgoing, String> {
         self.request(Method::GET, path, HeaderMap::new(), Bytes::new())
     }
 
@@ -140,9 +140,18 @@ impl Writer {
         }
     }
 
-    fn request(&self, method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Outgoing {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Outgoing, String> {
         let mut request = Request::new(Full::new(body));
-        let path = PathAndQuery::try_from(path).unwrap_or_else(|_| PathAndQuery::from_static("/"));
+        let path = PathAndQuery::try_from(path).map_err(|error| {
+            let path = path.escape_debug();
+            format!("the request to the application has no path: '{path}': {error}")
+        })?;
         *request.method_mut() = method;
         *request.headers_mut() = headers;
         *request.uri_mut() = Uri::from(path.clone());
@@ -162,7 +171,7 @@ impl Writer {
                 }
             }
         }
-        request
+        Ok(request)
     }
 }
 
@@ -219,6 +228,17 @@ pub(super) fn reply(actor: &ActorRef, call: &Call, answered: Answered) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_path_is_refused_by_name() {
+        let authority = Authority::from_static("127.0.0.1:1");
+        let writer = Writer::new(authority, Protocol::H2c, "app", None);
+        assert_eq!(writer.probe("/healthz").unwrap().uri().path(), "/healthz");
+        for path in ["/a b", "/a?b c", "a\nb"] {
+            let error = writer.probe(path).unwrap_err();
+            assert!(error.contains(&path.escape_debug().to_string()), "{error}");
+        }
+    }
 
     #[test]
     fn names_stay_in_their_segments() {

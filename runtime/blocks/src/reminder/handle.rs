@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::actor::{partition_of, partition_ref, type_of};
 use super::forms::{
-    Deleted, FoundForm, ListForm, Listing, Named, Of, Registered, Registration, ReminderForm,
+    Deleted, FoundForm, ListForm, Listing, Named, Of, PAGE_MAX, Registered, Registration,
+    ReminderForm,
 };
 
 /// The reminders of an application.
@@ -110,12 +111,12 @@ impl Reminders {
                 (partition, Some(path.to_owned()).filter(|path| !path.is_empty()))
             }
         };
-        let mut found = ListForm::default();
+        let (mut found, limit) = (ListForm::default(), asked.limit.clamp(1, PAGE_MAX));
         for partition in self.partitions_of(&actor_type, asked.id.as_deref())? {
             if partition < begin {
                 continue;
             }
-            let left = asked.limit.saturating_sub(found.reminders.len());
+            let left = limit.saturating_sub(found.reminders.len());
             if left == 0 {
                 found.next = Some(format!("{partition}/"));
                 break;

@@ -21,8 +21,6 @@ use super::letter::Letter;
 use super::partition::Shared;
 use super::rounds::Rounds;
 
-/// By what a receiver without state tells a repeat, or one beyond the actors.
-const IDEMPOTENCY_KEY: &str = "odeon-idempotency-key";
 /// How often the inbox is looked through though nobody told of anything: what was told may be
 /// lost. After a look that took long, twenty times as long.
 const LOOK: Duration = Duration::from_secs(5);
@@ -207,7 +205,8 @@ impl Post {
         let Letter { actor, method, id, body } = letter;
         let engine = self.rounds.engine.upgrade().ok_or(Error::Closed)?;
         let mut headers = Headers::new();
-        headers.push(IDEMPOTENCY_KEY, id.as_ref());
+        // By what a receiver without state tells a repeat, or one beyond the actors.
+        headers.push(IdempotencyKey::NAME, id.as_ref());
         if !body.is_empty() {
             headers.push("content-type", "application/json");
         }

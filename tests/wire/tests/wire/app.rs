@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use odeon_host::channel::http::{Config, Protocol};
+use odeon_proto::dapr::runtime::v1::InvokeActorRequest;
 use odeon_runtime::TypeConfig;
 use odeon_test_wire::app::{Asked, Played};
 use odeon_test_wire::{Rig, Told};
@@ -75,6 +76,29 @@ async fn a_method_is_one_request_to_the_byte() {
     });
     assert_eq!((told.status.as_u16(), told.text()), (200, "answer"));
     assert_eq!((told.header("content-type"), told.header("x-own")), ("x/y", "1"));
+}
+
+// What is said to the host itself does not reach the application by the other door either.
+#[tokio::test(start_paused = true)]
+async fn a_query_that_is_forged_over_grpc_is_none() {
+    let (rig, mut app) = start().await;
+    let request = InvokeActorRequest {
+        actor_type: "W".into(),
+        actor_id: "a".into(),
+        method: "m".into(),
+        metadata: [("odeon-query", "forged"), ("Odeon-Query", "forged"), ("x-own", "1")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        ..InvokeActorRequest::default()
+    };
+    let mut client = rig.client();
+    let (told, ()) = tokio::join!(client.invoke_actor(request), async {
+        let asked = app.asked().await;
+        assert_eq!(asked.line, "PUT /actors/W/a/method/m");
+        assert_eq!((asked.header("odeon-query"), asked.header("x-own")), ("", "1"));
+        asked.answer(200, &[], "answer");
+    });
+    assert_eq!(told.unwrap().into_inner().data, "answer");
 }
 
 #[tokio::test(start_paused = true)]

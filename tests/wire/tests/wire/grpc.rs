@@ -11,6 +11,7 @@ use odeon_host::api::Shutdown;
 use odeon_proto::dapr::runtime::v1::*;
 use odeon_test_wire::{InProcess, Rig};
 use serde_json::Value;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -116,6 +117,26 @@ async fn a_call_with_an_idempotency_key_is_answered_again_as_it_was() {
     let status = rig.client().invoke_actor(wrong).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains(key[0].0), "{}", status.message());
+}
+
+// What is no text is not taken for absent.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ascii_is_refused() {
+    let rig = Rig::start().await;
+    let value = || MetadataValue::try_from(&b"k\xff"[..]).unwrap();
+    for name in ["odeon-idempotency-key", "odeon-actor-oneway"] {
+        let mut request = Request::new(invoke("echo", "x"));
+        request.metadata_mut().insert(name, value());
+        let status = rig.client().invoke_actor(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{name}: {status}");
+    }
+    let key =
+        GetActorStateRequest { actor_type: "T".into(), actor_id: "a".into(), key: "k".into() };
+    let mut request = Request::new(key);
+    request.metadata_mut().insert("odeon-activation", value());
+    let status = rig.client().get_actor_state(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("odeon-activation is \"k"), "{}", status.message());
 }
 
 // OW-1.

@@ -139,11 +139,20 @@ async fn grpc_says_the_same() {
         ("deleteReminder", "x", r#"{"name":"y"}"#, "expected the same"),
         ("call", "", "{", "operation call: request: "),
         ("call", "", r#"{"actorType":"W","actorId":"b","method":"m","x":1}"#, "no field 'x'"),
+        ("call", "k", call, "operation call: key is 'k'"),
     ] {
         let wrong = transaction(&[("upsert", "never", "1"), (kind, key, value)]);
         let status = client.execute_actor_state_transaction(wrong).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
         assert!(status.message().contains(words), "{status:?}");
+    }
+    for (name, value) in [("etag", "7"), ("ttlInSeconds", "9")] {
+        let mut wrong = transaction(&[("upsert", "never", "1"), ("call", "", call)]);
+        wrong.operations[1].metadata.insert(name.to_owned(), value.to_owned());
+        let status = client.execute_actor_state_transaction(wrong).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+        let words = format!("operation call: {name} is '{value}'");
+        assert!(status.message().contains(&words), "{status:?}");
     }
     assert_eq!(rig.ask("GET", &format!("{STATE}/never")).told().await.status, 204);
 }

@@ -203,11 +203,18 @@ async fn those_of_a_type_are_listed_in_pages() {
     assert_eq!((&one["tick"], &one["delivered"], &one["lost"]), (&2.into(), &1.into(), &0.into()));
     assert!(one["next"].as_str().unwrap().ends_with('Z'));
     assert_eq!(list("id=none").await.text(), r#"{"reminders":[]}"#);
-    for (query, named) in [("limit=x", "limit"), ("after=x", "after is 'x'")] {
-        let told = list(query).await;
-        assert!(told.text().contains(named), "{}", told.text());
-        assert!(!told.status.is_success());
+    for (query, named) in
+        [("limit=x", "limit"), ("after=x", "after is 'x'"), ("id=a%2Fb", "actorId")]
+    {
+        let (status, code, text) = list(query).await.error();
+        assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"), "{query}: {text}");
+        assert!(text.contains(named), "{text}");
     }
+    let told = rig.ask("GET", "/odeon/v1/reminders/a%2Fb").told().await;
+    assert_eq!(told.error().0, 400, "{}", told.text());
+    // Nothing on a page would be paging for ever.
+    let page = list("limit=0").await.json();
+    assert_eq!(page["reminders"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -277,6 +277,18 @@ async fn an_actors_keys_are_listed_by_pages() {
     }
 }
 
+// What is no activation is not taken for none.
+#[tokio::test(start_paused = true)]
+async fn an_activation_that_is_not_ascii_is_refused() {
+    let rig = Rig::start().await;
+    with_keys(&rig).await;
+    let path = "/v1.0/actors/T/a/state/c";
+    let told = rig.ask("GET", path).header("odeon-activation", "7.ü").told().await;
+    let (status, code, text) = told.error();
+    assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"));
+    assert!(text.contains("odeon-activation is"), "{text}");
+}
+
 // ST-6.
 #[tokio::test(start_paused = true)]
 async fn many_keys_are_read_at_once() {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use odeon_sdk::{Ctx, Error, Result, Timer, actor};
+use odeon_sdk::{Ctx, Result, Timer, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +20,7 @@ use crate::domain::effects::Effect;
 use crate::domain::goods::commands::{
     Changed, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
 };
-use crate::domain::goods::{FEW, Goods, Mark};
+use crate::domain::goods::{Goods, Mark};
 use crate::domain::outcomes::Outcomes;
 use crate::domain::reservation::commands::{Extend, OfOrder, Reserve, Reserved};
 use crate::domain::reservation::{Reservation, State};
@@ -152,16 +152,7 @@ impl GoodsActor {
     #[actor(name = "Return")]
     async fn take_back(&mut self, ctx: &mut Ctx, command: OfOrder) -> Result<Answer<Reserved>> {
         let (id, now) = (&command.order_id, ctx.now().into());
-        let answer = self
-            .settle(ctx, id, "", |goods, book| goods.take_back(&mut book.slot, id, now))
-            .await?;
-        let slot: Option<Reservation> = ctx.get(&format!("res:{id}")).await?;
-        match (&answer.0, slot.map(|slot| slot.state)) {
-            // The order is paid, or it could not give anything back: its commit is on its way.
-            // An answer would be the end of it; whoever calls has to call again.
-            (Err(refusal), Some(State::Held)) => Err(Error::failed(refusal)),
-            (_, _) => Ok(answer),
-        }
+        self.settle(ctx, id, "", |goods, book| goods.take_back(&mut book.slot, id, now)).await
     }
 
     /// Holds the units of an order for longer.
@@ -299,10 +290,13 @@ impl GoodsActor {
         if now.sold_total != before.sold_total {
             ctx.set("days", &self.goods.days)?;
         }
-        let is_hot = now.on_hand > 0 && self.goods.stock.available() < FEW;
+        let is_hot = self.goods.is_hot();
         if is_hot != self.is_hot {
             match is_hot {
-                true => ctx.set_timer(HOT, Timer::after(HOT_EVERY).every(HOT_EVERY).calls("Hot")),
+                true => {
+                    let every = Timer::after(HOT_EVERY).every(HOT_EVERY).without_keeping_alive();
+                    ctx.set_timer(HOT, every.calls("Hot"));
+                }
                 false => ctx.drop_timer(HOT),
             }
             self.is_hot = is_hot;

@@ -12,6 +12,7 @@ use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks::{self, COUNT_MAX, LINES_MAX, PRICE_CENTS_MAX, TEXT_CHARS_MAX};
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::{BasketFacts, Event};
+use crate::domain::goods::commands::Quoted;
 use crate::domain::time::Time;
 
 /// How long after the last change a basket counts as abandoned.
@@ -57,6 +58,36 @@ pub struct Item {
     /// What the goods said about it lately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quoted: Option<LineQuote>,
+}
+
+/// A line with what it costs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PricedLine {
+    /// The price of one, in cents: what the goods say, else what the buyer saw.
+    pub cents: u64,
+    /// The price of all, in cents.
+    pub total_cents: u64,
+    /// Whether that is another price than the buyer saw.
+    pub is_changed: bool,
+    /// Units that an order can still have.
+    pub available: u32,
+    /// Whether they are for sale.
+    pub is_on_shelf: bool,
+}
+
+impl Item {
+    /// What the line costs, by what the goods say; they may be gone.
+    #[must_use]
+    pub fn priced(&self, quoted: Option<&Quoted>) -> PricedLine {
+        let cents = quoted.map_or(self.price_seen_cents, |quoted| quoted.price_cents);
+        PricedLine {
+            cents,
+            total_cents: cents * u64::from(self.count),
+            is_changed: cents != self.price_seen_cents,
+            available: quoted.map_or(0, |quoted| quoted.available),
+            is_on_shelf: quoted.is_some_and(|quoted| !quoted.off_shelf),
+        }
+    }
 }
 
 /// What the goods say about a line.

@@ -16,6 +16,7 @@ use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::{Event, SaleFacts};
+use crate::domain::ids;
 use crate::domain::sale::{AttachSale, DetachSale, SaleStanding};
 use crate::domain::time::Time;
 
@@ -198,7 +199,7 @@ impl FlashSale {
     #[must_use]
     pub fn wanted(&self, now: Time) -> Option<Wanted> {
         // The same in a round, however often it is asked: the answer is the same, too.
-        let cmd_id = format!("{}-{}", self.activity_id, self.rounds);
+        let cmd_id = ids::sale_round(&self.activity_id, self.rounds);
         let activity_id = self.activity_id.clone();
         let is_over = self.touched && self.phase(now) == SalePhase::Over;
         if self.leaving || is_over {

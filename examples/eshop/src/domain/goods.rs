@@ -267,7 +267,13 @@ impl Goods {
     pub fn hot(&self) -> Option<Event> {
         let (meta, available) = (self.meta().ok()?, self.stock.available());
         let goods_id = meta.goods_id.clone();
-        (available < FEW).then_some(Event::GoodsStockLow(StockLow { goods_id, available }))
+        self.is_hot().then_some(Event::GoodsStockLow(StockLow { goods_id, available }))
+    }
+
+    /// Whether few are left of what is in the house.
+    #[must_use]
+    pub fn is_hot(&self) -> bool {
+        self.stock.on_hand > 0 && self.stock.available() < FEW
     }
 
     /// The goods, as a catalogue shows them.

@@ -37,6 +37,18 @@ pub fn payment(order_id: &str, request_id: &str) -> String {
     derived("payment", order_id, request_id).to_string()
 }
 
+/// The command that merges what a guest's basket holds at this version.
+#[must_use]
+pub fn merge(guest: &str, version: u64) -> String {
+    derived("merge", guest, &version.to_string()).to_string()
+}
+
+/// The command by which a sale asks something of its goods in this round.
+#[must_use]
+pub fn sale_round(activity_id: &str, round: u64) -> String {
+    derived("round", activity_id, &round.to_string()).to_string()
+}
+
 /// The parcel of an order: there is one.
 #[must_use]
 pub fn parcel(order_id: &str) -> String {

@@ -144,13 +144,7 @@ impl Saga {
             return Ok(saga.standing());
         }
         check(order_id, command)?;
-        let within = command
-            .pay_within_seconds
-            .map_or(PAY_WITHIN, |seconds| Duration::from_secs(seconds.into()));
-        let pay_before = command.pay_before.unwrap_or_else(|| now.after(within));
-        if pay_before <= now {
-            return Err(Refusal::invalid("payBefore must be in the future").at("payBefore"));
-        }
+        let pay_before = pay_before(command, now)?;
         let lines = merged(&command.items)?;
         let step = match command.source {
             Source::Basket if lines.is_empty() => Step::Begin,
@@ -430,6 +424,27 @@ fn check(order_id: &str, command: &Start) -> Result<(), Refusal> {
         checks::text("categoryName", &line.category_name, TEXT_CHARS_MAX)?;
     }
     order::placing::check_consignee(&command.consignee)
+}
+
+/// Until when the order can be paid: its goods are nobody else's for so long.
+fn pay_before(command: &Start, now: Time) -> Result<Time, Refusal> {
+    let most = PAY_WITHIN.as_secs();
+    let within = match command.pay_within_seconds {
+        None => PAY_WITHIN,
+        Some(seconds) if (1..=most).contains(&seconds.into()) => {
+            Duration::from_secs(seconds.into())
+        }
+        Some(seconds) => {
+            let message = format!("payWithinSeconds must be 1 to {most}, not {seconds}");
+            return Err(Refusal::invalid(message).at("payWithinSeconds"));
+        }
+    };
+    let before = command.pay_before.unwrap_or_else(|| now.after(within));
+    if before <= now || before > now.after(PAY_WITHIN) {
+        let message = format!("payBefore must be in the future, within {most} seconds");
+        return Err(Refusal::invalid(message).at("payBefore"));
+    }
+    Ok(before)
 }
 
 /// One line for each kind of goods, in the order in which they are first named.

@@ -9,9 +9,10 @@ use super::desk::{Ask, Desk};
 use super::goods::{decimal, is_gone};
 use super::reply::{No, Outcome, Reply};
 use crate::domain::answer::Answer;
-use crate::domain::basket::{Clear, Item, Merge, Put, Receipt, View};
+use crate::domain::basket::{Clear, Item, Merge, PricedLine, Put, Receipt, View};
 use crate::domain::checks;
 use crate::domain::goods::commands::{Quote, Quoted};
+use crate::domain::ids;
 use crate::domain::order::Consignee;
 use crate::domain::saga::commands::Source;
 use crate::{BasketActor, GoodsActor};
@@ -74,9 +75,12 @@ pub(super) async fn clear(desk: &Desk, ask: Ask) -> Outcome {
 pub(super) async fn merge(desk: &Desk, ask: Ask) -> Outcome {
     let (account, guest) = (ask.account()?, ask.guest()?);
     let guests = desk.actor::<BasketActor>(guest)?;
-    let items = guests.get().await?.0?.basket.items;
+    let basket = guests.get().await?.0?.basket;
     let own = desk.actor::<BasketActor>(account)?;
-    let merged = own.merge(Merge { cmd_id: ask.request_id.clone(), items }).await?;
+    // The same for the same lines: who asks again, because they were not taken out yet, must
+    // not have them twice.
+    let cmd_id = ids::merge(guest, basket.version);
+    let merged = own.merge(Merge { cmd_id, items: basket.items }).await?;
     merged.0?;
     let emptied = guests.clear(Clear { cmd_id: ask.request_id.clone(), version: None }).await?;
     emptied.0?;
@@ -105,8 +109,9 @@ async fn seen(desk: &Desk, ask: &Ask) -> Result<Put, No> {
     let mut put = Put { cmd_id: ask.id_or(cmd_id), goods_id, count, version, ..Put::default() };
     if count > 0 {
         checks::count(count)?;
-        let meta = desk.actor::<GoodsActor>(&put.goods_id)?.get().await?.0?.meta;
-        let quoted = quote(desk, &put.goods_id, ask.basket()?).await?;
+        let goods = desk.actor::<GoodsActor>(&put.goods_id)?;
+        let found = async { Ok(goods.get().await?.0?.meta) };
+        let (meta, quoted) = futures::try_join!(found, quote(desk, &put.goods_id, ask.basket()?))?;
         put.price_seen_cents = Some(quoted.price_cents);
         (put.name, put.image) = (Some(meta.name), Some(meta.image));
     }
@@ -130,10 +135,11 @@ async fn shown(desk: &Desk, who: &str, view: &View) -> Result<Value, No> {
     let asked: Vec<_> =
         view.basket.items.iter().map(|item| priced(desk, who, item).boxed()).collect();
     let lines: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
-    let lines: Vec<Value> = lines.into_iter().collect::<Result<_, No>>()?;
-    let total: u64 = lines.iter().filter_map(|line| line["totalCents"].as_u64()).sum();
+    let lines: Vec<PricedLine> = lines.into_iter().collect::<Result<_, No>>()?;
+    let total: u64 = lines.iter().map(|line| line.total_cents).sum();
+    let items = view.basket.items.iter().zip(&lines);
     Ok(json!({
-        "items": lines,
+        "items": items.map(|(item, line)| shown_line(item, line)).collect::<Vec<_>>(),
         "total": decimal(total),
         "totalCents": total,
         "version": view.basket.version,
@@ -141,26 +147,25 @@ async fn shown(desk: &Desk, who: &str, view: &View) -> Result<Value, No> {
 }
 
 /// A line with what its goods say, who may be gone.
-async fn priced(desk: &Desk, who: &str, item: &Item) -> Result<Value, No> {
+async fn priced(desk: &Desk, who: &str, item: &Item) -> Result<PricedLine, No> {
     match quote(desk, &item.goods_id, who).await {
-        Ok(quoted) => Ok(line(item, Some(&quoted))),
-        Err(no) if is_gone(&no) => Ok(line(item, None)),
+        Ok(quoted) => Ok(item.priced(Some(&quoted))),
+        Err(no) if is_gone(&no) => Ok(item.priced(None)),
         Err(no) => Err(no),
     }
 }
 
-fn line(item: &Item, quoted: Option<&Quoted>) -> Value {
-    let cents = quoted.map_or(item.price_seen_cents, |quoted| quoted.price_cents);
+fn shown_line(item: &Item, line: &PricedLine) -> Value {
     json!({
         "goodsId": item.goods_id,
         "name": item.name,
         "image": item.image,
         "count": item.count,
-        "price": decimal(cents),
-        "priceCents": cents,
-        "totalCents": cents * u64::from(item.count),
-        "priceChanged": cents != item.price_seen_cents,
-        "available": quoted.map_or(0, |quoted| quoted.available),
-        "onShelf": quoted.is_some_and(|quoted| !quoted.off_shelf),
+        "price": decimal(line.cents),
+        "priceCents": line.cents,
+        "totalCents": line.total_cents,
+        "priceChanged": line.is_changed,
+        "available": line.available,
+        "onShelf": line.is_on_shelf,
     })
 }

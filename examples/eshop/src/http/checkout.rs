@@ -8,7 +8,7 @@ use crate::CheckoutActor;
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
 use crate::domain::ids;
-use crate::domain::order::{Consignee, PAY_WITHIN};
+use crate::domain::order::Consignee;
 use crate::domain::saga::commands::{Source, Standing, Start, StartLine};
 
 /// The account that the shop opens with, and to whom its orders go.
@@ -38,13 +38,6 @@ pub(super) async fn start(desk: &Desk, buyer: &str, wanted: Wanted) -> Result<St
     let Wanted { request_id, source, items, consignee, expect_total_cents, pay_within_seconds } =
         wanted;
     checks::id("requestId", &request_id)?;
-    if let Some(seconds) = pay_within_seconds
-        && !(1..=PAY_WITHIN.as_secs()).contains(&seconds.into())
-    {
-        let message =
-            format!("payWithinSeconds must be 1 to {}, not {seconds}", PAY_WITHIN.as_secs());
-        return Err(Refusal::invalid(message).at("payWithinSeconds").into());
-    }
     let order_id = ids::order(buyer, &request_id);
     let command = Start {
         request_id,

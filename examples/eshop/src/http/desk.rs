@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use odeon_base::entropy::Entropy;
 use odeon_sdk::{Actor, Client, Result};
 use serde::de::DeserializeOwned;
@@ -14,6 +14,7 @@ use super::input;
 use super::reply::No;
 use crate::domain::answer::Refusal;
 use crate::domain::checks;
+use crate::domain::order::PERSON_CHARS_MAX;
 
 /// How long a call of an actor may take.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -54,23 +55,31 @@ impl Desk {
     /// # Errors
     /// When a header says what cannot be.
     pub(super) fn ask(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Ask, No> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let account = text("authentication").or(bearer).map(|account| account.trim().to_owned());
-        let guest = text("x-eshop-guest").map(|guest| format!("guest:{guest}"));
+        let text = |name: &str| headers.get(name).map(|value| readable(name, value)).transpose();
+        let bearer = text("authorization")?.and_then(|value| value.strip_prefix("Bearer "));
+        let account = text("authentication")?.or(bearer).map(|account| account.trim().to_owned());
+        let guest = text("x-eshop-guest")?.map(|guest| format!("guest:{guest}"));
         if let Some(account) = &account {
             checks::id("authentication", account)?;
+            // It is the name on orders and in logs, too.
+            checks::name("authentication", account, PERSON_CHARS_MAX)?;
         }
         if let Some(guest) = &guest {
             checks::id("x-eshop-guest", guest)?;
         }
-        let request_id = match text("x-request-id") {
+        let request_id = match text("x-request-id")? {
             Some(id) => id.to_owned(),
             None => self.entropy.uuid(),
         };
         checks::id("x-request-id", &request_id)?;
         Ok(Ask { account, guest, request_id, body })
     }
+}
+
+/// A header's text.
+fn readable<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, No> {
+    let unreadable = |_| Refusal::invalid(format!("{name} must be ASCII text")).at(name).into();
+    value.to_str().map_err(unreadable)
 }
 
 impl Ask {

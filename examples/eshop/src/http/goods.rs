@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::desk::{Ask, Desk};
-use super::input::Cents;
+use super::input::{Cents, Named, Shelf};
 use super::reply::{No, Outcome, Reply};
 use crate::GoodsActor;
 use crate::domain::checks;
@@ -38,21 +38,6 @@ struct Edit {
     description: Option<String>,
     price: Option<Cents>,
     category_id: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Shelf {
-    id: String,
-    cmd_id: Option<String>,
-    shelf_state: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Named {
-    id: String,
-    cmd_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -50,7 +50,8 @@ impl<'de> Deserialize<'de> for Cents {
     }
 }
 
-/// Of text as JSON writes numbers, so that no float touches money.
+/// Of a number as JSON writes it. One with a fraction is a double until here, whose shortest text
+/// is what was sent if that has at most 15 digits: far more than the highest price has.
 fn cents(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 2 {
@@ -58,6 +59,23 @@ fn cents(text: &str) -> Option<u64> {
     }
     let fraction: u64 = format!("{fraction:0<2}").parse().ok()?;
     whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(fraction)
+}
+
+/// What is put on the shelf, or taken off it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Shelf {
+    pub(super) id: String,
+    pub(super) cmd_id: Option<String>,
+    pub(super) shelf_state: bool,
+}
+
+/// What is meant.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) cmd_id: Option<String>,
 }
 
 /// A value whose names match whatever their case is.
@@ -173,11 +191,16 @@ mod tests {
             ("4.5", Some(450)),
             ("4.05", Some(405)),
             ("17.00", Some(1_700)),
+            ("1e3", Some(100_000)),
+            ("1000000.01", Some(100_000_001)),
             ("1.001", None),
             ("-1", None),
-            ("1e3", None),
+            ("1e300", None),
+            ("\"4\"", None),
         ] {
-            assert_eq!(cents(text), expected, "{text}");
+            let body = format!(r#"{{"goodsId":"a","count":1,"price":{text}}}"#);
+            let read = read::<Line>(body.as_bytes()).ok();
+            assert_eq!(read.and_then(|line| line.price).map(|price| price.0), expected, "{text}");
         }
     }
 }

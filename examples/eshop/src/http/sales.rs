@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::desk::{Ask, Desk};
-use super::input::Cents;
+use super::input::{Cents, Named, Shelf};
 use super::reply::{Outcome, Reply};
 use crate::domain::checks;
 use crate::domain::flash_sale::commands::{Create, Delete, SetShelf, Update};
@@ -38,21 +38,6 @@ struct Edit {
     end_time: Option<Time>,
     quota: Option<u32>,
     per_buyer: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Shelf {
-    id: String,
-    cmd_id: Option<String>,
-    shelf_state: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Named {
-    id: String,
-    cmd_id: Option<String>,
 }
 
 /// One sale.

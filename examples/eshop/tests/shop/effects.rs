@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use odeon_eshop::domain::answer::Reason;
 use odeon_eshop::domain::basket::Put;
 use odeon_eshop::domain::flash_sale::commands::{Create as Plan, SetShelf};
 use odeon_eshop::domain::goods::commands::{Create as New, StockView};
@@ -166,14 +167,51 @@ async fn units_that_nobody_wants_any_more_are_released() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_to_come_back_before_it_is_sold_is_tried_again() {
+async fn what_is_to_come_back_before_it_is_sold_is_refused() {
     let kit = shop().await;
     soup(&kit).await;
     let order_id = start(&kit).await;
     kit.advance(SECOND * 10).await;
     let goods = kit.client().actor::<GoodsActor>("soup").unwrap();
-    let error = goods.take_back(OfOrder { order_id }).await.unwrap_err();
-    assert_eq!(error.to_string(), "the reservation is held");
+    let refusal = goods.take_back(OfOrder { order_id: order_id.clone() }).await.unwrap().0;
+    assert_eq!(refusal.unwrap_err().reason, Reason::WrongState);
+    assert_eq!(state(&kit, &order_id).await, State::Held);
+}
+
+/// What an order has reserved anew under an id of a paid one, as if its sale had never come.
+#[tokio::test(start_paused = true)]
+async fn units_of_a_paid_order_whose_sale_got_lost_are_sold_when_their_time_is_over() {
+    let kit = shop().await;
+    soup(&kit).await;
+    let order_id = start(&kit).await;
+    kit.advance(SECOND * 10).await;
+    let order = kit.client().actor::<OrderActor>(&order_id).unwrap();
+    let pay = Pay { request_id: "p1".into(), card_tail: None };
+    order.pay(pay).await.unwrap().0.unwrap();
+    kit.advance(SECOND * 10).await;
+    assert_eq!(phase(&kit, &order_id).await, Phase::Paid);
+    let other = kit.client().actor::<GoodsActor>("cake").unwrap();
+    let command = New {
+        cmd_id: "c".into(),
+        category_id: "hot".into(),
+        name: "Cake".into(),
+        price_cents: 300,
+        stock: 5,
+        shelf: true,
+        ..New::default()
+    };
+    other.create(command).await.unwrap().0.unwrap();
+    let reserve = Reserve {
+        order_id: order_id.clone(),
+        buyer_id: "ann".into(),
+        count: 3,
+        expect_price_cents: None,
+        expires_at: None,
+    };
+    other.reserve(reserve).await.unwrap().0.unwrap();
+    kit.advance(MINUTE * 9).await;
+    let view = other.get().await.unwrap().0.unwrap().stock;
+    assert_eq!((view.stock.held, view.stock.on_hand), (0, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,9 +5,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use odeon_base::Entropy;
-use odeon_eshop::GoodsActor;
+use odeon_eshop::domain::basket::Merge;
 use odeon_eshop::domain::goods::commands::Create;
+use odeon_eshop::domain::ids;
 use odeon_eshop::http::Services;
+use odeon_eshop::{BasketActor, GoodsActor};
 use odeon_sdk::testkit::Running;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -116,7 +118,10 @@ async fn a_basket_becomes_an_order() {
     let saga = desk.kit.client();
     let saga = saga.actor::<odeon_eshop::CheckoutActor>(started["orderId"].as_str().unwrap());
     let saga = saga.unwrap();
-    while saga.drive().await.unwrap().0.unwrap().result.is_none() {}
+    let mut rounds = 0..10;
+    while saga.drive().await.unwrap().0.unwrap().result.is_none() {
+        assert!(rounds.next().is_some(), "it does not get on: {:?}", saga.get().await);
+    }
     let placed = desk.ok("ann", "/tradeservice/orderquery/getcheckout", id.clone()).await;
     assert_eq!(placed["totalCents"], 2_300);
     let shown = desk.ok("ann", "/tradeservice/orderquery/getorder", id.clone()).await;
@@ -137,6 +142,41 @@ async fn a_basket_becomes_an_order() {
     let log = desk.ok("ann", "/tradeservice/tradelogquery/gettradeloglistbyorderid", id).await;
     let newest = log[0]["tradeLogValue"].as_str().unwrap();
     assert!(newest.contains("cancelled") && newest.contains("changed my mind"), "{log}");
+}
+
+#[tokio::test]
+async fn a_basket_that_was_merged_and_not_emptied_is_not_merged_twice() {
+    let desk = Desk::new().await;
+    let line = json!({"goodsId": "soup", "count": 2});
+    desk.ok("guest:xyz", "/basketservice/basket/add", line).await;
+    // As far as an earlier request came.
+    let client = desk.kit.client();
+    let guests = client.actor::<BasketActor>("guest:xyz").unwrap().get().await.unwrap().0.unwrap();
+    let cmd_id = ids::merge("guest:xyz", guests.basket.version);
+    let merge = Merge { cmd_id, items: guests.basket.items };
+    client.actor::<BasketActor>("ann").unwrap().merge(merge).await.unwrap().0.unwrap();
+    for _ in 0..2 {
+        let mut request = Request::post("/basketservice/basket/merge");
+        request = request.header("Authentication", "ann").header("x-eshop-guest", "xyz");
+        let (status, merged) = desk.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((status, &merged["data"]["items"][0]["count"]), (200, &json!(2)), "{merged}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_is_told_as_the_bank_answers() {
+    const PAY: &str = "/tradeservice/orderusecase/orderpay";
+    let desk = Desk::new().await;
+    for (request, card, status) in [("r1", "", 200), ("r2", "0002", 409), ("r3", "0005", 202)] {
+        let items = json!([{"goodsId": "soup", "count": 1}]);
+        let placed = desk.ok("ann", ORDER, order(request, items)).await;
+        let mut pay = json!({"orderId": placed["orderId"], "requestId": "p1"});
+        if !card.is_empty() {
+            pay["cardTail"] = json!(card);
+        }
+        let (found, answer) = desk.ask("ann", PAY, pay).await;
+        assert_eq!(found, status, "{card}: {answer}");
+    }
 }
 
 #[tokio::test]
@@ -239,6 +279,13 @@ async fn each_path_says_who_may_ask() {
     let get = Request::get(ORDER).body(Body::empty()).unwrap();
     assert_eq!(desk.send(get).await.0, 405);
     assert_eq!(desk.send(Request::get("/health").body(Body::empty()).unwrap()).await.0, 200);
+    // What cannot be read is not taken for what was not sent: a repeat would be another request.
+    let mut request = Request::post("/basketservice/basket/get");
+    request = request.header("Authentication", "ann").header("x-request-id", &b"r\xe9"[..]);
+    let (status, answer) = desk.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!((status, &answer["field"]), (400, &json!("x-request-id")), "{answer}");
+    let name = "n".repeat(41);
+    assert_eq!(desk.ask(&name, "/basketservice/basket/get", Value::Null).await.0, 400);
     let long = json!({"requestId": "r".repeat(70_000)});
     assert_eq!(desk.ask("ann", ORDER, long).await.0, 413);
 }

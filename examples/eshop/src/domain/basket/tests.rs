@@ -182,3 +182,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_costs_what_the_goods_say_or_what_was_seen() {
+    let item = Item { count: 3, price_seen_cents: 900, ..Item::default() };
+    let quoted = |price_cents, off_shelf| Quoted {
+        goods_id: "g".to_owned(),
+        price_cents,
+        available: 4,
+        count_max: 4,
+        off_shelf,
+        original_price_cents: None,
+        sale_ends_at: None,
+    };
+    for (quoted, cents, is_changed, available, is_on_shelf) in [
+        (None, 900, false, 0, false),
+        (Some(quoted(900, false)), 900, false, 4, true),
+        (Some(quoted(700, false)), 700, true, 4, true),
+        (Some(quoted(900, true)), 900, false, 4, false),
+    ] {
+        let total_cents = cents * 3;
+        let expected = PricedLine { cents, total_cents, is_changed, available, is_on_shelf };
+        assert_eq!(item.priced(quoted.as_ref()), expected, "{quoted:?}");
+    }
+}

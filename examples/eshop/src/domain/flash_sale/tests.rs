@@ -250,3 +250,16 @@ proptest! {
         prop_assert!(!is_running);
     }
 }
+
+#[test]
+fn what_is_asked_of_the_goods_has_an_id_that_they_accept() {
+    let long = "s".repeat(checks::ID_CHARS_MAX);
+    let mut slot = None;
+    FlashSale::create(&mut slot, &long, &create(), at(0)).unwrap();
+    let mut plan = slot.unwrap();
+    plan.rounds = u64::MAX;
+    plan.set_shelf(&shelf(true), at(0), &mut Vec::new()).unwrap();
+    let wanted = plan.wanted(at(10)).unwrap();
+    let Wanted::Attach(command) = &wanted else { panic!("{wanted:?}") };
+    checks::id("cmdId", &command.cmd_id).unwrap();
+}

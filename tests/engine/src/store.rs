@@ -56,6 +56,12 @@ impl MemoryStore {
         self.lock().fates.push_back(fate);
     }
 
+    /// How many fates have met no commit yet.
+    #[must_use]
+    pub fn fates(&self) -> usize {
+        self.lock().fates.len()
+    }
+
     /// Delivers what was held up, in order; what the store says to each.
     #[must_use]
     pub fn deliver_late(&self) -> Vec<Result<()>> {

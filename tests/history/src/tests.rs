@@ -241,32 +241,28 @@ fn service_is_owed_to_whom_no_trouble_concerns() {
 
 #[test]
 fn a_call_may_wait_in_vain_for_a_turn_that_takes_all_its_time() {
-    let busy = |until: u64| {
-        promises([
+    let queued = |until: u64| {
+        [
             (0, What::Owner { actor: 1, host: Some(1) }),
             (19_950, invoked(2, 2, READ)),
             (19_960, began(2, 2, 1)),
             (20_000, invoked(1, 2, READ)),
             (until, What::TurnEnded { turn: 2 }),
             (until, What::Answered { call: 2, seen: None }),
-            (30_000, What::Failed { call: 1, effect: Effect::None, why: String::new() }),
-        ])
+        ]
+    };
+    let busy = |until: u64| {
+        let failed = What::Failed { call: 1, effect: Effect::None, why: String::new() };
+        promises(queued(until).into_iter().chain([(30_000, failed)]))
     };
     assert_eq!(busy(29_950), []);
     assert_eq!(busy(29_000), [Promise::O5], "it was free in time");
     // What was left was too short for its own turn.
     let late = |until: u64| {
-        promises([
-            (0, What::Owner { actor: 1, host: Some(1) }),
-            (19_950, invoked(2, 2, READ)),
-            (19_960, began(2, 2, 1)),
-            (20_000, invoked(1, 2, READ)),
-            (until, What::TurnEnded { turn: 2 }),
-            (until, What::Answered { call: 2, seen: None }),
-            (until + 1, began(1, 1, 1)),
-            (30_000, What::Failed { call: 1, effect: Effect::Maybe, why: String::new() }),
-            (30_010, What::TurnEnded { turn: 1 }),
-        ])
+        let failed = What::Failed { call: 1, effect: Effect::Maybe, why: String::new() };
+        let own =
+            [(until + 1, began(1, 1, 1)), (30_000, failed), (30_010, What::TurnEnded { turn: 1 })];
+        promises(queued(until).into_iter().chain(own))
     };
     assert_eq!(late(29_950), []);
     assert_eq!(late(29_000), [Promise::O5]);

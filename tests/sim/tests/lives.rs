@@ -1,14 +1,14 @@
 //! A life is a function of its seed; a few of each scenario keep all promises, and so do
 //! those that once did not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use odeon_sim::life::{Birth, live};
 use odeon_sim::plant::Plant;
 use odeon_sim::report::Membership;
 use odeon_sim::scenario::Scenario;
-use odeon_test_history::Promise;
+use odeon_test_history::{Promise, What};
 
 #[test]
 fn the_same_seed_is_the_same_life() {
@@ -104,4 +104,35 @@ fn two_hundred_hosts_that_join_in_a_second_make_twelve_tables_at_most() {
     }
     membership.run(Duration::from_secs(5));
     assert!((1..=12).contains(&membership.versions()), "{}", membership.versions());
+}
+
+/// What is seen by nobody breaks no promise.
+#[test]
+fn a_life_of_reminders_and_timers_sees_all_that_its_checker_looks_at() {
+    let mut seen = [0_usize; 5];
+    let mut repeated = 0;
+    for seed in 0..10 {
+        let story = live(Birth { seed, scenario: Scenario::Reminders, plant: None });
+        assert_eq!(story.violations, [], "{seed}");
+        let mut timers = BTreeMap::<_, usize>::new();
+        for event in &story.events {
+            let kind = match &event.what {
+                What::Reminded { .. } => 0,
+                What::Dropped { .. } => 1,
+                What::Ticked { missed, .. } if *missed > 0 => 2,
+                What::Ticked { .. } => 3,
+                What::Timed { timer, since, .. } => {
+                    *timers.entry(*timer).or_default() += 1;
+                    if since.is_none() {
+                        continue;
+                    }
+                    4
+                }
+                _ => continue,
+            };
+            seen[kind] += 1;
+        }
+        repeated += timers.values().filter(|times| **times > 1).count();
+    }
+    assert!(seen.iter().all(|times| *times > 0) && repeated > 0, "{seen:?}, {repeated}");
 }

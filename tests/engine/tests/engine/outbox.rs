@@ -1,6 +1,6 @@
 //! What turns send out: with their commit or not at all, at least once, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -636,18 +636,27 @@ async fn they_go_on_wherever_their_partition_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_partition_whose_commits_fail_repeats_and_loses_nothing() {
-    let (world, host, shop, _) = one_host().await;
-    for fate in [Fate::Refused, Fate::AnswerLost, Fate::Lost] {
-        let before = shop.told("Goods/1").len();
-        emit(&host, "1", "Goods/1=a").await.unwrap();
-        // The next commit of all is the one that removes it.
-        world.store.next_commit(fate);
-        until("it is delivered", || shop.told("Goods/1").len() > before).await;
-        sleep(Duration::from_secs(60)).await;
-        assert_eq!(inbox(&world, "1").await, [""; 0], "{fate:?}");
+    // The next commit of all is the receiver's own, that it took the call; of one that keeps no
+    // state there is none, and the next is the partition's, which removes it.
+    for stateless in [false, true] {
+        let (world, shop) = (World::of_neighbours(Kind::Placed), Shop::new());
+        let host = world.bare_host("a:1");
+        shop.host(&host, SENDER).await;
+        shop.host_as(&host, RECEIVER, TypeConfig { stateless, ..TypeConfig::default() }).await;
+        host.offer_reminders(PARTITIONS, Arc::new(TokioClock::start())).await;
+        sleep(Duration::from_secs(3)).await;
+        for fate in [Fate::Refused, Fate::AnswerLost, Fate::Lost] {
+            let before = shop.told("Goods/1").len();
+            emit(&host, "1", "Goods/1=a").await.unwrap();
+            world.store.next_commit(fate);
+            until("it is delivered", || shop.told("Goods/1").len() > before).await;
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!(inbox(&world, "1").await, [""; 0], "{fate:?}");
+            assert_eq!(world.store.fates(), 0, "{fate:?} befell a commit");
+        }
+        let ids: BTreeSet<_> = shop.seen().into_iter().map(|seen| seen.id).collect();
+        assert_eq!(ids.len(), 3, "repeats, if there are any, have the id of the first");
     }
-    let ids: std::collections::BTreeSet<_> = shop.seen().into_iter().map(|seen| seen.id).collect();
-    assert_eq!(ids.len(), 3, "repeats, if there are any, have the id of the first");
 }
 
 #[tokio::test(start_paused = true)]

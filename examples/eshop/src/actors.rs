@@ -6,16 +6,20 @@
 //! sales wait for others, and none of those waits for anybody, so no two wait for each other.
 
 mod basket;
+mod catalog_index;
 mod checkout;
 mod flash_sale;
 mod goods;
 mod order;
+mod order_index;
 mod payment;
 mod post;
 
 pub use basket::{BasketActor, BasketActorClient};
+pub use catalog_index::{CatalogIndexActor, CatalogIndexActorClient};
 pub use checkout::{CheckoutActor, CheckoutActorClient};
 pub use flash_sale::{FlashSaleActor, FlashSaleActorClient};
 pub use goods::{GoodsActor, GoodsActorClient};
 pub use order::{OrderActor, OrderActorClient};
+pub use order_index::{OrderIndexActor, OrderIndexActorClient};
 pub use payment::{PaymentActor, PaymentActorClient};

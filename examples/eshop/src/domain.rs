@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod bank;
 pub mod basket;
+pub mod catalogue;
 pub mod checkout;
 pub mod checks;
 pub mod days;
@@ -17,8 +18,10 @@ pub mod flash_sale;
 pub mod goods;
 pub mod handlers;
 pub mod ids;
+pub mod listed;
 pub mod order;
 pub mod outcomes;
+pub mod pages;
 pub mod reservation;
 pub mod saga;
 pub mod sale;

@@ -5,6 +5,7 @@
 //! where the actor lives, so whichever process of the shop is asked, the shop is one.
 
 mod basket;
+mod catalogue;
 mod checkout;
 mod desk;
 mod goods;

@@ -1,4 +1,4 @@
-//! A shop whose baskets, goods, sales, checkouts, orders and payments are actors.
+//! A shop whose baskets, goods, sales, checkouts, orders, payments and lists are actors.
 //!
 //! `domain` decides, without any I/O; `actors` keeps what was decided, one turn at
 //! a time; `http` has the services in front of them; `seed` puts the first goods on
@@ -11,5 +11,6 @@ pub mod http;
 pub mod seed;
 
 pub use actors::{
-    BasketActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor, PaymentActor,
+    BasketActor, CatalogIndexActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor,
+    OrderIndexActor, PaymentActor,
 };

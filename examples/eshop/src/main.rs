@@ -17,7 +17,8 @@ use odeon_base::Entropy;
 use odeon_eshop::http::Services;
 use odeon_eshop::seed::{GOODS, seed};
 use odeon_eshop::{
-    BasketActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor, PaymentActor,
+    BasketActor, CatalogIndexActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor,
+    OrderIndexActor, PaymentActor,
 };
 use odeon_sdk::{Client, Result, Worker};
 use tokio::net::TcpListener;
@@ -106,9 +107,11 @@ impl Flags {
         let worker = self.worker();
         roles.iter().fold(worker, |worker, role| match role {
             Role::ApiGateway => worker,
-            Role::GoodsService => worker.actor::<FlashSaleActor>(),
+            Role::GoodsService => worker.actor::<FlashSaleActor>().actor::<CatalogIndexActor>(),
             Role::BasketService => worker.actor::<BasketActor>(),
-            Role::TradeService => worker.actor::<CheckoutActor>().actor::<OrderActor>(),
+            Role::TradeService => {
+                worker.actor::<CheckoutActor>().actor::<OrderActor>().actor::<OrderIndexActor>()
+            }
             Role::PaymentService => worker.actor::<PaymentActor>(),
         })
     }

@@ -17,6 +17,14 @@ pub const STOCK: u32 = 100;
 /// How long one kind of goods may take to create; then it is tried again.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The categories, in the order in which they are shown: id, name.
+pub const CATEGORIES: [(&str, &str); 4] = [
+    ("hot", "Hot dishes"),
+    ("cold", "Cold dishes"),
+    ("snacks", "Snacks"),
+    ("porridge", "Porridge"),
+];
+
 /// The goods: id, category, name, price in cents, description.
 pub const GOODS: [(&str, &str, &str, u64, &str); 13] = [
     ("beef-noodles", "hot", "Beef noodles", 1_700, "Hand-pulled, in a broth of eight hours"),

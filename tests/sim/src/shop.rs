@@ -18,7 +18,9 @@ use odeon_eshop::domain::ids;
 use odeon_eshop::domain::order::payment::Pay;
 use odeon_eshop::domain::order::{Cancel, Consignee};
 use odeon_eshop::domain::saga::commands::{Source, Start, StartLine};
-use odeon_eshop::{CheckoutActor, GoodsActor, OrderActor, PaymentActor};
+use odeon_eshop::{
+    CatalogIndexActor, CheckoutActor, GoodsActor, OrderActor, OrderIndexActor, PaymentActor,
+};
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::{ActorRef, Error, Reply, Turn, TypeSpec};
 use odeon_sdk::Client;
@@ -63,9 +65,11 @@ pub(crate) fn use_outbox(process: &Process) {
 /// The shop's types on one host.
 pub(crate) fn specs(world: &Arc<World>, life: Host) -> Vec<TypeSpec> {
     let all = [
+        odeon_sdk::spec::<CatalogIndexActor>(),
         odeon_sdk::spec::<CheckoutActor>(),
         odeon_sdk::spec::<GoodsActor>(),
         odeon_sdk::spec::<OrderActor>(),
+        odeon_sdk::spec::<OrderIndexActor>(),
         odeon_sdk::spec::<PaymentActor>(),
     ];
     let watched = all.map(|spec| {

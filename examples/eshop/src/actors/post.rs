@@ -82,6 +82,8 @@ fn message(call: &Call) -> Result<Message> {
         Call::Refund(id, command) => to("PaymentActor", id, "Refund", command),
         Call::PaymentResult(id, command) => to("OrderActor", id, "PaymentResult", command),
         Call::RefundDone(id, command) => to("OrderActor", id, "RefundDone", command),
+        Call::ListGoods(id, facts) => to("CatalogIndexActor", id, "Put", facts),
+        Call::ListOrder(id, step) => to("OrderIndexActor", id, "Put", step),
     }
 }
 

@@ -106,7 +106,7 @@ pub struct OrderRefunded {
 }
 
 /// A step of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderStep {
     /// The order.
@@ -170,13 +170,13 @@ pub struct ParcelFacts {
 }
 
 /// Goods as a catalogue shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodsFacts {
     /// The goods.
     pub id: String,
     /// Whether they are gone for good.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     /// Their category.
     pub category_id: String,
@@ -191,10 +191,10 @@ pub struct GoodsFacts {
     /// The price of one now, in cents.
     pub price_cents: u64,
     /// The price of one without the sale that runs, in cents.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_price_cents: Option<u64>,
     /// When that sale ends.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale_ends_at: Option<Time>,
     /// How many can be had.
     pub available: u32,

@@ -6,12 +6,17 @@
 //! held since then are asked about when their time is over, and sold or given back.
 
 use crate::domain::bank::{Charge, Refund};
-use crate::domain::events::{Event, HoldExpired, LineFacts, PaymentAsked, PaymentTold};
+use crate::domain::events::{
+    Event, GoodsFacts, HoldExpired, LineFacts, OrderStep, PaymentAsked, PaymentTold,
+};
 use crate::domain::order::Phase;
 use crate::domain::order::payment::{PaymentResult, RefundDone};
 use crate::domain::reservation::HOLD;
 use crate::domain::reservation::commands::{Extend, OfOrder};
 use crate::domain::time::Time;
+
+/// The id of the list of all goods.
+pub const CATALOGUE: &str = "goods";
 
 /// A call of an actor: its id, and the command.
 #[derive(Debug, Clone)]
@@ -34,6 +39,16 @@ pub enum Call {
     RefundDone(String, RefundDone),
     /// `HoldExpired` of this order.
     HoldExpired(String, HoldExpired),
+    /// `Put` of this list of goods.
+    ListGoods(String, GoodsFacts),
+    /// `Put` of this list of orders.
+    ListOrder(String, OrderStep),
+}
+
+/// The id of the list of a buyer's orders.
+#[must_use]
+pub fn orders_of(buyer_id: &str) -> String {
+    format!("buyer:{buyer_id}")
 }
 
 /// What is to be done about an event; nothing about those that are only to be shown.
@@ -58,11 +73,17 @@ pub fn calls(event: &Event) -> Vec<Call> {
         Event::StockHoldExpired(hold) => {
             vec![Call::HoldExpired(hold.order_id.clone(), hold.clone())]
         }
+        Event::GoodsChanged(facts) => {
+            vec![Call::ListGoods(CATALOGUE.to_owned(), facts.clone())]
+        }
+        // Where it stands later is asked of the order itself.
+        Event::OrderStateChanged(step) if step.version == 1 => {
+            vec![Call::ListOrder(orders_of(&step.user_id), step.clone())]
+        }
         Event::CreateOrderSucc(_)
         | Event::OrderStateChanged(_)
         | Event::LogisticsDeliverSucc(_)
         | Event::LogisticsReceiveSucc(_)
-        | Event::GoodsChanged(_)
         | Event::GoodsStockLow(_)
         | Event::LimitedTimeActivitieStarted(_)
         | Event::LimitedTimeActivitieEnded(_)

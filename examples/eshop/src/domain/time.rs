@@ -50,6 +50,13 @@ impl Time {
         Duration::from_millis(u64::try_from(millis).unwrap_or_default())
     }
 
+    /// Digits that are fewer the later it is: text that begins with them is in order of time,
+    /// newest first.
+    #[must_use]
+    pub fn newest_first(self) -> String {
+        format!("{:014}", 99_999_999_999_999_i64.saturating_sub(self.millis.max(0)))
+    }
+
     /// Digits only, to the second: `20260301120000`.
     #[must_use]
     pub fn digits(self) -> String {

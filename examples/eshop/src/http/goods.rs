@@ -128,7 +128,7 @@ pub(super) async fn deduct(desk: &Desk, ask: Ask) -> Outcome {
 }
 
 /// The goods as the services' clients know them.
-fn shown(view: &View) -> Value {
+pub(super) fn shown(view: &View) -> Value {
     let (meta, stock) = (&view.meta, &view.stock);
     json!({
         "id": meta.goods_id,

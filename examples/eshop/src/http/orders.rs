@@ -2,26 +2,32 @@
 
 use std::time::Duration;
 
+use futures::{FutureExt as _, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::checkout::{self, Wanted};
 use super::desk::{Ask, Desk};
 use super::goods::{decimal, none_or_decimal};
-use super::reply::{No, Outcome, Reply};
+use super::reply::{No, Outcome, Reply, page};
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
+use crate::domain::handlers::orders_of;
+use crate::domain::listed::Listed;
 use crate::domain::order::delivery::{Deliver, Receive};
 use crate::domain::order::payment::{Paid, Pay, PaymentState};
 use crate::domain::order::{Cancel, Consignee, Order};
+use crate::domain::pages::Pages;
 use crate::domain::saga::commands::{Source, Standing, StartLine};
 use crate::domain::time::Time;
-use crate::{CheckoutActor, OrderActor};
+use crate::{CheckoutActor, OrderActor, OrderIndexActor};
 
 /// How long a buyer who pays is kept waiting for the bank.
 const PAID_WITHIN: Duration = Duration::from_secs(2);
 /// Between two looks at a payment.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// How many orders are asked at once.
+const AT_ONCE: usize = 8;
 /// Who sends parcels, and from where.
 const SENDER: [&str; 2] = ["Harbour Kitchen", "1 Harbour Road"];
 
@@ -169,6 +175,20 @@ pub(super) async fn cancel(desk: &Desk, ask: Ask) -> Outcome {
 pub(super) async fn get(desk: &Desk, ask: Ask) -> Outcome {
     let Query { order_id } = ask.read()?;
     Ok(Reply::Done(shown(&owned(desk, &ask, &order_id).await?)))
+}
+
+/// The orders of who asks, newest first, as they stand now.
+pub(super) async fn mine(desk: &Desk, ask: Ask) -> Outcome {
+    let list = desk.actor::<OrderIndexActor>(&orders_of(ask.account()?))?;
+    let Listed { order_ids, total } = list.list(ask.read::<Pages>()?).await?.0?;
+    let asked: Vec<_> = order_ids.iter().map(|order_id| now(desk, order_id).boxed()).collect();
+    let orders: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+    Ok(Reply::Done(page(orders.into_iter().collect::<Result<Vec<_>, _>>()?, total)))
+}
+
+/// An order as it stands now.
+async fn now(desk: &Desk, order_id: &str) -> Result<Value, No> {
+    Ok(shown(&desk.actor::<OrderActor>(order_id)?.get().await?.0?))
 }
 
 /// What happened to an order, newest first.

@@ -62,6 +62,11 @@ impl Reply {
     }
 }
 
+/// A page of a list, and how many there are on all.
+pub(super) fn page(data: impl IntoIterator<Item = Value>, total: u64) -> Value {
+    json!({"pageData": data.into_iter().collect::<Vec<_>>(), "pageTotal": total})
+}
+
 /// The answer as HTTP's; `always_200` for clients that look at the envelope only.
 pub(super) fn answer(outcome: Outcome, always_200: bool) -> Response<Body> {
     let (status, envelope) = match outcome {

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::desk::{Ask, Desk};
 use super::reply::Outcome;
-use super::{basket, goods, orders, payments, sales};
+use super::{basket, catalogue, goods, orders, payments, sales};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,9 @@ macro_rules! routes {
 /// All of them.
 pub(super) const ROUTES: &[Route] = routes! {
     "/goodsservice/goodsquery/getgoods" Anyone goods::get;
+    "/goodsservice/goodsquery/getesgoods" Anyone catalogue::shelf;
+    "/goodsservice/goodsquery/getgoodslistbygoodsname" Anyone catalogue::by_name;
+    "/goodsservice/goodsquery/getgoodslist" Staff catalogue::all;
     "/goodsservice/goodsusecase/creategoods" Staff goods::create;
     "/goodsservice/goodsusecase/updategoods" Staff goods::update;
     "/goodsservice/goodsusecase/upordownshelfgoods" Staff goods::shelve;
@@ -66,6 +69,7 @@ pub(super) const ROUTES: &[Route] = routes! {
     "/tradeservice/orderusecase/ordercancel" Buyer orders::cancel;
     "/tradeservice/orderquery/getcheckout" Buyer orders::get_checkout;
     "/tradeservice/orderquery/getorder" Buyer orders::get;
+    "/tradeservice/orderquery/myorders" Buyer orders::mine;
     "/tradeservice/tradelogquery/gettradeloglistbyorderid" Buyer orders::log;
     "/tradeservice/logisticsusecase/deliver" Staff orders::deliver;
     "/tradeservice/logisticsusecase/receive" Buyer orders::receive;

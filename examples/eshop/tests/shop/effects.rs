@@ -270,5 +270,5 @@ async fn an_order_is_so_many_commits() {
     assert_eq!(phase(&kit, &order_id).await, Phase::Paid);
     let placing = (placed.commits - before.commits, placed.claims - before.claims);
     let paying = (paid.commits - placed.commits, paid.claims - placed.claims);
-    assert_eq!((placing, paying), ((5, 2), (9, 1)));
+    assert_eq!((placing, paying), ((7, 3), (11, 1)));
 }

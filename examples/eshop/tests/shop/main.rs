@@ -13,6 +13,7 @@ mod clock;
 mod effects;
 mod goods;
 mod http;
+mod lists;
 mod order;
 mod payment;
 mod sale;
@@ -20,7 +21,8 @@ mod seed;
 
 use odeon_eshop::domain::answer::{Answer, Reason};
 use odeon_eshop::{
-    BasketActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor, PaymentActor,
+    BasketActor, CatalogIndexActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor,
+    OrderIndexActor, PaymentActor,
 };
 use odeon_sdk::testkit::{Running, TestKit};
 use serde_json::Value;
@@ -29,10 +31,12 @@ use serde_json::Value;
 async fn shop() -> Running {
     TestKit::new()
         .actor::<BasketActor>()
+        .actor::<CatalogIndexActor>()
         .actor::<CheckoutActor>()
         .actor::<FlashSaleActor>()
         .actor::<GoodsActor>()
         .actor::<OrderActor>()
+        .actor::<OrderIndexActor>()
         .actor::<PaymentActor>()
         .start()
         .await

@@ -1,0 +1,108 @@
+//! `goodsservice`: the lists of what there is.
+
+use futures::{FutureExt as _, StreamExt as _, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::desk::{Ask, Desk};
+use super::goods::{decimal, is_gone, none_or_decimal, shown};
+use super::reply::{No, Outcome, Reply, page};
+use crate::domain::catalogue::{Browse, Browsed};
+use crate::domain::events::GoodsFacts;
+use crate::domain::handlers::CATALOGUE;
+use crate::domain::pages::Pages;
+use crate::seed::CATEGORIES;
+use crate::{CatalogIndexActor, GoodsActor};
+
+/// How many goods are asked at once.
+const AT_ONCE: usize = 8;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Named {
+    goods_name: String,
+    page: Option<u32>,
+    limit: Option<u32>,
+}
+
+/// What is for sale, by category.
+pub(super) async fn shelf(desk: &Desk, ask: Ask) -> Outcome {
+    let query = Browse { pages: ask.read()?, ..Browse::default() };
+    let Browsed { goods, total } = browse(desk, query).await?;
+    let mut groups: Vec<(usize, &str, Vec<Value>)> = Vec::new();
+    for facts in &goods {
+        let (place, name) = category(&facts.category_id);
+        match groups.iter_mut().find(|group| group.1 == name) {
+            Some(group) => group.2.push(food(facts)),
+            None => groups.push((place, name, vec![food(facts)])),
+        }
+    }
+    groups.sort_by_key(|(place, ..)| *place);
+    let groups = groups
+        .into_iter()
+        .map(|(place, name, foods)| json!({"name": name, "type": place, "foods": foods}));
+    Ok(Reply::Done(page(groups, total)))
+}
+
+/// What is for sale under a name like this.
+pub(super) async fn by_name(desk: &Desk, ask: Ask) -> Outcome {
+    let Named { goods_name, page: number, limit } = ask.read()?;
+    let first = Pages::default();
+    let pages = Pages { page: number.unwrap_or(first.page), limit: limit.unwrap_or(first.limit) };
+    let query = Browse { pages, name: goods_name, hidden: false };
+    let Browsed { goods, total } = browse(desk, query).await?;
+    let found = goods.iter().map(|facts| {
+        let price = decimal(facts.price_cents);
+        json!({"id": facts.id, "goodsName": facts.name, "price": price, "priceCents": facts.price_cents})
+    });
+    Ok(Reply::Done(page(found, total)))
+}
+
+/// All goods, as they are now.
+pub(super) async fn all(desk: &Desk, ask: Ask) -> Outcome {
+    let query = Browse { pages: ask.read()?, hidden: true, ..Browse::default() };
+    let Browsed { goods, total } = browse(desk, query).await?;
+    let asked: Vec<_> = goods.iter().map(|facts| now(desk, facts).boxed()).collect();
+    let now: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+    // Who was deleted a moment ago is left out.
+    let now = now.into_iter().filter(|one| !one.as_ref().is_err_and(is_gone));
+    Ok(Reply::Done(page(now.collect::<Result<Vec<_>, _>>()?, total)))
+}
+
+/// Goods as they are now.
+async fn now(desk: &Desk, facts: &GoodsFacts) -> Result<Value, No> {
+    let view = desk.actor::<GoodsActor>(&facts.id)?.get().await?.0?;
+    let mut shown = shown(&view);
+    shown["categoryName"] = json!(category(&view.meta.category_id).1);
+    Ok(shown)
+}
+
+async fn browse(desk: &Desk, query: Browse) -> Result<Browsed, No> {
+    Ok(desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?)
+}
+
+/// A category's place and name; one that the shop did not open with is its own name.
+fn category(id: &str) -> (usize, &str) {
+    let known = CATEGORIES.iter().enumerate().find(|(_, category)| category.0 == id);
+    known.map_or((CATEGORIES.len(), id), |(place, category)| (place, category.1))
+}
+
+/// Goods as a menu shows them; the fields that nobody fills are those that its clients read.
+fn food(facts: &GoodsFacts) -> Value {
+    json!({
+        "id": facts.id,
+        "name": facts.name,
+        "description": facts.description,
+        "info": facts.description,
+        "icon": facts.image,
+        "image": facts.image,
+        "price": decimal(facts.price_cents),
+        "priceCents": facts.price_cents,
+        "oldPrice": facts.old_price_cents.and_then(none_or_decimal),
+        "sellCount": facts.sell_count,
+        "available": facts.available,
+        "saleEndsAt": facts.sale_ends_at,
+        "rating": Value::Null,
+        "ratings": [],
+    })
+}

@@ -1,0 +1,114 @@
+//! The lists: what is for sale, and the orders of a buyer.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use odeon_base::Entropy;
+use odeon_eshop::http::Services;
+use odeon_eshop::seed::seed;
+use odeon_sdk::testkit::Running;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::effects::{MINUTE, SECOND};
+use crate::shop;
+
+const SHELF: &str = "/goodsservice/goodsquery/getesgoods";
+const MINE: &str = "/tradeservice/orderquery/myorders";
+const ORDER: &str = "/tradeservice/orderusecase/createorder";
+
+/// The shop as it opens, and its services.
+async fn open() -> (Running, Router) {
+    let kit = shop().await;
+    seed(&kit.client()).await.unwrap();
+    kit.advance(SECOND).await;
+    let router = Services::new(kit.client(), Entropy::seeded(1)).router();
+    (kit, router)
+}
+
+async fn ask(router: &Router, who: &str, path: &str, body: Value) -> Value {
+    let mut request = Request::post(path);
+    if !who.is_empty() {
+        request = request.header("Authentication", who);
+    }
+    let body = Body::from(body.to_string());
+    let response = router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let answer: Value = serde_json::from_slice(&bytes).unwrap();
+    if answer["code"] == 0 { answer["data"].clone() } else { answer }
+}
+
+/// The names in a list.
+fn names<'a>(list: &'a Value, name: &str) -> Vec<&'a str> {
+    list.as_array().unwrap().iter().map(|one| one[name].as_str().unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shelf_is_shown_by_category_and_follows_what_the_shop_changes() {
+    let (mut kit, router) = open().await;
+    let shelf = ask(&router, "", SHELF, json!({"page": 1, "limit": 50})).await;
+    assert_eq!(shelf["pageTotal"], 13);
+    let groups = shelf["pageData"].as_array().unwrap();
+    let sizes = groups.iter().map(|group| group["foods"].as_array().unwrap().len());
+    assert_eq!(sizes.collect::<Vec<_>>(), [3, 2, 4, 4], "{shelf}");
+    assert_eq!(
+        names(&shelf["pageData"], "name"),
+        ["Hot dishes", "Cold dishes", "Snacks", "Porridge"]
+    );
+    assert_eq!(groups[0]["foods"][0]["price"], 17.0, "{shelf}");
+
+    let edit = json!({"id": "egg-tart", "goodsName": "Custard tart", "price": 5.5});
+    ask(&router, "eshopadmin", "/goodsservice/goodsusecase/updategoods", edit).await;
+    let off = json!({"id": "pumpkin", "shelfState": false});
+    ask(&router, "eshopadmin", "/goodsservice/goodsusecase/upordownshelfgoods", off).await;
+    kit.advance(SECOND).await;
+    kit.restart().await;
+    let router = Services::new(kit.client(), Entropy::seeded(2)).router();
+    let path = "/goodsservice/goodsquery/getgoodslistbygoodsname";
+    let found = ask(&router, "", path, json!({"goodsName": "TART"})).await;
+    let tart =
+        json!({"id": "egg-tart", "goodsName": "Custard tart", "price": 5.5, "priceCents": 550});
+    assert_eq!(found, json!({"pageData": [tart], "pageTotal": 1}));
+    let shelf = ask(&router, "", SHELF, json!({"page": 2, "limit": 5})).await;
+    assert_eq!(shelf["pageTotal"], 12);
+    let all = json!({"limit": 50});
+    let path = "/goodsservice/goodsquery/getgoodslist";
+    let all = ask(&router, "eshopclerk", path, all).await;
+    assert_eq!((&all["pageTotal"], all["pageData"].as_array().unwrap().len()), (&json!(13), 13));
+    let no = ask(&router, "", SHELF, json!({"limit": 201})).await;
+    assert_eq!((&no["reason"], &no["field"]), (&json!("invalid"), &json!("limit")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_buyers_orders_are_listed_newest_first_with_where_they_stand() {
+    let (mut kit, router) = open().await;
+    let order = |request: &str, count: u32| {
+        let to = json!({"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"});
+        json!({"requestId": request, "items": [{"goodsId": "egg-tart", "count": count}], "consignee": to})
+    };
+    for (who, request, count) in
+        [("ann", "r1", 1), ("bob", "r1", 1), ("ann", "r2", 2), ("ann", "r3", 99)]
+    {
+        ask(&router, who, ORDER, order(request, count)).await;
+        kit.advance(SECOND).await;
+    }
+    let mine = ask(&router, "ann", MINE, json!({})).await;
+    assert_eq!(
+        (&mine["pageTotal"], names(&mine["pageData"], "phase")),
+        (&json!(3), vec!["refused", "unpaid", "unpaid"]),
+        "{mine}"
+    );
+    assert_eq!(mine["pageData"][1]["orderItems"][0]["count"], 2);
+    kit.advance(MINUTE * 6).await;
+    kit.restart().await;
+    let router = Services::new(kit.client(), Entropy::seeded(2)).router();
+    let mine = ask(&router, "ann", MINE, json!({"page": 2, "limit": 2})).await;
+    assert_eq!(
+        (&mine["pageTotal"], names(&mine["pageData"], "phase")),
+        (&json!(3), vec!["cancelled"]),
+        "{mine}"
+    );
+    let nobodys = ask(&router, "cat", MINE, json!({})).await;
+    assert_eq!(nobodys, json!({"pageData": [], "pageTotal": 0}));
+    assert_eq!(ask(&router, "", MINE, json!({})).await["reason"], "unauthorised");
+}

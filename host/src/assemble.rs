@@ -286,6 +286,7 @@ fn start_engine(
 ) -> Engine {
     let settings = odeon_runtime::Config {
         namespace: config.namespace.clone(),
+        compat: config.compat,
         ..odeon_runtime::Config::new(config.app_id.clone(), peers.host.clone())
     };
     let is_reached = !listening.is_empty();
@@ -318,7 +319,7 @@ fn open_doors(bound: Bound, config: &Config, api: &Api, tasks: &Tasks) -> Result
         api.engine().clone(),
         tasks.clone(),
         api.health().clone(),
-        TypeConfig::default(),
+        TypeConfig::under(config.compat),
         if config.app.is_some() { AppChannel::Http } else { AppChannel::NotHttp },
         limits.stream_queue,
     );
@@ -359,7 +360,7 @@ fn start_app(config: &Config, api: &Api, tasks: &Tasks) -> Option<App> {
         health: api.health().clone(),
         awaited: APP,
         tasks: tasks.clone(),
-        defaults: TypeConfig::default(),
+        defaults: TypeConfig::under(config.compat),
         has_placement: config.placement.is_on(),
         app_id: config.app_id.to_string(),
         token: api.tokens().app.clone(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use odeon_base::{ActorType, AppId, HostName, Namespace};
 use odeon_ring::Policy;
 
+use crate::compat::Compat;
 use crate::seams::Behaviour;
 
 /// Settings of one engine.
@@ -22,6 +23,8 @@ pub struct Config {
     pub host: HostName,
     /// Where peers reach this host.
     pub address: Arc<str>,
+    /// Whose behaviour counts where ours differs from Dapr's on purpose. Default: ours.
+    pub compat: Compat,
     /// First part of the stored keys of actors; default: the app id (ST-4).
     pub state_prefix: Arc<str>,
     /// How long a call waits for somebody to host its type: counted from the start,
@@ -53,6 +56,7 @@ impl Config {
             state_prefix: app.as_str().into(),
             app,
             namespace: Namespace::default(),
+            compat: Compat::default(),
             address: host.as_str().into(),
             host,
             no_host_wait: Duration::from_secs(3),
@@ -132,7 +136,7 @@ pub struct TypeConfig {
     /// An actor unused for this long is deactivated. Default: 60 min, as Dapr's.
     pub idle_timeout: Duration,
     /// How long a running turn may go on when its actor moves away. Default: 60 s, as
-    /// Dapr's documentation says; its code uses 2 s (`design/decisions.md`).
+    /// Dapr's documentation says; its code uses 2 s, and so do we under [`Compat::Dapr`].
     pub drain_timeout: Duration,
     /// Whether running turns may end at all when their actor moves. Default: yes.
     pub drain_rebalanced: bool,
@@ -191,7 +195,28 @@ impl Default for TypeConfig {
     }
 }
 
+/// More than any memory holds, and room left to add to it.
+const UNBOUNDED: usize = usize::MAX / 2;
+
 impl TypeConfig {
+    /// What holds for an application's type that says nothing of its own. Under [`Compat::Dapr`]:
+    /// no bound to the calls that wait (TURN-6), no look for call cycles (REE-4), and 2 s for
+    /// running turns when their actor moves, as Dapr's code has it.
+    #[must_use]
+    pub fn under(compat: Compat) -> Self {
+        let ours = Self::default();
+        match compat {
+            Compat::Odeon => ours,
+            Compat::Dapr => Self {
+                drain_timeout: Duration::from_secs(2),
+                detect_cycles: false,
+                waiting_max: UNBOUNDED,
+                waiting_bytes_max: UNBOUNDED,
+                ..ours
+            },
+        }
+    }
+
     /// How a turn of this method stands to others of its actor.
     #[must_use]
     pub fn sharing(&self, method: &str) -> Sharing {

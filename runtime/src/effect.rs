@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use odeon_base::ident::{IDEMPOTENCY_KEY_BYTES_MAX, check_name};
 use odeon_base::{Fence, IdempotencyKey};
 
+use crate::compat::Compat;
 use crate::error::Error;
 use crate::invocation::ActorRef;
 use crate::schedule::{ReminderPlan, ReminderSpec};
@@ -65,6 +66,18 @@ impl Effect {
             Self::DropReminder { .. } => 0,
             Self::Call { body, .. } => body.len(),
         }
+    }
+
+    /// The same for whoever goes by that: [`ReminderSpec::under`].
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] for a period that is not taken there.
+    pub fn go_by(&mut self, compat: Compat) -> Result<(), Error> {
+        if let Self::SetReminder { spec, .. } = self {
+            let fitted = std::mem::take(&mut **spec).under(compat);
+            **spec = fitted.map_err(|error| Error::Arguments(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Whether it can be carried out, as far as anybody can tell before.
@@ -163,6 +176,7 @@ impl Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::CatchUp;
 
     fn call(actor_type: &str, method: &str, id: Option<&str>) -> Effect {
         Effect::Call {
@@ -177,6 +191,23 @@ mod tests {
         let spec = ReminderSpec { due_time: due_time.to_owned(), ..ReminderSpec::default() };
         let (name, data) = (name.into(), Bytes::new());
         Effect::SetReminder { name, spec: Box::new(spec), data, should_replace: true }
+    }
+
+    #[test]
+    fn under_dapr_s_ways_a_reminder_is_as_if_it_were_registered_there() {
+        let effect = |period: &str, catch_up| {
+            let spec =
+                ReminderSpec { period: period.to_owned(), catch_up, ..ReminderSpec::default() };
+            let (name, data) = ("poll".into(), Bytes::new());
+            Effect::SetReminder { name, spec: Box::new(spec), data, should_replace: true }
+        };
+        let mut poll = effect("1s", None);
+        poll.go_by(Compat::Odeon).unwrap();
+        assert_eq!(poll, effect("1s", None));
+        poll.go_by(Compat::Dapr).unwrap();
+        assert_eq!(poll, effect("1s", Some(CatchUp::All)));
+        let refused = effect("@daily", None).go_by(Compat::Dapr).unwrap_err().to_string();
+        assert!(refused.contains("unsupported period format: @daily"), "{refused}");
     }
 
     #[test]

@@ -88,7 +88,15 @@ impl Body for Encoded {
         let activation = turn.port().downcast_ref::<Activation>().ok_or(Error::Closed)?;
         match self {
             Self::Turn(call) => match call.once.clone() {
-                None => activation.hosting.spec.behaviour.invoke(instance, turn, call).await,
+                None => {
+                    // Dapr takes the word for the last tick and does nothing about it (REM-8).
+                    let compat = activation.hosting.core.config.compat;
+                    let goes_on = compat.is_dapr() && call.kind != TurnKind::Method;
+                    let mut reply =
+                        activation.hosting.spec.behaviour.invoke(instance, turn, call).await?;
+                    reply.is_last &= !goes_on;
+                    Ok(reply)
+                }
                 Some(key) => Box::pin(keyed::run(activation, key, instance, turn, call)).await,
             },
             Self::SetTimer { name, spec, data } => {

@@ -9,6 +9,7 @@
 //! `directory`, `activation`, `mailbox`, `execute`, [`turn`], [`effect`], [`state`]; beside
 //! it `ownership`, `membership` and `drain`, which decide whether it may.
 
+pub mod compat;
 pub mod config;
 pub mod effect;
 pub mod engine;
@@ -46,6 +47,7 @@ mod sync;
 mod types;
 mod view;
 
+pub use compat::Compat;
 pub use config::{Config, TypeConfig, TypeSpec};
 pub use effect::Effect;
 pub use engine::{Engine, Seams, Target, WeakEngine};

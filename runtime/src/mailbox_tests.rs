@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
 use super::*;
+use crate::compat::Compat;
 use crate::config::{Pool, Reentrancy};
 
 #[path = "mailbox_model_tests.rs"]
@@ -331,6 +332,16 @@ fn waiting_calls_and_their_bodies_are_bounded() {
     assert_eq!(bench.enter_with(None, 0), Told::Full(2), "too many calls");
     bench.abandon(first);
     assert!(matches!(bench.enter_with(None, 60), Told::Wait(_)), "its room is free again");
+}
+
+// TURN-6 as Dapr has it.
+#[test]
+fn under_dapr_s_ways_any_number_of_calls_waits() {
+    let mut bench = Bench::active(&TypeConfig::under(Compat::Dapr));
+    bench.enter("");
+    for _ in 0..20_000 {
+        assert!(matches!(bench.enter_with(None, 1 << 20), Told::Wait(_)));
+    }
 }
 
 // TURN-1 for a system actor that interleaves.

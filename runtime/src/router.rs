@@ -434,7 +434,7 @@ impl Path<'_> {
             })
         });
         // A type that is not hosted here has no settings of its own.
-        let unknown = TypeConfig::default();
+        let unknown = TypeConfig::under(self.core.config.compat);
         let limits = hosting.as_ref().map_or(&unknown, |hosting| &hosting.spec.config);
         let parked = &self.entry.parked;
         let room = parked.enter(&self.actor.id, self.bytes, queued, limits);

@@ -272,7 +272,7 @@ impl Activation {
         mut commit: Commit,
         own: Vec<Change>,
     ) -> Result<(), Error> {
-        let outbox = self.check_effects(&commit.effects)?;
+        let outbox = self.check_effects(&mut commit.effects)?;
         self.check_limits(&commit)?;
         commit.changes.extend(own);
         let (store, fence) = self.claim(shown).await?;
@@ -319,16 +319,19 @@ impl Activation {
         }
     }
 
-    /// Whether all that is sent out can be; where it goes, if there is something, and the time
-    /// by which that was seen.
-    fn check_effects(&self, effects: &[Effect]) -> Result<Option<CheckedFor<'_>>, Error> {
+    /// Whether all that is sent out can be, as it is kept here; where it goes, if there is
+    /// something, and the time by which that was seen.
+    fn check_effects(&self, effects: &mut [Effect]) -> Result<Option<CheckedFor<'_>>, Error> {
         if effects.is_empty() {
             return Ok(None);
         }
         let core = &self.hosting.core;
         let outbox = core.outbox().ok_or(Error::NoOutbox)?;
         let now = core.wall.now();
-        effects.iter().try_for_each(|effect| effect.check(now))?;
+        for effect in effects {
+            effect.go_by(core.config.compat)?;
+            effect.check(now)?;
+        }
         Ok(Some((outbox, now)))
     }
 

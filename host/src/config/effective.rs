@@ -18,6 +18,7 @@ pub fn describe(config: &Config) -> String {
     };
     add("app-id", config.app_id.as_str());
     add("namespace", config.namespace.as_str());
+    add("compat", config.compat.name());
     if let Some(app) = &config.app {
         add("app", &format!("{}://{}:{}", app.protocol.name(), app.address, app.port));
     }

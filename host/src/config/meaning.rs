@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use odeon_base::{AppId, Namespace};
+use odeon_runtime::Compat;
 
 use super::app;
 use super::mistakes::{Mistake, Mistakes};
@@ -49,6 +50,7 @@ impl Config {
             role,
             data_dir: read_data_dir(role, &reader, &app_id),
             app_id,
+            compat: read_compat(role, &mut reader),
             namespace: read_namespace(environment, &mut mistakes),
             app: app::read(&mut reader, body_bytes_max),
             http: listener(&mut reader, "dapr-http-port", "dapr-listen-addresses"),
@@ -95,6 +97,15 @@ fn read_app_id(role: Role, reader: &mut Reader<'_>) -> AppId {
         reader.refuse("app-id", error.to_string());
         fallback
     })
+}
+
+/// Under daprd's name it is implied: who starts that wants what it does.
+fn read_compat(role: Role, reader: &mut Reader<'_>) -> Compat {
+    let dapr = Compat::Dapr;
+    let expected = "dapr, the only value there is";
+    let written = reader.parse("compat", expected, |text| (text == dapr.name()).then_some(dapr));
+    let implied = if role == Role::Daprd { dapr } else { Compat::default() };
+    written.unwrap_or(implied)
 }
 
 fn read_data_dir(role: Role, reader: &Reader<'_>, app_id: &AppId) -> PathBuf {

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use odeon_base::{AppId, Namespace};
+use odeon_runtime::Compat;
 
 use crate::channel::http as app_channel;
 use crate::logs;
@@ -127,6 +128,9 @@ pub struct Config {
     pub role: Role,
     /// The application's id. Default: `odeon` for standalone, else required.
     pub app_id: AppId,
+    /// Whose behaviour counts where ours differs from Dapr's on purpose. Default: ours; for daprd
+    /// Dapr's.
+    pub compat: Compat,
     /// From `NAMESPACE`. Default: `default`.
     pub namespace: Namespace,
     /// How the application is called on its port, if it has one.

@@ -112,6 +112,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "config: do not ask the application which actor types it hosts; subscribe: no effect yet",
     ),
+    honoured(
+        "compat",
+        Shape::Value("NAME"),
+        "",
+        "dapr: Dapr's behaviour where ours differs on purpose, unless it would be unsafe; under daprd's name always",
+    ),
     honoured("dapr-http-port", PORT, "3500", "Port of the HTTP API; 0 takes any free one"),
     honoured("dapr-grpc-port", PORT, "50001", "Port of the gRPC API; 0 takes any free one"),
     honoured(

@@ -75,6 +75,32 @@ fn the_placement_address_says_where_the_lease_comes_from() {
 }
 
 #[test]
+fn dapr_s_behaviour_is_asked_for_or_implied_by_its_name() {
+    for (role, written, expected) in [
+        (Role::Standalone, None, Compat::Odeon),
+        (Role::Standalone, Some("dapr"), Compat::Dapr),
+        (Role::Host, None, Compat::Odeon),
+        (Role::Host, Some(""), Compat::Odeon),
+        (Role::Host, Some("dapr"), Compat::Dapr),
+        (Role::Daprd, None, Compat::Dapr),
+        (Role::Daprd, Some("dapr"), Compat::Dapr),
+    ] {
+        let mut given = Given::from([("app-id", "a")]);
+        if let Some(written) = written {
+            given.push("compat", written);
+        }
+        let config = read(role, &given).unwrap();
+        assert_eq!(config.compat, expected, "{role:?} {written:?}");
+        assert!(effective::describe(&config).contains(&format!(" compat={expected} ")));
+    }
+    for text in ["orleans", "Dapr", "odeon"] {
+        let given = Given::from([("app-id", "a"), ("compat", text)]);
+        let refused = read(Role::Daprd, &given).unwrap_err().to_string();
+        assert_eq!(refused, format!("--compat: '{text}' is not dapr, the only value there is"));
+    }
+}
+
+#[test]
 fn hosts_are_heard_from_outside_only_with_a_token() {
     let given = Given::from([("app-id", "a"), ("dapr-internal-grpc-listen-address", "0.0.0.0")]);
     let refused = read(Role::Host, &given).unwrap_err().to_string();

@@ -63,7 +63,7 @@ pub(super) async fn register(
         failure_policy: failure_policy.and_then(policy),
         ..Registration::default()
     };
-    let registered = reminders.register(&asked, called_by(caller)?).await;
+    let registered = reminders.register(asked, called_by(caller)?).await;
     match registered.map_err(|error| Failure::reminder(&error, ReminderWork::Create))? {
         true => Ok(()),
         false => Err(Failure::reminder_exists(&name)),

@@ -25,7 +25,7 @@ pub(super) async fn register(call: Call<'_>) -> Result<Answer, Failure> {
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let asked = read(&body, &actor, &name).map_err(Failure::malformed)?;
     let reminders = reminders_of(call.api, &actor, &name)?;
-    let registered = reminders.register(&asked, caller).await;
+    let registered = reminders.register(asked, caller).await;
     match registered.map_err(|error| Failure::reminder(&error, ReminderWork::Create))? {
         true => Ok(answer::empty()),
         false => Err(Failure::reminder_exists(&name)),

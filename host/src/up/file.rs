@@ -108,6 +108,9 @@ pub struct Host {
     /// Which log lines are shown. Default: warn.
     #[serde(default)]
     pub log_level: Option<String>,
+    /// Whose behaviour counts; handed on as it is. Default: ours.
+    #[serde(default)]
+    pub compat: Option<Scalar>,
     /// Variables of its process.
     #[serde(default)]
     pub env: BTreeMap<String, Scalar>,
@@ -205,6 +208,8 @@ pub struct App {
     app_health_threshold: Option<Scalar>,
     #[serde(default)]
     enable_api_logging: Option<Scalar>,
+    #[serde(default)]
+    compat: Option<Scalar>,
     /// Dapr's, without meaning here: output goes to the console.
     #[serde(default, rename = "daprdLogDestination")]
     _daprd_log_destination: Option<Scalar>,
@@ -238,7 +243,7 @@ impl App {
         self.internal_grpc_port.as_ref()?.0.parse().ok()
     }
 
-    fn handed_on(&self) -> [(&'static str, Option<&Scalar>); 20] {
+    fn handed_on(&self) -> [(&'static str, Option<&Scalar>); 21] {
         [
             ("app-channel-address", self.app_channel_address.as_ref()),
             ("app-protocol", self.app_protocol.as_ref()),
@@ -260,6 +265,7 @@ impl App {
             ("app-health-probe-timeout", self.app_health_probe_timeout.as_ref()),
             ("app-health-threshold", self.app_health_threshold.as_ref()),
             ("enable-api-logging", self.enable_api_logging.as_ref()),
+            ("compat", self.compat.as_ref()),
         ]
     }
 }

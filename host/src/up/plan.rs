@@ -303,6 +303,9 @@ impl Planner<'_> {
         let role = if placement.is_some() { "host" } else { "standalone" };
         let mut arguments = arguments(role, app_id, &data_dir, host.log_level.as_deref());
         add_ports(&mut arguments, &http, &grpc, &metrics);
+        if let Some(compat) = &host.compat {
+            push(&mut arguments, "compat", compat.0.clone());
+        }
         if let Some(placement) = placement {
             self.add_cluster(&mut arguments, placement);
         }

@@ -117,6 +117,19 @@ fn an_app_of_daprs_file_gets_a_sidecar_of_its_own() {
 }
 
 #[test]
+fn whose_behaviour_counts_is_handed_on() {
+    let compat = |text: &str| {
+        let plan = read(text).unwrap();
+        flag(&plan.hosts[0].launch.arguments, "--compat").map(str::to_owned)
+    };
+    let shared = SHOP.replace("    dataDir: data\n", "    dataDir: data\n    compat: dapr\n");
+    assert_eq!(compat(SHOP), None);
+    assert_eq!(compat(&shared), Some("dapr".to_owned()));
+    let own = "version: 1\ncommon:\n  compat: dapr\napps:\n  - appDirPath: web\n";
+    assert_eq!(compat(own), Some("dapr".to_owned()));
+}
+
+#[test]
 fn mistakes_name_their_lines() {
     assert_eq!(
         read(&SHOP.replace("dataDir", "dataDri")).unwrap_err(),

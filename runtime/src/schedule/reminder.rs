@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::cron::{self, Cron};
 use super::{Invalid, Period, When, go_duration, go_text, invalid};
+use crate::compat::Compat;
 
 /// What happens to a tick that failed (REM-6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,29 @@ pub struct ReminderSpec {
     pub fires_at_once: bool,
 }
 
+impl ReminderSpec {
+    /// The same as it is kept for whoever goes by that. Under [`Compat::Dapr`] every late tick of
+    /// one that says nothing of them is delivered (REM-7), and a period is so much time or
+    /// nothing (REM-2).
+    ///
+    /// # Errors
+    /// [`Unschedulable::Period`] for a period that Dapr refuses. What says no time at all is told
+    /// by [`ReminderPlan::new`].
+    pub fn under(self, compat: Compat) -> Result<Self, Unschedulable> {
+        if compat == Compat::Odeon || self.period.is_empty() {
+            return Ok(self);
+        }
+        let is_ours = Repeat::read(&self.period).is_some();
+        let is_daprs = Period::parse("period", &self.period)
+            .is_ok_and(|period| period.every.months == 0 && period.every.days == 0);
+        if is_ours && !is_daprs {
+            return Err(Unschedulable::Period(self.period));
+        }
+        let catch_up = self.catch_up.or(Some(CatchUp::All));
+        Ok(Self { catch_up, ..self })
+    }
+}
+
 /// A reminder that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unschedulable {
@@ -98,6 +122,9 @@ pub enum Unschedulable {
     /// It would never fire.
     #[error("job must have either a due time or a schedule")]
     Never,
+    /// Its period is one that Dapr does not take (REM-2).
+    #[error("unsupported period format: {}", .0.escape_debug())]
+    Period(String),
 }
 
 /// Where a reminder stands in its schedule.

@@ -431,3 +431,28 @@ proptest! {
         let _ = ReminderPlan::new(&spec("", &text, ""), at(NOW));
     }
 }
+
+// REM-2, REM-7.
+#[test]
+fn under_dapr_s_ways_all_late_ticks_come_and_the_calendar_is_refused() {
+    let spec = |period: &str, catch_up| {
+        let (due_time, period) = ("1s".to_owned(), period.to_owned());
+        ReminderSpec { due_time, period, catch_up, ..ReminderSpec::default() }
+    };
+    for period in ["1s", "PT1H30M", "R5/PT10S"] {
+        let under = |compat, catch_up| spec(period, catch_up).under(compat).unwrap().catch_up;
+        assert_eq!(under(Compat::Odeon, None), None, "{period}");
+        assert_eq!(under(Compat::Dapr, None), Some(CatchUp::All), "{period}");
+        assert_eq!(under(Compat::Dapr, Some(CatchUp::None)), Some(CatchUp::None), "{period}");
+    }
+    assert_eq!(spec("", None).under(Compat::Dapr), Ok(spec("", None)));
+    for period in
+        ["P1D", "P1W", "P1M", "P1YT1S", "R2/P1D", "@every 1s", "@daily", "* * * * *", "TZ=UTC 1s"]
+    {
+        assert_eq!(spec(period, None).under(Compat::Odeon), Ok(spec(period, None)));
+        let refused = spec(period, None).under(Compat::Dapr).unwrap_err().to_string();
+        assert_eq!(refused, format!("unsupported period format: {period}"));
+    }
+    // What says no time at all is named by whoever reads it.
+    spec("soon", None).under(Compat::Dapr).unwrap();
+}

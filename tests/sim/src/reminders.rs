@@ -85,7 +85,7 @@ async fn set(world: Arc<World>, chance: Chance, process: Arc<Process>) {
     let times = if every.is_none() { Some(1) } else { times };
     world.log.add(What::Reminding { reminder: number, first, every, times });
     let Ok(reminders) = Reminders::new(&process.engine, STORE, PARTITIONS) else { return };
-    match reminders.register(&registration, caller()).await {
+    match reminders.register(registration, caller()).await {
         Ok(_) => {
             world.log.add(What::Reminded { reminder: number, now: world.calendar.latest() });
         }

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use odeon_runtime::Error;
 use odeon_runtime::schedule::{
     CatchUp, FailurePolicy, Length, Outcome, Progress, ReminderSpec, go_text, shown_period,
 };
+use odeon_runtime::{Compat, Error};
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -109,6 +109,16 @@ impl Registration {
         })
     }
 
+    /// The same as it is kept for whoever goes by that: [`ReminderSpec::under`].
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] for a period that is not taken there.
+    pub fn under(self, compat: Compat) -> Result<Self, Error> {
+        let spec = self.spec()?.under(compat);
+        let spec = spec.map_err(|error| Error::Arguments(error.to_string()))?;
+        Ok(Self { catch_up: spec.catch_up.map(CatchUpForm::from), ..self })
+    }
+
     /// What it carries, as it is kept.
     #[must_use]
     pub fn data(&self) -> Bytes {
@@ -129,6 +139,16 @@ pub enum CatchUpForm {
     One,
     /// [`CatchUp::None`].
     None,
+}
+
+impl From<CatchUp> for CatchUpForm {
+    fn from(ticks: CatchUp) -> Self {
+        match ticks {
+            CatchUp::All => Self::All,
+            CatchUp::One => Self::One,
+            CatchUp::None => Self::None,
+        }
+    }
 }
 
 impl From<CatchUpForm> for CatchUp {

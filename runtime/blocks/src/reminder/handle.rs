@@ -38,10 +38,11 @@ impl Reminders {
     ///
     /// # Errors
     /// [`Error::Arguments`] for a schedule that says no time; as [`Engine::call`].
-    pub async fn register(&self, asked: &Registration, caller: Caller) -> Result<bool, Error> {
+    pub async fn register(&self, asked: Registration, caller: Caller) -> Result<bool, Error> {
         let actor = ActorRef::parse(&asked.r#type, &asked.id)?;
+        let asked = asked.under(self.engine.config().compat)?;
         let Registered { registered } =
-            self.ask(self.partition(&actor), "register", asked, caller).await?;
+            self.ask(self.partition(&actor), "register", &asked, caller).await?;
         Ok(registered)
     }
 

@@ -188,7 +188,7 @@ async fn a_deleted_actor_has_neither_reminders_nor_timers() {
                 due_time: "60s".to_owned(),
                 ..Registration::default()
             };
-            assert!(reminders.register(&asked, Caller::default()).await.unwrap());
+            assert!(reminders.register(asked, Caller::default()).await.unwrap());
         }
         let spec = TimerSpec { due_time: "60s".to_owned(), ..TimerSpec::default() };
         let kind = CallKind::SetTimer(spec.into());

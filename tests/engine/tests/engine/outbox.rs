@@ -333,7 +333,7 @@ async fn st_7_who_asks_after_a_commit_sees_it() {
     emit(&host, "1", "got@1h").await.unwrap();
     assert!(reminders.get(&order, "got", caller()).await.unwrap().is_some());
     emit(&host, "1", "-dropped").await.unwrap();
-    assert!(reminders.register(&at("2h", "dropped"), caller()).await.unwrap());
+    assert!(reminders.register(at("2h", "dropped"), caller()).await.unwrap());
     emit(&host, "1", "deleted@5s").await.unwrap();
     reminders.delete(&order, "deleted", caller()).await.unwrap();
     sleep(Duration::from_secs(60)).await;

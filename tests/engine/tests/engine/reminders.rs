@@ -15,7 +15,7 @@ use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::error::{AppFailure, Error};
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::{ActorScope, Key, Op, StateStore, Transaction};
-use odeon_runtime::{ActorRef, Caller, Reply, Turn, TurnKind};
+use odeon_runtime::{ActorRef, Caller, Compat, Reply, Turn, TurnKind};
 use odeon_test_engine::world::{COMPONENT, until};
 use odeon_test_engine::{Host, Kind, World};
 use serde_json::value::RawValue;
@@ -136,7 +136,7 @@ fn asked(id: &str, name: &str, due_time: &str, period: &str) -> Registration {
 }
 
 async fn register(reminders: &Reminders, asked: Registration) -> bool {
-    reminders.register(&asked, Caller::default()).await.unwrap()
+    reminders.register(asked, Caller::default()).await.unwrap()
 }
 
 fn order(id: &str) -> ActorRef {
@@ -151,6 +151,21 @@ async fn one_host() -> (World, Host, Orders, Reminders, Arc<Wall>) {
     orders.host(&host).await;
     let reminders = host.offer_reminders(PARTITIONS, Arc::<Wall>::clone(&wall)).await;
     (world, host, orders, reminders, wall)
+}
+
+/// A world with one host that goes by Dapr's ways.
+fn a_host_of_dapr_s_ways() -> (World, Host, Orders, Arc<Wall>) {
+    let world = World::of_neighbours(Kind::Placed);
+    let clock = Arc::new(TokioClock::start());
+    let host = world.host_with("a:1", clock, |config| config.compat = Compat::Dapr);
+    (world, host, Orders::new(), Wall::start())
+}
+
+/// Waits until the order has no reminder of this name.
+async fn until_gone(reminders: &Reminders, name: &str) {
+    while reminders.get(&order("1"), name, Caller::default()).await.unwrap().is_some() {
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,6 +266,38 @@ async fn rem_8_cancelled_by_its_callback_it_fires_no_more() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!(orders.times("1/last").len(), 1);
     assert!(reminders.get(&order("1"), "last", Caller::default()).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_dapr_s_ways_a_callback_cannot_cancel_its_reminder() {
+    let (_world, host, orders, wall) = a_host_of_dapr_s_ways();
+    orders.host(&host).await;
+    let reminders = host.offer_reminders(PARTITIONS, wall).await;
+    register(&reminders, asked("1", "last", "", "R4/PT1S")).await;
+    until("all have come", || orders.times("1/last").len() == 4).await;
+    until_gone(&reminders, "last").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_dapr_s_ways_all_ticks_of_a_time_without_hosts_come() {
+    let (world, host, orders, wall) = a_host_of_dapr_s_ways();
+    orders.host(&host).await;
+    let reminders = host.offer_reminders(PARTITIONS, Arc::<Wall>::clone(&wall)).await;
+    let refused = reminders.register(asked("1", "daily", "", "@daily"), Caller::default()).await;
+    let Err(Error::Arguments(refused)) = refused else { panic!("{refused:?}") };
+    assert_eq!(refused, "unsupported period format: @daily");
+    register(&reminders, asked("1", "poll", "", "1s")).await;
+    sleep(Duration::from_millis(5_500)).await;
+    host.kill().await;
+    sleep(Duration::from_secs(60)).await;
+    // What it was registered with counts, whoever delivers it.
+    let host = world.bare_host("b:1");
+    orders.host(&host).await;
+    let _reminders = host.offer_reminders(PARTITIONS, wall).await;
+    until("they are back", || orders.times("1/poll").len() >= 65).await;
+    let ticks: Vec<_> = orders.seen().into_iter().map(|seen| (seen.tick, seen.missed)).collect();
+    let all = (1..=ticks.len()).map(|tick| (tick.to_string(), "0".to_owned()));
+    assert_eq!(ticks, all.collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -421,7 +468,7 @@ async fn rem_2_what_says_no_time_is_refused_and_named() {
         ("", "0s", "period is '0s': expected a duration"),
     ] {
         let wrong = asked("1", "x", due_time, period);
-        let refused = reminders.register(&wrong, Caller::default()).await;
+        let refused = reminders.register(wrong, Caller::default()).await;
         let error = refused.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }

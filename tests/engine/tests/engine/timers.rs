@@ -1,12 +1,14 @@
 //! Timers: set where the actor lives, fired as its turns, ended with it. TIM-1 to TIM-7, DEA-7.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use odeon_base::clock::TokioClock;
 use odeon_runtime::config::{Reentrancy, TurnPolicy, TypeConfig};
 use odeon_runtime::error::Error;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::timers::TIMERS_MAX;
-use odeon_runtime::{CallKind, Invocation};
+use odeon_runtime::{CallKind, Compat, Invocation};
 use odeon_test_engine::world::{actor, settle, until_known};
 use odeon_test_engine::{Host, Kind, World, eventually, on_every_kind};
 use tokio::time::{Instant, sleep};
@@ -137,6 +139,19 @@ async fn tim_4_its_callback_may_end_it(kind: Kind) {
     sleep(Duration::from_secs(10)).await;
     settle().await;
     assert_eq!(world.probe.count("x last"), 1);
+    assert_eq!(host.engine.timers(&actor("x")), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_dapr_s_ways_its_callback_cannot_end_it() {
+    let world = World::of(Kind::Native);
+    let clock = Arc::new(TokioClock::start());
+    let host = world.host_with("a:1", clock, |config| config.compat = Compat::Dapr);
+    host.offer(Kind::Native, TypeConfig::default()).await;
+    host.invoke(timer("x", "last", spec("1s", "R3/PT1S"), "")).await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    settle().await;
+    assert_eq!(world.probe.count("x last"), 3);
     assert_eq!(host.engine.timers(&actor("x")), []);
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use odeon_base::Execution;
+use odeon_runtime::Compat;
 use odeon_runtime::config::{Reentrancy, TurnPolicy, TypeConfig};
 use odeon_runtime::error::Error;
 use odeon_runtime::invocation::CallChain;
@@ -287,12 +288,14 @@ async fn call_in_a_circle_from_an_activation(kind: Kind) {
 
 // REE-4: opt-out per type.
 async fn a_call_cycle_is_allowed_where_it_is_not_looked_for(kind: Kind) {
-    let world = World::of(kind);
-    let config = TypeConfig { detect_cycles: false, ..TypeConfig::default() };
-    let host = world.host("a:1", kind, config).await;
-    let limit = Duration::from_secs(1);
-    let cycle = host.call_within(limit, "x", "nest", "Actor/x/count").await;
-    assert!(execution(&cycle).is_some_and(|it| it != Execution::None), "{cycle:?}");
+    let unlooked = TypeConfig { detect_cycles: false, ..TypeConfig::default() };
+    for config in [unlooked, TypeConfig::under(Compat::Dapr)] {
+        let world = World::of(kind);
+        let host = world.host("a:1", kind, config).await;
+        let limit = Duration::from_secs(1);
+        let cycle = host.call_within(limit, "x", "nest", "Actor/x/count").await;
+        assert!(execution(&cycle).is_some_and(|it| it != Execution::None), "{cycle:?}");
+    }
 }
 
 // TURN-5.

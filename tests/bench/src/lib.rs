@@ -4,6 +4,7 @@
 //! short rounds in which the sides take turns, so that a drift of the machine hits
 //! both; the medians are compared.
 
+pub mod durable;
 pub mod relay;
 pub mod web;
 

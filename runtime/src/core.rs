@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::config::Config;
 use crate::lease::Lease;
-use crate::metrics::OutboxCounters;
+use crate::metrics::{OutboxCounters, ReminderCounters};
 use crate::seams::Outbox;
 use crate::store::StateStore;
 use crate::timers::Timers;
@@ -40,6 +40,7 @@ pub(crate) struct Core {
     outbox: OnceLock<Arc<dyn Outbox>>,
     /// What went out, whoever delivers it.
     pub(crate) sent: Arc<OutboxCounters>,
+    pub(crate) reminded: Arc<ReminderCounters>,
     /// How many effects were numbered.
     effects: AtomicU64,
     /// The engine itself, for calls from inside a turn.
@@ -75,6 +76,7 @@ impl Core {
             store: OnceLock::new(),
             outbox: OnceLock::new(),
             sent: Arc::default(),
+            reminded: Arc::default(),
             effects: AtomicU64::new(0),
             engine: OnceLock::new(),
             notices,

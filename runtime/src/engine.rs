@@ -26,7 +26,7 @@ use crate::invocation::{ActorRef, CallKind, Invocation, Reply};
 use crate::lease::Lease;
 use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
-use crate::metrics::OutboxCounters;
+use crate::metrics::{OutboxCounters, ReminderCounters};
 use crate::ownership::{Identity, Ownership};
 use crate::peers::Peers;
 use crate::router::{self, Path, Step};
@@ -252,6 +252,12 @@ impl Engine {
     #[must_use]
     pub fn sent(&self) -> Arc<OutboxCounters> {
         Arc::clone(&self.inner.core.sent)
+    }
+
+    /// What became of ticks of reminders, for whoever keeps them and for whoever looks.
+    #[must_use]
+    pub fn reminded(&self) -> Arc<ReminderCounters> {
+        Arc::clone(&self.inner.core.reminded)
     }
 
     /// Waits until this host holds a lease.

@@ -64,6 +64,38 @@ impl OutboxCounters {
     }
 }
 
+/// Counts what became of ticks of reminders, by whoever writes it down (REM-6).
+#[derive(Debug, Default)]
+pub struct ReminderCounters {
+    /// Ticks that an actor took.
+    pub delivered: AtomicU64,
+    /// Tries that failed.
+    pub failed: AtomicU64,
+    /// Ticks that are lost: none of their tries succeeded.
+    pub lost: AtomicU64,
+}
+
+/// What became of ticks of reminders until now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReminderMetrics {
+    /// As [`ReminderCounters::delivered`].
+    pub delivered: u64,
+    /// As [`ReminderCounters::failed`].
+    pub failed: u64,
+    /// As [`ReminderCounters::lost`].
+    pub lost: u64,
+}
+
+impl ReminderCounters {
+    /// The numbers now.
+    #[must_use]
+    pub fn snapshot(&self) -> ReminderMetrics {
+        let [delivered, failed, lost] = [&self.delivered, &self.failed, &self.lost]
+            .map(|counter| counter.load(Ordering::Relaxed));
+        ReminderMetrics { delivered, failed, lost }
+    }
+}
+
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Stripe {

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use odeon_runtime::metrics::{BUCKETS_MICROS, Histogram, OutboxMetrics, TypeMetrics};
+use odeon_runtime::metrics::{
+    BUCKETS_MICROS, Histogram, OutboxMetrics, ReminderMetrics, TypeMetrics,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -59,26 +61,47 @@ const OUTCOMES: [Outcome; 4] = [
     ("cut", |of| of.turns_cut),
 ];
 
-/// A count of what turns sent out: name, help, value.
-type Sent = (&'static str, &'static str, fn(&OutboxMetrics) -> u64);
+/// A count that this host has as a whole: name, help, value.
+type Count<T> = (&'static str, &'static str, fn(&T) -> u64);
 
 #[rustfmt::skip]
-const SENT: [Sent; 3] = [
+const SENT: [Count<OutboxMetrics>; 3] = [
     ("odeon_outbox_stored", "Calls and reminders that turns sent out with their commits", |of| of.stored),
     ("odeon_outbox_delivered", "Calls sent out that an actor took, and reminders set or dropped", |of| of.delivered),
     ("odeon_outbox_given_up", "What was sent out and refused too often, or cannot be read", |of| of.given_up),
 ];
 
+#[rustfmt::skip]
+const TICKS: [Count<ReminderMetrics>; 3] = [
+    ("odeon_reminder_ticks_delivered", "Ticks of reminders that an actor took", |of| of.delivered),
+    ("odeon_reminder_ticks_failed", "Tries to deliver a tick of a reminder that failed", |of| of.failed),
+    ("odeon_reminder_ticks_lost", "Ticks of reminders of which every try failed", |of| of.lost),
+];
+
+/// Encodes counts that this host has as a whole.
+fn encode_counts<T>(
+    encoder: &mut DescriptorEncoder<'_>,
+    app: &str,
+    counts: &[Count<T>],
+    of: &T,
+) -> fmt::Result {
+    let labels = [("app_id", app)];
+    for (name, help, value) in counts {
+        let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        let mut counter = counter.encode_family(&labels)?;
+        counter.encode_counter::<NoLabelSet, _, u64>(&value(of), None)?;
+    }
+    Ok(())
+}
+
 impl Actors {
-    /// What went out: stored on this host, delivered by its partitions.
-    fn encode_outbox(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    /// What went out: stored on this host, delivered by its partitions; and what they fired.
+    fn encode_schedules(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let sent = self.sources.engine.sent().snapshot();
-        let labels = [("app_id", self.sources.app.as_str())];
-        for (name, help, value) in SENT {
-            let mut counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            let mut counter = counter.encode_family(&labels)?;
-            counter.encode_counter::<NoLabelSet, _, u64>(&value(&sent), None)?;
-        }
+        let app = self.sources.app.as_str();
+        let labels = [("app_id", app)];
+        encode_counts(encoder, app, &SENT, &sent)?;
+        encode_counts(encoder, app, &TICKS, &self.sources.engine.reminded().snapshot())?;
         let help = "Calls sent out that wait in memory for their delivery";
         let name = "odeon_outbox_waiting";
         let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -114,7 +137,7 @@ impl Collector for Actors {
                 counter.encode_counter::<NoLabelSet, _, u64>(&count(of), None)?;
             }
         }
-        self.encode_outbox(&mut encoder)?;
+        self.encode_schedules(&mut encoder)?;
         if let Some(hub) = &self.sources.hub {
             let name = "odeon_worker_streams";
             let help = "Streams of workers that are open";

@@ -1,7 +1,8 @@
 //! What does it cost a turn to send a call out with its commit, and when does the call arrive?
 //!
 //! Actors of the SDK over the embedded sled store, in this process: turns that commit one key,
-//! beside turns that commit one key and send one message; then how long after a turn began its
+//! beside turns that commit one key and send one message. Its receiver commits, too, that it took
+//! the message (RT-4), and the partition that it is delivered. Then how long after a turn began its
 //! message was being run. `cargo bench -p odeon-bench --bench outbox`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
@@ -45,7 +46,7 @@ impl Order {
 #[derive(Default)]
 struct Shelf;
 
-#[actor(stateless)]
+#[actor]
 impl Shelf {
     async fn take(&mut self, sent: u64) -> Result<()> {
         let delay = now().saturating_sub(sent);

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::fault::{closed, panic_text};
 use super::folder::Files;
 use super::progress::Progress;
-use super::view::{View, Write};
+use super::view::{Laid, View, Write};
 use crate::OpenError;
 
 /// Most requests of one batch.
@@ -159,8 +159,8 @@ impl Worker {
             match request {
                 Request::Close => self.is_closing = true,
                 Request::Commit { change, reply, _room } => {
-                    let answer = self.run_change(change).map(|writes| {
-                        written = self.apply(&mut batch, writes);
+                    let answer = self.run_change(change).map(|laid| {
+                        written = self.apply(&mut batch, laid);
                     });
                     answers.push((reply, answer));
                 }
@@ -186,23 +186,25 @@ impl Worker {
         batch.free();
     }
 
-    fn run_change(&self, change: Change) -> Result<Vec<Write>> {
+    fn run_change(&self, change: Change) -> Result<Laid> {
         if let Some(reason) = self.progress.failure() {
             return Err(Error::Unavailable { reason: reason.to_string() });
         }
         let mut view = View::new(&self.db, &self.progress);
         change(&mut view)?;
-        Ok(view.into_writes())
+        Ok(view.into_laid())
     }
 
     /// Hands the writes of one change to the engine, all or none, where the changes after
     /// it find them. The engine's log keeps their order: a crash leaves a beginning of it.
-    fn apply(&self, batch: &mut Batch, writes: Vec<Write>) -> std::result::Result<(), String> {
+    fn apply(&self, batch: &mut Batch, laid: Laid) -> std::result::Result<(), String> {
+        let Laid { writes, touched } = laid;
         if writes.is_empty() {
             return Ok(());
         }
         let number = *batch.number.get_or_insert_with(|| self.progress.begin());
         batch.keys += writes.len();
+        touched.iter().for_each(|group| self.progress.touch(number, group));
         for (key, value) in &writes {
             self.progress.touch(number, key);
             batch.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());

@@ -37,7 +37,7 @@ struct Inner {
 }
 
 /// Proof of what a reader has seen; it may be passed on once that is durable.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) struct Seen(u64);
 
@@ -189,7 +189,8 @@ impl EmbeddedDb {
         Ok(Glance::new(key.into(), value, batch))
     }
 
-    /// What was seen of one key; to be taken after reading it.
+    /// What was seen of one key, or of a group that changes have touched as a whole
+    /// ([`View::touch`]); to be taken after reading it.
     pub(crate) fn seen(&self, key: &[u8]) -> Seen {
         Seen(self.inner.progress.touched(key))
     }

@@ -39,12 +39,21 @@ impl Glance {
 pub(crate) struct View<'a> {
     tree: &'a sled::Tree,
     progress: &'a Progress,
-    writes: Vec<Write>,
+    laid: Laid,
+}
+
+/// What a change has laid down.
+#[derive(Debug, Default)]
+pub(super) struct Laid {
+    /// What is written.
+    pub(super) writes: Vec<Write>,
+    /// What counts as touched, beside the keys that are written.
+    pub(super) touched: Vec<Vec<u8>>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(tree: &'a sled::Tree, progress: &'a Progress) -> Self {
-        Self { tree, progress, writes: Vec::new() }
+        Self { tree, progress, laid: Laid::default() }
     }
 
     /// The value of a key before this change.
@@ -75,16 +84,25 @@ impl<'a> View<'a> {
 
     /// Lays down a value.
     pub(crate) fn put(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
-        self.writes.push((key.into(), Some(value.into())));
+        self.laid.writes.push((key.into(), Some(value.into())));
     }
 
     /// Lays down a removal.
     pub(crate) fn remove(&mut self, key: impl Into<IVec>) {
-        self.writes.push((key.into(), None));
+        self.laid.writes.push((key.into(), None));
+    }
+
+    /// Has whoever looks at the whole of a group of keys wait for this change: the group counts
+    /// as touched, as the keys do that are written.
+    pub(crate) fn touch(&mut self, group: &[u8]) {
+        // Mostly all are of one.
+        if self.laid.touched.last().is_none_or(|last| last != group) {
+            self.laid.touched.push(group.to_vec());
+        }
     }
 
     /// What was laid down.
-    pub(super) fn into_writes(self) -> Vec<Write> {
-        self.writes
+    pub(super) fn into_laid(self) -> Laid {
+        self.laid
     }
 }

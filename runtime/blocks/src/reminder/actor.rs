@@ -153,7 +153,7 @@ impl Behaviour for ReminderActor {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         async move {
             let Some(engine) = Engine::of(turn) else { return Err(Error::Closed) };
-            let shared = Arc::new(Shared::new(self.limits, self.mail, engine.sent()));
+            let shared = Arc::new(Shared::new(self.limits, self.mail, &engine));
             self.desk(turn, &shared).read_on().await?;
             let end = CancellationToken::new();
             let rounds = Rounds {

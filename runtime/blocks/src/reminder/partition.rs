@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use jiff::Timestamp;
 use odeon_base::{Entropy, WallClock};
-use odeon_runtime::metrics::OutboxCounters;
+use odeon_runtime::metrics::{OutboxCounters, ReminderCounters};
 use odeon_runtime::schedule::ReminderPlan;
-use odeon_runtime::{ActorRef, Change, Error, Turn};
+use odeon_runtime::{ActorRef, Change, Engine, Error, Turn};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     has_reminders: AtomicBool,
     /// Counts what went out.
     pub(super) sent: Arc<OutboxCounters>,
+    /// Counts what became of ticks.
+    reminded: Arc<ReminderCounters>,
     /// Calls of one sender in memory.
     pub(super) lane_max: usize,
     began: Instant,
@@ -53,14 +55,15 @@ impl Drop for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, mail: lanes::Limits, sent: Arc<OutboxCounters>) -> Self {
+    pub(super) fn new(limits: Limits, mail: lanes::Limits, engine: &Engine) -> Self {
         Self {
             book: Mutex::new(Book::new(limits)),
             changed: Notify::new(),
             lanes: Mutex::new(Lanes::new(mail)),
             posted: Notify::new(),
             has_reminders: AtomicBool::new(true),
-            sent,
+            sent: engine.sent(),
+            reminded: engine.reminded(),
             lane_max: mail.lane_max,
             began: Instant::now(),
         }
@@ -233,9 +236,9 @@ impl Desk<'_> {
             // Another registration, or somebody else has told it.
             Err(Stale) => Ok(()),
             Ok(next) => {
-                if told.ended == Ended::Failed
-                    && next.as_ref().is_none_or(|next| next.at.tick > told.tick)
-                {
+                let is_lost = told.ended == Ended::Failed
+                    && next.as_ref().is_none_or(|next| next.at.tick > told.tick);
+                if is_lost {
                     let (actor_type, actor_id, reminder) = name.parts();
                     tracing::warn!(
                         actor_type,
@@ -246,7 +249,19 @@ impl Desk<'_> {
                         "a tick of a reminder failed for good"
                     );
                 }
-                self.replace(&name, Some(&row), next.map(|row| (row, plan))).await
+                self.replace(&name, Some(&row), next.map(|row| (row, plan))).await?;
+                let ReminderCounters { delivered, failed, lost } = &*self.shared.reminded;
+                match told.ended {
+                    Ended::Done | Ended::Cancelled => {
+                        delivered.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ended::Failed => {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                        lost.fetch_add(u64::from(is_lost), Ordering::Relaxed);
+                    }
+                    Ended::Over => {}
+                }
+                Ok(())
             }
         }
     }

@@ -135,6 +135,17 @@ pub fn decode(bytes: &[u8]) -> Option<Key> {
     }
 }
 
+/// What the stored keys of all rows of an actor begin with, from one of them.
+#[must_use]
+pub fn rows_of(stored: &[u8]) -> Option<&[u8]> {
+    let (&ACTOR, mut rest) = stored.split_first()? else { return None };
+    for _ in 0..3 {
+        (_, rest) = take_part(rest)?;
+    }
+    let (&ROW, name) = rest.split_first()? else { return None };
+    stored.get(..stored.len() - name.len())
+}
+
 /// Where an actor's fence is kept.
 #[must_use]
 pub fn fence(scope: &ActorScope) -> Vec<u8> {
@@ -222,6 +233,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_rows_of_an_actor_are_known_by_any_of_them(key in key()) {
+            let expected = match &key {
+                Key::Plain(_) => None,
+                Key::Actor(scope, _) => Some(rows(scope, "")),
+            };
+            prop_assert_eq!(rows_of(&encode(&key)).map(<[u8]>::to_vec), expected);
+        }
+
         #[test]
         fn keys_come_back_as_they_were(key in key()) {
             prop_assert_eq!(decode(&encode(&key)), Some(key));

@@ -257,10 +257,10 @@ impl SledStore {
 
     async fn list(&self, scan: Scan) -> Result<Page> {
         keys::check_scan(&scan)?;
-        let now = self.now();
+        let (now, rows) = (self.now(), keys::rows(&scan.scope, ""));
         // May read many pages from the disk.
         let page = self.look_blocking(move |tree| read::list(tree, &scan, now)).await?;
-        self.db.settle(self.db.seen_all()).await?;
+        self.db.settle(self.db.seen(&rows)).await?;
         Ok(page)
     }
 
@@ -354,5 +354,40 @@ mod tests {
         let ops = vec![Op::Delete { key, condition: Condition::None }];
         store.transact(Transaction { fence: None, ops }).await.unwrap();
         assert_eq!(keys_left(), 1, "only the fence");
+    }
+
+    /// A scan waits for what was written of its actor, and for no more.
+    #[tokio::test]
+    async fn a_scan_has_seen_the_writes_of_its_actor_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = EmbeddedDb::open_async(Config::new(folder.path())).await.unwrap();
+        let clock = Arc::new(ManualClock::at(Duration::from_secs(1)));
+        let store = SledStore::new(db.clone(), clock.clone(), Arc::new(Entropy::seeded(1)));
+        let scope = |id: &str| ActorScope {
+            prefix: "p".into(),
+            actor_type: "T".into(),
+            actor_id: id.into(),
+        };
+        let seen = |id: &str| db.seen(&keys::rows(&scope(id), ""));
+        let nothing = seen("a");
+        let write = async |id: &str, expiry, value: Option<u64>| {
+            let key = Key::Actor(scope(id), "k".into());
+            let condition = Condition::None;
+            let op = match value {
+                Some(n) => Op::Upsert { key, value: n.to_string().into(), condition, expiry },
+                None => Op::Delete { key, condition },
+            };
+            store.transact(Transaction { fence: None, ops: vec![op] }).await.unwrap();
+            db.seen_all()
+        };
+        let first = write("a", Expiry::After(Duration::from_secs(5)), Some(1)).await;
+        assert_eq!((seen("a"), seen("b")), (first, nothing));
+        let second = write("b", Expiry::Never, Some(1)).await;
+        assert_eq!((seen("a"), seen("b")), (first, second));
+        let third = write("b", Expiry::Never, None).await;
+        assert_eq!((seen("a"), seen("b")), (first, third), "a removal is a write");
+        clock.advance(Duration::from_secs(60));
+        let fourth = write("b", Expiry::Never, Some(2)).await;
+        assert_eq!((seen("a"), seen("b")), (fourth, fourth), "what expired went with it");
     }
 }

@@ -13,6 +13,7 @@ use odeon_blocks::reminder::actor::{partition_of, type_of};
 use odeon_blocks::reminder::forms::{Listing, PolicyForm, Registration};
 use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::error::{AppFailure, Error};
+use odeon_runtime::metrics::ReminderMetrics;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::{ActorScope, Key, Op, StateStore, Transaction};
 use odeon_runtime::{ActorRef, Caller, Compat, Reply, Turn, TurnKind};
@@ -219,7 +220,7 @@ async fn rem_5_one_of_the_same_name_takes_its_place_or_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn rem_6_a_failed_tick_is_tried_three_times_more_and_the_schedule_goes_on() {
-    let (_world, _host, orders, reminders, _) = one_host().await;
+    let (_world, host, orders, reminders, _) = one_host().await;
     register(&reminders, asked("1", "fail", "1s", "R2/PT60S")).await;
     sleep(Duration::from_secs(30)).await;
     let attempts = |orders: &Orders| {
@@ -243,6 +244,10 @@ async fn rem_6_a_failed_tick_is_tried_three_times_more_and_the_schedule_goes_on(
     assert_eq!(orders.times("2/fail").len(), 1);
     assert_eq!(orders.times("1/fail").len(), 8);
     assert!(reminders.get(&order("1"), "fail", Caller::default()).await.unwrap().is_none());
+    register(&reminders, asked("3", "pay", "1s", "")).await;
+    sleep(Duration::from_secs(10)).await;
+    let counted = ReminderMetrics { delivered: 1, failed: 9, lost: 3 };
+    assert_eq!(host.engine.reminded().snapshot(), counted);
 }
 
 #[tokio::test(start_paused = true)]

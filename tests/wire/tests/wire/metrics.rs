@@ -41,6 +41,8 @@ async fn the_engines_numbers_are_on_the_page() {
         "dapr_runtime_actor_pending_actor_calls{app_id=\"app\",actor_type=\"T\"} 0",
         "odeon_actor_turn_seconds_count{app_id=\"app\",actor_type=\"T\"} 2",
         "odeon_actor_turn_seconds_bucket{le=\"+Inf\",app_id=\"app\",actor_type=\"T\"} 2",
+        "odeon_outbox_given_up_total{app_id=\"app\"} 0",
+        "odeon_reminder_ticks_lost_total{app_id=\"app\"} 0",
         "odeon_worker_streams{app_id=\"app\"} 0",
     ] {
         assert!(text.lines().any(|have| have == line), "{line}\n{text}");

@@ -115,9 +115,13 @@ impl Write {
                 for (key, value) in beside {
                     view.put(key, value);
                 }
+                touch_actor(view, stored);
                 view.put(stored, row);
             }
-            Outcome::Remove => view.remove(stored),
+            Outcome::Remove => {
+                touch_actor(view, stored);
+                view.remove(stored);
+            }
             Outcome::Overwritten => {}
         }
     }
@@ -141,6 +145,13 @@ fn put(stored: &[u8], etag: [u8; 16], due: Option<u64>, value: &[u8]) -> Outcome
         beside.push((keys::expiry(due, stored).into(), (&[]).into()));
     }
     Outcome::Put { row: Row { etag, due, body }.encode().into(), beside }
+}
+
+/// Has scans of the row's actor wait for this change, and those of others not.
+fn touch_actor(view: &mut View<'_>, stored: &[u8]) {
+    if let Some(rows) = keys::rows_of(stored) {
+        view.touch(rows);
+    }
 }
 
 /// Removes what lies beside a row that goes.
@@ -186,6 +197,7 @@ impl Sweeper {
                 Some(Ok(row)) if row.due == Some(due) => {
                     let old = Old { etag: row.etag, pieces: row.pieces(), due: row.due };
                     remove_beside(view, stored, &old);
+                    touch_actor(view, stored);
                     view.remove(stored);
                 }
                 _ => {}

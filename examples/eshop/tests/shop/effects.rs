@@ -26,21 +26,37 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Ten bowls of soup.
 pub(crate) async fn soup(kit: &Running) {
+    ten(kit, "soup").await;
+}
+
+async fn ten(kit: &Running, id: &str) {
     let command = New {
         cmd_id: "c".into(),
         category_id: "hot".into(),
-        name: "Noodle soup".into(),
+        name: format!("A bowl of {id}"),
         price_cents: 900,
         stock: 10,
         shelf: true,
         ..New::default()
     };
-    let goods = kit.client().actor::<GoodsActor>("soup").unwrap();
+    let goods = kit.client().actor::<GoodsActor>(id).unwrap();
     goods.create(command).await.unwrap().0.unwrap();
 }
 
 async fn stock(kit: &Running) -> StockView {
     kit.client().actor::<GoodsActor>("soup").unwrap().get().await.unwrap().0.unwrap().stock
+}
+
+/// An order of two bowls that is paid.
+async fn paid(kit: &Running) -> String {
+    let order_id = start(kit).await;
+    kit.advance(SECOND * 10).await;
+    let order = kit.client().actor::<OrderActor>(&order_id).unwrap();
+    let pay = Pay { request_id: "p1".into(), card_tail: None };
+    order.pay(pay).await.unwrap().0.unwrap();
+    kit.advance(SECOND * 10).await;
+    assert_eq!(phase(kit, &order_id).await, Phase::Paid);
+    order_id
 }
 
 pub(crate) async fn phase(kit: &Running, order_id: &str) -> Phase {
@@ -106,13 +122,8 @@ async fn an_order_that_nobody_pays_cancels_itself_and_its_goods_go_back() {
 async fn what_is_paid_is_sold_and_what_is_refunded_comes_back() {
     let kit = shop().await;
     soup(&kit).await;
-    let order_id = start(&kit).await;
-    kit.advance(SECOND * 10).await;
+    let order_id = paid(&kit).await;
     let order = kit.client().actor::<OrderActor>(&order_id).unwrap();
-    let pay = Pay { request_id: "p1".into(), card_tail: None };
-    order.pay(pay).await.unwrap().0.unwrap();
-    kit.advance(SECOND * 10).await;
-    assert_eq!(phase(&kit, &order_id).await, Phase::Paid);
     assert_eq!(state(&kit, &order_id).await, State::Committed);
     assert_eq!(stock(&kit).await.stock.on_hand, 8);
     // The time to pay has nothing to say any more.
@@ -183,24 +194,9 @@ async fn what_is_to_come_back_before_it_is_sold_is_refused() {
 async fn units_of_a_paid_order_whose_sale_got_lost_are_sold_when_their_time_is_over() {
     let kit = shop().await;
     soup(&kit).await;
-    let order_id = start(&kit).await;
-    kit.advance(SECOND * 10).await;
-    let order = kit.client().actor::<OrderActor>(&order_id).unwrap();
-    let pay = Pay { request_id: "p1".into(), card_tail: None };
-    order.pay(pay).await.unwrap().0.unwrap();
-    kit.advance(SECOND * 10).await;
-    assert_eq!(phase(&kit, &order_id).await, Phase::Paid);
+    let order_id = paid(&kit).await;
+    ten(&kit, "cake").await;
     let other = kit.client().actor::<GoodsActor>("cake").unwrap();
-    let command = New {
-        cmd_id: "c".into(),
-        category_id: "hot".into(),
-        name: "Cake".into(),
-        price_cents: 300,
-        stock: 5,
-        shelf: true,
-        ..New::default()
-    };
-    other.create(command).await.unwrap().0.unwrap();
     let reserve = Reserve {
         order_id: order_id.clone(),
         buyer_id: "ann".into(),
@@ -211,7 +207,7 @@ async fn units_of_a_paid_order_whose_sale_got_lost_are_sold_when_their_time_is_o
     other.reserve(reserve).await.unwrap().0.unwrap();
     kit.advance(MINUTE * 9).await;
     let view = other.get().await.unwrap().0.unwrap().stock;
-    assert_eq!((view.stock.held, view.stock.on_hand), (0, 2));
+    assert_eq!((view.stock.held, view.stock.on_hand), (0, 7));
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,7 @@ async fn rates() {
             let reminders = reminders.clone();
             async move {
                 let asked = registration(format!("{round}-{caller}-{count}"), "9h".to_owned());
-                assert!(reminders.register(&asked, Caller::default()).await.unwrap());
+                assert!(reminders.register(asked, Caller::default()).await.unwrap());
             }
         })
         .await;
@@ -147,8 +147,7 @@ async fn rates() {
         let each = (0..DUE).collect::<Vec<_>>();
         for some in each.chunks(512) {
             let asked = some.iter().map(|n| registration(format!("due-{n}"), due.clone()));
-            let asked: Vec<_> = asked.collect();
-            let all = asked.iter().map(|asked| reminders.register(asked, Caller::default()));
+            let all = asked.map(|asked| reminders.register(asked, Caller::default()));
             join_all(all).await.into_iter().for_each(|one| assert!(one.unwrap()));
         }
         let (took, _) = fired(&late, DUE).await;

@@ -17,7 +17,7 @@ use crate::clients::{self, Asked};
 use crate::peers::Guest;
 use crate::reminders;
 use crate::timers::Timers;
-use crate::world::{Kind, World, actor};
+use crate::world::{Kind, Told, World, actor};
 
 /// The code of one type on one host.
 #[derive(Debug)]
@@ -32,21 +32,6 @@ pub(crate) struct Cast {
 struct Memory {
     known: BTreeMap<Object, Seen>,
     timers: Timers,
-}
-
-/// Tells of the end of a turn, whatever it is.
-#[derive(Debug)]
-struct Told<'a> {
-    world: &'a World,
-    actor: u32,
-    turn: u64,
-    is_cut: bool,
-}
-
-impl Drop for Told<'_> {
-    fn drop(&mut self) {
-        self.world.end(self.actor, self.turn, self.is_cut);
-    }
 }
 
 /// A turn that runs: whose, and its number.

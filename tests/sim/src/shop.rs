@@ -33,7 +33,7 @@ use crate::clients::PATIENT;
 use crate::host::Process;
 use crate::peers::Guest;
 use crate::reminders::{PARTITIONS, STORE};
-use crate::world::World;
+use crate::world::{Told, World};
 
 /// What there is, and how much of it.
 const GOODS: [(&str, u32); 3] = [("soup", 10), ("tart", 14), ("tea", 40)];
@@ -87,20 +87,6 @@ struct Watched {
     behaviour: Arc<dyn Behaviour>,
 }
 
-/// Tells of the end of a turn, whatever it is.
-struct Running<'a> {
-    world: &'a World,
-    actor: u32,
-    turn: u64,
-    is_cut: bool,
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.world.end(self.actor, self.turn, self.is_cut);
-    }
-}
-
 impl Behaviour for Watched {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         self.behaviour.activate(turn)
@@ -116,7 +102,7 @@ impl Behaviour for Watched {
             let actor = of(turn.actor());
             let number = self.world.begin(self.world.number(), actor, self.life, turn.right());
             let world = &self.world;
-            let mut running = Running { world, actor, turn: number, is_cut: true };
+            let mut running = Told { world, actor, turn: number, is_cut: true };
             if let Some(message) = &call.once {
                 world.log.add(What::Received { message: message.as_str().to_owned(), by: actor });
             }

@@ -242,3 +242,18 @@ impl World {
         drop(processes);
     }
 }
+
+/// Tells of the end of a turn, whatever it is.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) actor: u32,
+    pub(crate) turn: u64,
+    pub(crate) is_cut: bool,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.world.end(self.actor, self.turn, self.is_cut);
+    }
+}

@@ -231,48 +231,29 @@ impl Post {
         let Letter { actor, method, id, .. } = &*delivery.letter;
         let (actor_type, actor_id) = (actor.actor_type.as_str(), actor.id.as_str());
         let said = error.map(ToString::to_string).unwrap_or_default();
+        let (method, id) = (method.as_ref(), id.as_ref());
+        macro_rules! say {
+            ($level:ident, $text:literal $(, $tries:ident)?) => {
+                tracing::$level!(actor_type, actor_id, method, id, error = said, $($tries,)? $text)
+            };
+        }
         let sent = &self.shared().sent;
         match next {
             Next::Over => {
                 sent.delivered.fetch_add(1, Ordering::Relaxed);
                 if error.is_some() {
-                    tracing::warn!(
-                        actor_type,
-                        actor_id,
-                        method = method.as_ref(),
-                        id = id.as_ref(),
-                        "a call that was sent out had its effect; its answer is not known"
-                    );
+                    say!(warn, "a call that was sent out had its effect; its answer is not known");
                 }
             }
-            Next::Again(tries) if is_worth_a_word(tries) => tracing::warn!(
-                actor_type,
-                actor_id,
-                method = method.as_ref(),
-                id = id.as_ref(),
-                error = said,
-                tries,
-                "a call that was sent out cannot be delivered yet, and those behind it wait"
+            Next::Again(tries) if is_worth_a_word(tries) => say!(
+                warn,
+                "a call that was sent out cannot be delivered yet, and those behind it wait",
+                tries
             ),
-            Next::Again(tries) => tracing::debug!(
-                actor_type,
-                actor_id,
-                method = method.as_ref(),
-                id = id.as_ref(),
-                error = said,
-                tries,
-                "a call that was sent out is made again"
-            ),
+            Next::Again(tries) => say!(debug, "a call that was sent out is made again", tries),
             Next::GivenUp => {
                 sent.given_up.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    actor_type,
-                    actor_id,
-                    method = method.as_ref(),
-                    id = id.as_ref(),
-                    error = said,
-                    "a call that was sent out is given up: it was refused too often"
-                );
+                say!(error, "a call that was sent out is given up: it was refused too often");
             }
         }
     }

@@ -235,15 +235,19 @@ impl Shop {
         (orders.concat(), done)
     }
 
-    /// Waits until so many more are held than were.
-    async fn until_held(&self, goods: &str, more: u32) -> u32 {
-        let before = self.held(goods).await;
-        let what = format!("{more} more {goods} to be held");
-        until(&what, || async {
+    /// Waits until so many are held.
+    async fn until_held(&self, goods: &str, count: u32) -> u32 {
+        until(&format!("{count} {goods} to be held"), || async {
             let held = self.held(goods).await;
-            (held >= before + more).then_some(held)
+            (held >= count).then_some(held)
         })
         .await
+    }
+
+    /// Waits until so many more are held than are now: of goods that go on being bought.
+    async fn until_more_held(&self, goods: &str, more: u32) -> u32 {
+        let before = self.held(goods).await;
+        self.until_held(goods, before + more).await
     }
 }
 

@@ -1,10 +1,12 @@
 //! The one thread that writes: group commit.
 //!
-//! It takes what has gathered in its queue, runs the changes in order, each atomic
-//! and seen by those after it, flushes, syncs the disk, and only then answers them
+//! It takes what has gathered in its queue, runs the changes in order, each seen by
+//! those after it, hands the engine what all of them write as one atomic batch,
+//! flushes, syncs the disk, and only then answers them
 //! all; meanwhile the next batch gathers, so nobody waits for
-//! company. It is a thread and not a task because every step blocks. It does not
-//! know what changes do. A failed write or sync ends all writing: what reached the
+//! company. One batch, because the engine has a cost for each that outweighs that of
+//! its keys: it hands its log to the system. It is a thread and not a task because every
+//! step blocks. It does not know what changes do. A failed write or sync ends all writing: what reached the
 //! disk is unknown then, and only opening anew can tell.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,13 +18,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::fault::{closed, panic_text};
 use super::folder::Files;
 use super::progress::Progress;
-use super::view::{Laid, View, Write};
+use super::view::{Laid, Pending, View};
 use crate::OpenError;
 
 /// Most requests of one batch.
 const BATCH_MAX: usize = 1_024;
 /// A batch that has written this many bytes takes no further request.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Nor does one that has written this many keys: readers wait while the engine takes it, some
+/// microseconds a key.
+const BATCH_KEYS_MAX: usize = 1_024;
 /// How many written keys one round of freeing makes up for.
 const KEYS_PER_FREEING: usize = 32;
 /// Room in the queue, in units of 1 KiB: a request takes one and its size on top.
@@ -99,23 +104,29 @@ struct Worker {
 }
 
 /// The batch that is being put together.
+#[derive(Default)]
 struct Batch {
     /// Given with its first write.
     number: Option<u64>,
-    keys: usize,
+    pending: Pending,
+    /// Of all that was laid down, also in place of something earlier.
     bytes: usize,
 }
 
 impl Batch {
-    /// Frees the memory of pages that were replaced.
-    ///
-    /// The engine puts off freeing until no reader can see a page, and then does it a
-    /// little each time a thread enters it. A batch of many keys enters once and leaves
-    /// much: a million rows in batches of 500 held 2 GB.
-    fn free(&self) {
-        for _ in 0..self.keys.div_ceil(KEYS_PER_FREEING) {
-            sled::pin().flush();
-        }
+    fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES_MAX || self.pending.len() >= BATCH_KEYS_MAX
+    }
+}
+
+/// Frees the memory of pages that were replaced.
+///
+/// The engine puts off freeing until no reader can see a page, and then does it a
+/// little each time a thread enters it. A batch of many keys enters once and leaves
+/// much: a million rows in batches of 500 held 2 GB.
+fn free(keys: usize) {
+    for _ in 0..keys.div_ceil(KEYS_PER_FREEING) {
+        sled::pin().flush();
     }
 }
 
@@ -149,27 +160,25 @@ impl Worker {
     }
 
     fn run_batch(&mut self, requests: &mut impl Iterator<Item = Request>) {
-        let mut batch = Batch { number: None, keys: 0, bytes: 0 };
+        let mut batch = Batch::default();
         let mut answers = Answers::new();
-        let mut written = Ok(());
-        while written.is_ok()
-            && batch.bytes < BATCH_BYTES_MAX
+        while !batch.is_full()
             && let Some(request) = requests.next()
         {
             match request {
                 Request::Close => self.is_closing = true,
                 Request::Commit { change, reply, _room } => {
-                    let answer = self.run_change(change).map(|laid| {
-                        written = self.apply(&mut batch, laid);
-                    });
-                    answers.push((reply, answer));
+                    let answer = self.run_change(change, &batch.pending);
+                    answers.push((reply, answer.map(|laid| self.gather(&mut batch, laid))));
                 }
             }
         }
+        let keys = batch.pending.len();
         // A batch of refusals alone looked at nothing that is not on disk already.
-        if let Some(number) = batch.number {
-            written = written.and_then(|()| self.sync(number));
-        }
+        let written = match batch.number {
+            Some(number) => self.write(batch.pending).and_then(|()| self.sync(number)),
+            None => Ok(()),
+        };
         if let Err(reason) = &written {
             self.fail(reason);
         }
@@ -183,39 +192,44 @@ impl Worker {
             // A caller that has left does not mind.
             let _ = reply.send(answer);
         }
-        batch.free();
+        free(keys);
     }
 
-    fn run_change(&self, change: Change) -> Result<Laid> {
+    fn run_change(&self, change: Change, pending: &Pending) -> Result<Laid> {
         if let Some(reason) = self.progress.failure() {
             return Err(Error::Unavailable { reason: reason.to_string() });
         }
-        let mut view = View::new(&self.db, &self.progress);
+        let mut view = View::new(&self.db, pending, &self.progress);
         change(&mut view)?;
         Ok(view.into_laid())
     }
 
-    /// Hands the writes of one change to the engine, all or none, where the changes after
-    /// it find them. The engine's log keeps their order: a crash leaves a beginning of it.
-    fn apply(&self, batch: &mut Batch, laid: Laid) -> std::result::Result<(), String> {
+    /// Adds the writes of one change to the batch, where the changes after it find them.
+    fn gather(&self, batch: &mut Batch, laid: Laid) {
         let Laid { writes, touched } = laid;
         if writes.is_empty() {
-            return Ok(());
+            return;
         }
         let number = *batch.number.get_or_insert_with(|| self.progress.begin());
-        batch.keys += writes.len();
         touched.iter().for_each(|group| self.progress.touch(number, group));
         for (key, value) in &writes {
             self.progress.touch(number, key);
             batch.bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
         }
-        let applied = match <[Write; 1]>::try_from(writes) {
-            // Atomic by itself, and in half the time.
-            Ok([(key, Some(value))]) => self.db.insert(key, value).map(drop),
-            Ok([(key, None)]) => self.db.remove(key).map(drop),
-            Err(writes) => {
+        batch.pending.take(writes);
+    }
+
+    /// Hands the engine all of a batch or nothing. Its log keeps the order of batches: a
+    /// crash leaves a beginning of it.
+    fn write(&self, pending: Pending) -> std::result::Result<(), String> {
+        let mut writes = pending.into_writes();
+        let written = match writes.pop_first() {
+            // Atomic by itself, and readers need not wait for it.
+            Some((key, Some(value))) if writes.is_empty() => self.db.insert(key, value).map(drop),
+            Some((key, None)) if writes.is_empty() => self.db.remove(key).map(drop),
+            first => {
                 let mut together = sled::Batch::default();
-                for (key, value) in writes {
+                for (key, value) in first.into_iter().chain(writes) {
                     match value {
                         Some(value) => together.insert(key, value),
                         None => together.remove(key),
@@ -224,7 +238,7 @@ impl Worker {
                 self.db.apply_batch(together)
             }
         };
-        applied.map_err(|error| error.to_string())
+        written.map_err(|error| error.to_string())
     }
 
     fn sync(&mut self, batch: u64) -> std::result::Result<(), String> {

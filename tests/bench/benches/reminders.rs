@@ -27,13 +27,14 @@ use odeon_bench::human;
 use odeon_blocks::reminder::PARTITIONS;
 use odeon_blocks::reminder::actor::{partition_of, type_of};
 use odeon_blocks::reminder::forms::Registration;
-use odeon_blocks::reminder::name::Name;
+use odeon_blocks::reminder::name::{LAST_SHEET, Name, sheet_before};
 use odeon_blocks::reminder::row::Row;
+use odeon_blocks::reminder::sheet::{Entry, exchange};
 use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::schedule::{ReminderPlan, ReminderSpec};
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, Transaction};
-use odeon_runtime::{ActorRef, Caller, Error, Reply, Turn};
+use odeon_runtime::{ActorRef, Caller, Change, Error, Reply, Turn};
 use tokio::time::Instant;
 
 const ROUNDS: usize = 7;
@@ -43,10 +44,12 @@ const DUE: usize = 30_000;
 /// Due in a second, of many that are stored; and for how long.
 const A_SECOND: usize = 10_000;
 const SECONDS: usize = 20;
-/// So that the process is there before the first is due.
-const LEAD: Duration = Duration::from_secs(60);
-/// Reminders written in one transaction: two keys each.
-const AT_ONCE: usize = 500;
+/// From the beginning, so that all are stored and the process is there before the first is due.
+const LEAD: Duration = Duration::from_secs(300);
+/// Reminders of a sheet, as many as one has that was cut and has grown since.
+const OF_A_SHEET: usize = 12;
+/// Sheets written in one transaction: two keys each.
+const AT_ONCE: usize = 100;
 const TYPE: &str = "Late";
 
 /// Notes when it was called, and how late that is.
@@ -161,39 +164,41 @@ async fn rates() {
     let _ = tasks.stop(Duration::from_secs(5)).await;
 }
 
-/// Writes so many reminders into the store, as a partition would: most are due within a year,
-/// the last ones soon.
+/// Writes so many reminders into the store, as the partitions would have them: most are due within
+/// a year, the last ones soon.
 async fn fill(all: usize, folder: &Path) {
     let tasks = Tasks::new("fill");
     let Durable { engine, store, .. } = durable(folder, &tasks).await;
     let (prefix, app) = (Arc::clone(&engine.config().state_prefix), engine.config().app.clone());
     let of = type_of(&app, "store").unwrap();
-    let soon = A_SECOND * SECONDS;
-    let began = Instant::now();
-    let numbers: Vec<usize> = (0..all).collect();
-    let mut due_from = Timestamp::now();
-    for (part, many) in numbers.chunks(AT_ONCE * 16).enumerate() {
-        if many[0] + AT_ONCE * 16 >= all - soon && many[0] < all - soon {
-            due_from = Timestamp::now();
+    let (began, due_from) = (Instant::now(), Timestamp::now() + LEAD);
+    let mut parts = vec![Vec::new(); PARTITIONS as usize];
+    for n in 0..all {
+        let actor = ActorRef::parse(TYPE, &format!("stored-{n}")).unwrap();
+        parts[partition_of(&actor.id, PARTITIONS) as usize].push(u32::try_from(n).unwrap());
+    }
+    for (part, numbers) in parts.into_iter().enumerate() {
+        let scope = ActorScope {
+            prefix: Arc::clone(&prefix),
+            actor_type: of.as_str().into(),
+            actor_id: part.to_string().into(),
+        };
+        let mut named: Vec<_> =
+            numbers.into_iter().map(|n| written(n as usize, all, due_from)).collect();
+        named.sort_by(|one, two| one.0.cmp(&two.0));
+        let mut changes = Vec::new();
+        let chunks = named.chunks(OF_A_SHEET);
+        let bounds = named.chunks(OF_A_SHEET).skip(1).map(|chunk| sheet_before(&chunk[0].0));
+        for (chunk, bound) in chunks.zip(bounds.chain([LAST_SHEET.to_owned()])) {
+            let sheet = chunk.iter().cloned().collect();
+            exchange(&bound.into(), None, sheet, 0, &mut changes);
         }
-        let writes = many.chunks(AT_ONCE).map(|some| {
-            let mut ops = Vec::with_capacity(some.len() * 2);
-            for n in some {
-                let left = all - n;
-                let after = if left > soon {
-                    Duration::from_secs(86_400 + (*n as u64 * 7_919) % 30_000_000)
-                } else {
-                    LEAD * 3
-                        + Duration::from_micros((soon - left) as u64 * 1_000_000 / A_SECOND as u64)
-                };
-                ops.extend(written(*n, due_from + after, &prefix, of.as_str()));
-            }
+        let writes = changes.chunks(AT_ONCE * 2).map(|some| {
+            let ops = some.iter().map(|change| op(change, &scope)).collect();
             store.transact(Transaction { fence: None, ops })
         });
         join_all(writes).await.into_iter().for_each(|one| one.unwrap());
-        if part % 100 == 0 {
-            println!("{} of {all} stored after {:.0?}", many[0] + many.len(), began.elapsed());
-        }
+        println!("partition {part} stored after {:.0?}", began.elapsed());
     }
     println!("{all} stored in {:.0?}", began.elapsed());
     engine.farewell(Duration::from_secs(5)).await;
@@ -201,9 +206,22 @@ async fn fill(all: usize, folder: &Path) {
     store.close().await.unwrap();
 }
 
-fn written(n: usize, due: Timestamp, prefix: &Arc<str>, of: &str) -> [Op; 2] {
+fn op(change: &Change, scope: &ActorScope) -> Op {
+    let Change::Set { name, value, .. } = change else { panic!("nothing is removed") };
+    let key = Key::Actor(scope.clone(), Arc::clone(name));
+    let (condition, expiry) = (Condition::None, Expiry::Never);
+    Op::Upsert { key, value: value.clone(), condition, expiry }
+}
+
+fn written(n: usize, all: usize, due_from: Timestamp) -> (Name, Entry) {
     let actor = ActorRef::parse(TYPE, &format!("stored-{n}")).unwrap();
-    let name = Name::new(&actor, "r").unwrap();
+    let (left, soon) = (all - n, A_SECOND * SECONDS);
+    let after = if left > soon {
+        Duration::from_secs(86_400 + (n as u64 * 7_919) % 30_000_000)
+    } else {
+        Duration::from_micros((soon - left) as u64 * 1_000_000 / A_SECOND as u64)
+    };
+    let due = due_from + after;
     let spec = ReminderSpec { due_time: due.to_string(), ..ReminderSpec::default() };
     let now = Timestamp::now();
     let at = ReminderPlan::new(&spec, now).unwrap().begin().unwrap();
@@ -217,16 +235,7 @@ fn written(n: usize, due: Timestamp, prefix: &Arc<str>, of: &str) -> [Op; 2] {
         error: None,
         data: Bytes::from_static(b"{\"order\":7}"),
     };
-    let scope = ActorScope {
-        prefix: Arc::clone(prefix),
-        actor_type: of.into(),
-        actor_id: partition_of(&actor.id, PARTITIONS).to_string().into(),
-    };
-    [(name.row(), row.encode()), (name.order(row.next()), Vec::new())].map(|(key, value)| {
-        let key = Key::Actor(scope.clone(), key.into());
-        let (condition, expiry) = (Condition::None, Expiry::Never);
-        Op::Upsert { key, value: value.into(), condition, expiry }
-    })
+    (Name::new(&actor, "r").unwrap(), Entry::new(&row))
 }
 
 /// Starts with what is stored there.

@@ -79,11 +79,7 @@ pub(super) struct Laid {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(
-        tree: &'a sled::Tree,
-        pending: &'a Pending,
-        progress: &'a Progress,
-    ) -> Self {
+    pub(super) fn new(tree: &'a sled::Tree, pending: &'a Pending, progress: &'a Progress) -> Self {
         Self { tree, pending, progress, laid: Laid::default() }
     }
 

@@ -165,6 +165,7 @@ impl Behaviour for ReminderActor {
                 end: end.clone(),
             };
             let courier = Courier { rounds: rounds.clone(), wall: Arc::clone(&self.wall) };
+            rounds.spawn(courier.clone().write_down());
             rounds.spawn(courier.run());
             rounds.spawn(Post { rounds: rounds.clone() }.run());
             let (_end, _told) = (end.drop_guard(), Told(Arc::clone(&self.ended)));

@@ -1,8 +1,8 @@
 //! What a partition has in memory: the reminders of the next window, and which of them are being
 //! delivered.
 //!
-//! Pure: no store, no clock, no task. All rows whose place in the order of times is not behind
-//! the horizon are here; what is behind it is read when its time comes near (REM-12). Changes
+//! Pure: no store, no clock, no task. What is to be done until some time is here; the rest is
+//! read when its time comes near (REM-12), as `reading` says. Changes
 //! are written to the store first and told to the book afterwards. One delivery at a time is
 //! under way for an actor, so none overlaps itself, and an actor that hangs holds up its own
 //! reminders only (REM-1, REM-13).
@@ -15,8 +15,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use odeon_runtime::schedule::{Look, Outcome, Progress, ReminderPlan};
 
-use super::name::{Name, ORDER};
+use super::name::Name;
+use super::reading::{Ahead, Position, Reached, Reading};
 use super::row::{Row, millis};
+use super::sheet::{Entry as Stored, Written};
+
+/// Sheets that are read at once.
+pub const SHEETS_AT_ONCE: usize = 100;
 
 /// How much a partition has in memory and under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +63,6 @@ pub enum Due {
     Over(Name, u64),
 }
 
-/// Up to where all rows are in memory: a time in milliseconds, with all rows of that time or
-/// those up to a name.
-type Horizon = (u64, Option<Name>);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Until this time, in the order.
@@ -82,6 +83,8 @@ struct Entry {
     state: State,
     /// How often its delivery came to nothing in a row.
     returned: u32,
+    /// In which sheet it lies.
+    sheet: Arc<str>,
 }
 
 /// The reminders of a partition that are in memory.
@@ -94,7 +97,12 @@ pub struct Book {
     busy: HashSet<Arc<str>>,
     /// What is due and waits for that.
     held: HashMap<Arc<str>, VecDeque<Name>>,
-    horizon: Option<Horizon>,
+    /// Up to where places were read.
+    position: Option<Position>,
+    /// What is to be done until then in sheets that were read is in memory; in milliseconds.
+    loaded_to: u64,
+    /// What was passed over in them.
+    ahead: Ahead,
 }
 
 impl Book {
@@ -102,14 +110,8 @@ impl Book {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let (live, order) = (HashMap::new(), BTreeSet::new());
-        let (busy, held) = (HashSet::new(), HashMap::new());
-        Self { limits, live, order, busy, held, horizon: None }
-    }
-
-    /// What is stored of a reminder, if it is in memory.
-    #[must_use]
-    pub fn row(&self, name: &Name) -> Option<&Row> {
-        self.live.get(name).map(|entry| &entry.row)
+        let (busy, held, ahead) = (HashSet::new(), HashMap::new(), Ahead::default());
+        Self { limits, live, order, busy, held, position: None, loaded_to: 0, ahead }
     }
 
     /// How many are in memory.
@@ -124,77 +126,95 @@ impl Book {
         self.live.is_empty()
     }
 
-    /// Behind which key of the order of times to read on.
+    /// Up to when what is to be done is in memory, in milliseconds.
     #[must_use]
-    pub fn read_to(&self) -> Option<String> {
-        self.horizon.as_ref().map(|(time, name)| match name {
-            Some(name) => name.order(*time),
-            // Behind all keys of that time, which go on with a slash.
-            None => format!("{ORDER}{time:016x}0"),
-        })
+    pub fn loaded_to(&self) -> u64 {
+        self.loaded_to
     }
 
-    /// Up to when to read, in milliseconds.
+    /// What is to be read, if it is time to read on.
     #[must_use]
-    pub fn read_until(&self, now: Timestamp) -> u64 {
-        millis(now).saturating_add(length(self.limits.window))
+    pub fn reading(&self, now: Timestamp) -> Option<Reading> {
+        if !self.wants(now) {
+            return None;
+        }
+        let until = millis(now).saturating_add(length(self.limits.window));
+        let (position, limit) = (self.position.clone(), SHEETS_AT_ONCE);
+        Some(Reading { position, until, ahead: self.ahead.until(until, limit), limit })
     }
 
     /// Whether it is time to read on.
     #[must_use]
     pub fn wants(&self, now: Timestamp) -> bool {
-        self.live.len() < self.limits.loaded_max
-            && self.reads_at().is_none_or(|at| at <= millis(now))
+        self.live.len() < self.limits.loaded_max && self.reads_at() <= millis(now)
     }
 
-    fn reads_at(&self) -> Option<u64> {
-        let (time, _) = self.horizon.as_ref()?;
-        Some(time.saturating_sub(length(self.limits.window) / 2))
+    fn reads_at(&self) -> u64 {
+        let Some((position, _)) = &self.position else { return 0 };
+        let next = self.ahead.first().map_or(*position, |ahead| ahead.min(*position));
+        next.saturating_sub(length(self.limits.window) / 2)
     }
 
-    /// Takes what was read: all rows up to that time, or up to the last of them.
-    pub fn read(&mut self, rows: Vec<(Name, Row, ReminderPlan)>, horizon: (u64, Option<Name>)) {
-        if self.horizon.as_ref().is_none_or(|known| is_before(known, &horizon)) {
-            self.horizon = Some(horizon);
+    /// Takes what was read, as it stands by now; which of it cannot be read, and why.
+    pub fn read(&mut self, reached: &Reached, sheets: &[Written]) -> Vec<(Name, String)> {
+        self.position.clone_from(&reached.position);
+        self.loaded_to = reached.loaded_to;
+        sheets.iter().flat_map(|sheet| self.look_at(sheet)).collect()
+    }
+
+    /// Takes what was written, and under which names.
+    pub fn wrote<'a>(&mut self, names: impl IntoIterator<Item = &'a Name>, sheets: &[Written]) {
+        for name in names {
+            self.remove(name);
         }
-        for (name, row, plan) in rows {
+        for sheet in sheets {
+            // It was readable a moment ago, or is none of those that were written.
+            drop(self.look_at(sheet));
+        }
+        self.let_go();
+    }
+
+    fn look_at(&mut self, Written { key, sheet }: &Written) -> Vec<(Name, String)> {
+        let is_read = match &self.position {
+            None => false,
+            Some((time, None)) => sheet.placed() <= *time,
+            Some((time, Some(last))) => (sheet.placed(), key) <= (*time, last),
+        };
+        let (mut ahead, mut torn) = (None, Vec::new());
+        for (name, stored) in &sheet.entries {
             // What is here is as new as the store, and may be under way.
-            if !self.live.contains_key(&name) {
-                self.keep(name, row, plan);
+            if let Some(entry) = self.live.get_mut(name) {
+                entry.sheet = Arc::clone(key);
+            } else if is_read && stored.next <= self.loaded_to {
+                match planned(stored) {
+                    Ok((row, plan)) => self.keep(name.clone(), key, row, plan),
+                    Err(reason) => torn.push((name.clone(), reason)),
+                }
+            } else if is_read {
+                ahead = Some(ahead.map_or(stored.next, |ahead: u64| ahead.min(stored.next)));
             }
         }
+        self.ahead.set(key, ahead);
+        torn
     }
 
-    /// Takes what was written in place of what was there.
-    pub fn put(&mut self, name: Name, row: Row, plan: ReminderPlan) {
-        self.remove(&name);
-        if self.covers(row.next(), &name) {
-            self.keep(name, row, plan);
-            self.let_go();
-        }
-    }
-
-    /// It is stored no more.
-    pub fn remove(&mut self, name: &Name) {
-        if let Some(entry) = self.live.remove(name)
-            && let State::Waiting(until) = entry.state
-        {
+    fn remove(&mut self, name: &Name) -> Option<Entry> {
+        let entry = self.live.remove(name)?;
+        if let State::Waiting(until) = entry.state {
             self.order.remove(&(until, name.clone()));
+            // It may be the one for which the actor's others wait.
+            if !self.busy.contains(name.actor()) {
+                self.release(&name.actor().into(), 0);
+            }
         }
+        Some(entry)
     }
 
-    fn keep(&mut self, name: Name, row: Row, plan: ReminderPlan) {
-        let (at, next) = (row.at, row.next());
+    fn keep(&mut self, name: Name, sheet: &Arc<str>, row: Row, plan: ReminderPlan) {
+        let (at, next, sheet) = (row.at, row.next(), Arc::clone(sheet));
         self.order.insert((next, name.clone()));
-        self.live.insert(name, Entry { row, plan, at, state: State::Waiting(next), returned: 0 });
-    }
-
-    fn covers(&self, next: u64, name: &Name) -> bool {
-        match &self.horizon {
-            None => false,
-            Some((time, None)) => next <= *time,
-            Some((time, Some(last))) => (next, name) <= (*time, last),
-        }
+        let state = State::Waiting(next);
+        self.live.insert(name, Entry { row, plan, at, state, returned: 0, sheet });
     }
 
     /// Forgets the latest while there are too many: they are read again in time.
@@ -206,7 +226,8 @@ impl Book {
             let Some((until, _)) = self.order.last() else { return };
             let until = *until;
             // What waits for another reason is stored under another time.
-            let is_stored = |name: &Name| self.row(name).is_some_and(|row| row.next() == until);
+            let is_stored =
+                |name: &Name| self.live.get(name).is_some_and(|entry| entry.row.next() == until);
             let latest: Vec<_> = self
                 .order
                 .range((until, Name::default())..)
@@ -216,9 +237,11 @@ impl Book {
                 return;
             }
             for name in latest {
-                self.remove(&name);
+                if let Some(entry) = self.remove(&name) {
+                    self.ahead.add(&entry.sheet, until);
+                }
             }
-            self.horizon = Some((until.saturating_sub(1), None));
+            self.loaded_to = until.saturating_sub(1);
         }
     }
 
@@ -249,7 +272,7 @@ impl Book {
                 (entry.at, entry.state) = (later, State::Waiting(until));
                 let actor: Arc<str> = name.actor().into();
                 self.order.insert((until, name));
-                self.release(&actor, now);
+                self.release(&actor, millis(now));
                 return None;
             }
             Look::Fire(at) => {
@@ -286,18 +309,19 @@ impl Book {
     pub fn landed(&mut self, name: &Name, now: Timestamp) {
         let actor: Arc<str> = name.actor().into();
         self.busy.remove(&actor);
-        self.release(&actor, now);
+        self.release(&actor, millis(now));
     }
 
-    /// Lets the next of an actor's reminders be looked at.
-    fn release(&mut self, actor: &Arc<str>, now: Timestamp) {
+    /// Lets the next of an actor's reminders be looked at, at its own time or this one: before what
+    /// has become due since, or it might never have its turn.
+    fn release(&mut self, actor: &Arc<str>, latest: u64) {
         let Some(waiting) = self.held.get_mut(actor) else { return };
         while let Some(name) = waiting.pop_front() {
             let Some(entry) = self.live.get_mut(&name) else { continue };
             if entry.state == State::Held {
-                let at_once = millis(now);
-                entry.state = State::Waiting(at_once);
-                self.order.insert((at_once, name));
+                let since = millis(entry.at.next()).min(latest);
+                entry.state = State::Waiting(since);
+                self.order.insert((since, name));
                 return;
             }
         }
@@ -311,7 +335,7 @@ impl Book {
         let is_full = self.busy.len() >= self.limits.deliveries_max;
         let due = self.order.first().map(|(until, _)| *until).filter(|_| !is_full);
         let can_read = self.live.len() < self.limits.loaded_max;
-        let reads = can_read.then(|| self.reads_at().unwrap_or_default());
+        let reads = can_read.then(|| self.reads_at());
         due.into_iter().chain(reads).min()
     }
 }
@@ -355,9 +379,10 @@ fn length(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn is_before(one: &Horizon, two: &Horizon) -> bool {
-    // All of a time is behind any name of that time.
-    (one.0, one.1.is_none(), &one.1) < (two.0, two.1.is_none(), &two.1)
+fn planned(stored: &Stored) -> Result<(Row, ReminderPlan), String> {
+    let row = Row::decode(&stored.row)?;
+    let plan = row.plan().map_err(|error| error.to_string())?;
+    Ok((row, plan))
 }
 
 #[cfg(test)]

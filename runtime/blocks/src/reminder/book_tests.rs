@@ -1,10 +1,94 @@
-//! The book against tables of what should happen, and against a map of what is stored.
+//! The book against tables of what should happen, and against a map of what is stored; with it
+//! the sheets in which that is kept, and how they are read.
 
-use odeon_runtime::ActorRef;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use odeon_runtime::schedule::ReminderSpec;
+use odeon_runtime::{ActorRef, Change};
 use proptest::prelude::*;
 
+use super::super::name::{LAST_SHEET, from_place, is_sheet, sheet_before};
+use super::super::sheet::{Sheet, exchange};
 use super::*;
+
+/// Keys and values, as a store has them.
+#[derive(Debug, Default)]
+struct Store(BTreeMap<String, Bytes>);
+
+impl Store {
+    /// Sheets in the store, each as it is said to be by those who read it.
+    fn sheet_of(&self, name: &Name) -> (Arc<str>, Option<Sheet>) {
+        let behind = (Bound::Excluded(sheet_before(name)), Bound::Unbounded);
+        match self.0.range(behind).find(|(key, _)| is_sheet(key)) {
+            Some((key, value)) => (key.as_str().into(), Some(Sheet::decode(value).unwrap())),
+            None => (LAST_SHEET.into(), None),
+        }
+    }
+
+    fn apply(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Set { name, value, .. } => drop(self.0.insert(name.to_string(), value)),
+                Change::Remove { name, .. } => drop(self.0.remove(&*name).expect("it was there")),
+            }
+        }
+    }
+
+    /// As a turn writes it.
+    fn write(&mut self, book: &mut Book, name: &Name, row: Option<&Row>) {
+        let (key, before) = self.sheet_of(name);
+        let mut after = before.clone().unwrap_or_default();
+        match row {
+            Some(row) => drop(after.entries.insert(name.clone(), Stored::new(row))),
+            None => drop(after.entries.remove(name)),
+        }
+        let mut changes = Vec::new();
+        let written = exchange(&key, before.as_ref(), after, book.loaded_to(), &mut changes);
+        self.apply(changes);
+        book.wrote([name], &written);
+    }
+
+    /// As a turn reads on, so many at once.
+    fn read_on(&mut self, book: &mut Book, now: Timestamp, limit: usize) {
+        let Some(mut reading) = book.reading(now) else { return };
+        reading.limit = limit;
+        reading.ahead.truncate(limit);
+        let after = reading.after().unwrap_or_default();
+        let behind = (Bound::Excluded(after), Bound::Unbounded);
+        let all = self.0.range(behind).filter_map(|(key, _)| from_place(key));
+        let mut places: Vec<_> = all.map(|(time, sheet)| (time, Arc::from(sheet))).collect();
+        let has_more = places.len() > limit;
+        places.truncate(limit);
+        let (reached, mut changes) = (reading.reached(places, has_more), Vec::new());
+        let mut written = Vec::new();
+        for (key, place) in &reached.sheets {
+            let sheet = Sheet::decode(&self.0[&**key]).unwrap();
+            assert!(place.is_none_or(|place| place == sheet.placed()));
+            let (before, to) = (sheet.clone(), reached.loaded_to);
+            written.extend(exchange(key, Some(&before), sheet, to, &mut changes));
+        }
+        self.apply(changes);
+        assert_eq!(book.read(&reached, &written), []);
+    }
+
+    /// Each name lies in the sheet in which it is looked for, and each sheet has one place.
+    fn check(&self) {
+        let mut places: BTreeMap<&str, u64> = BTreeMap::new();
+        for (time, sheet) in self.0.keys().filter_map(|key| from_place(key)) {
+            assert!(places.insert(sheet, time).is_none(), "{sheet} has two places");
+        }
+        for (key, value) in self.0.iter().filter(|(key, _)| is_sheet(key)) {
+            let sheet = Sheet::decode(value).unwrap();
+            assert_eq!(places.remove(&**key), Some(sheet.placed()));
+            assert!(sheet.placed() <= sheet.earliest() && !sheet.entries.is_empty());
+            for name in sheet.entries.keys() {
+                assert_eq!(&*self.sheet_of(name).0, key);
+            }
+        }
+        assert!(places.is_empty(), "{places:?} are nobody's");
+    }
+}
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap()
@@ -28,19 +112,24 @@ fn reminder(generation: u64, due_ms: i64, period: &str) -> (Row, ReminderPlan) {
     (row, plan)
 }
 
-fn book(window_ms: u64, loaded_max: usize, deliveries_max: usize) -> Book {
+fn book(window_ms: u64, loaded_max: usize, deliveries_max: usize) -> (Book, Store) {
     let window = Duration::from_millis(window_ms);
     let mut book = Book::new(Limits { window, loaded_max, deliveries_max });
-    book.read(Vec::new(), (window_ms, None));
-    book
+    let mut store = Store::default();
+    store.read_on(&mut book, at(0), SHEETS_AT_ONCE);
+    (book, store)
 }
 
-fn put(book: &mut Book, of: &Name, generation: u64, due_ms: i64, period: &str) {
-    let (row, plan) = reminder(generation, due_ms, period);
-    book.put(of.clone(), row, plan);
+fn put(kept: &mut (Book, Store), of: &Name, generation: u64, due_ms: i64, period: &str) {
+    let (row, _) = reminder(generation, due_ms, period);
+    kept.1.write(&mut kept.0, of, Some(&row));
 }
 
-fn fires(book: &mut Book, now: i64) -> Vec<(Name, u64, u32)> {
+fn remove(kept: &mut (Book, Store), of: &Name) {
+    kept.1.write(&mut kept.0, of, None);
+}
+
+fn fires((book, _): &mut (Book, Store), now: i64) -> Vec<(Name, u64, u32)> {
     let due = book.due(at(now)).into_iter();
     due.map(|due| match due {
         Due::Fire(firing) => (firing.name, firing.generation, firing.at.tick),
@@ -54,7 +143,7 @@ fn rem_1_fires_in_order_of_time_and_never_early() {
     let mut book = book(60_000, 100, 100);
     put(&mut book, &name("b", "x"), 1, 2_000, "");
     put(&mut book, &name("a", "x"), 2, 1_000, "");
-    assert_eq!(book.next(), Some(1_000));
+    assert_eq!(book.0.next(), Some(1_000));
     assert_eq!(fires(&mut book, 999), []);
     assert_eq!(fires(&mut book, 2_000), [(name("a", "x"), 2, 1), (name("b", "x"), 1, 1)]);
     assert_eq!(fires(&mut book, 9_000), [], "both are under way");
@@ -68,8 +157,8 @@ fn rem_1_an_actor_has_one_delivery_at_a_time() {
     put(&mut book, &two, 2, 20, "");
     put(&mut book, &other, 3, 30, "");
     assert_eq!(fires(&mut book, 50), [(one.clone(), 1, 1), (other, 3, 1)]);
-    book.remove(&one);
-    book.landed(&one, at(60));
+    remove(&mut book, &one);
+    book.0.landed(&one, at(60));
     assert_eq!(fires(&mut book, 60), [(two, 2, 1)]);
 }
 
@@ -82,11 +171,11 @@ fn rem_5_what_is_overwritten_waits_for_the_older_delivery() {
     put(&mut book, &one, 2, 20, "1s");
     assert_eq!(fires(&mut book, 30), []);
     // The older one cannot put it back, nor advance it.
-    book.returned(&one, 1, at(40), |_| Duration::ZERO);
-    let (row, plan) = (book.row(&one).unwrap().clone(), reminder(2, 20, "1s").1);
+    book.0.returned(&one, 1, at(40), |_| Duration::ZERO);
+    let (row, plan) = (book.0.live[&one].row.clone(), reminder(2, 20, "1s").1);
     let older = reminder(1, 10, "1s").0.at;
     assert_eq!(row.after(&plan, (1, &older), Outcome::Done, None, at(40)), Err(Stale));
-    book.landed(&one, at(50));
+    book.0.landed(&one, at(50));
     assert_eq!(fires(&mut book, 50), [(one, 2, 1)]);
 }
 
@@ -96,11 +185,11 @@ fn rem_6_what_was_not_delivered_uses_up_no_attempt() {
     let one = name("a", "1");
     put(&mut book, &one, 1, 10, "");
     for (now, waited) in [(10, 100), (110, 200), (310, 400)] {
-        let due = book.due(at(now));
+        let due = book.0.due(at(now));
         assert!(matches!(&due[..], [Due::Fire(firing)] if firing.at.failures == 0), "{due:?}");
-        book.returned(&one, 1, at(now), |n| Duration::from_millis(100 << n));
-        book.landed(&one, at(now));
-        assert_eq!(book.next(), Some(u64::try_from(now + waited).unwrap()));
+        book.0.returned(&one, 1, at(now), |n| Duration::from_millis(100 << n));
+        book.0.landed(&one, at(now));
+        assert_eq!(book.0.next(), Some(u64::try_from(now + waited).unwrap()));
     }
 }
 
@@ -127,14 +216,15 @@ fn rem_12_what_is_far_ahead_is_not_in_memory() {
     let mut book = book(60_000, 100, 100);
     put(&mut book, &name("a", "1"), 1, 60_000, "");
     put(&mut book, &name("a", "2"), 1, 60_001, "");
-    assert_eq!(book.len(), 1);
-    assert!(!book.wants(at(29_999)));
-    assert!(book.wants(at(30_000)));
-    assert_eq!(book.read_to(), Some("d/000000000000ea600".to_owned()));
-    assert_eq!(book.read_until(at(30_000)), 90_000);
-    let (row, plan) = reminder(1, 60_001, "");
-    book.read(vec![(name("a", "2"), row, plan)], (90_000, None));
-    assert_eq!((book.len(), book.wants(at(30_000))), (2, false));
+    assert_eq!(book.0.len(), 1);
+    assert!(!book.0.wants(at(29_999)));
+    assert!(book.0.wants(at(30_000)));
+    let reading = book.0.reading(at(30_000)).unwrap();
+    assert_eq!((reading.position.clone(), reading.until), (Some((60_000, None)), 90_000));
+    // Both lie in one sheet, whose place is behind the position.
+    assert_eq!(reading.ahead, [(60_001, LAST_SHEET.into())]);
+    book.1.read_on(&mut book.0, at(30_000), 100);
+    assert_eq!((book.0.len(), book.0.wants(at(30_000))), (2, false));
 }
 
 #[test]
@@ -143,11 +233,17 @@ fn rem_12_too_many_for_memory_are_read_again_in_time() {
     for n in 0..21 {
         put(&mut book, &name("a", &format!("{n:02}")), 1, 1_000 + n, "");
     }
-    assert_eq!(book.len(), 10);
-    assert_eq!(book.read_to(), Some("d/00000000000003f10".to_owned()), "1009 ms");
+    assert_eq!(book.0.len(), 10);
+    assert_eq!(book.0.loaded_to(), 1_009);
     put(&mut book, &name("a", "30"), 1, 1_010, "");
-    assert_eq!(book.len(), 10);
-    assert!(!book.wants(at(0)), "there is no room");
+    assert_eq!(book.0.len(), 10);
+    assert!(!book.0.wants(at(0)), "there is no room");
+    for n in 0..5 {
+        remove(&mut book, &name("a", &format!("{n:02}")));
+    }
+    assert!(book.0.wants(at(0)), "there is");
+    book.1.read_on(&mut book.0, at(0), 100);
+    assert_eq!((book.0.len(), book.0.loaded_to()), (17, 60_000));
 }
 
 #[test]
@@ -157,9 +253,9 @@ fn rem_13_one_that_hangs_holds_up_no_other_actor() {
         put(&mut book, &name(id, "1"), 1, 10, "");
     }
     assert_eq!(fires(&mut book, 10).len(), 2);
-    assert_eq!(book.next(), Some(30_000), "when to read on");
-    book.remove(&name("a", "1"));
-    book.landed(&name("a", "1"), at(20));
+    assert_eq!(book.0.next(), Some(30_000), "when to read on");
+    remove(&mut book, &name("a", "1"));
+    book.0.landed(&name("a", "1"), at(20));
     assert_eq!(fires(&mut book, 20), [(name("c", "1"), 1, 1)]);
 }
 
@@ -173,9 +269,9 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        3 => (0..3_u8, 0..4_u8, 0..50_000_i64, any::<bool>())
+        3 => (0..3_u8, 0..20_u8, 0..50_000_i64, any::<bool>())
             .prop_map(|(id, n, due, repeats)| Event::Put(id, n, due, repeats)),
-        1 => (0..3_u8, 0..4_u8).prop_map(|(id, n)| Event::Remove(id, n)),
+        1 => (0..3_u8, 0..20_u8).prop_map(|(id, n)| Event::Remove(id, n)),
         3 => (0..20_000_i64).prop_map(Event::Pass),
         3 => (any::<prop::sample::Index>(), 0..4_u8).prop_map(|(which, how)| Event::Land(which, how)),
     ]
@@ -184,12 +280,13 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     // Against a map of what is stored: what is due is found, once, and nothing else.
     #[test]
-    fn rem_1_all_that_is_due_is_delivered(events in proptest::collection::vec(event(), 1..80)) {
-        let mut book = book(10_000, 5, 3);
+    fn rem_1_all_that_is_due_is_delivered(events in proptest::collection::vec(event(), 1..160)) {
+        let (mut book, mut store) = book(10_000, 5, 3);
         let mut stored: HashMap<Name, (Row, ReminderPlan)> = HashMap::new();
         let mut flying: Vec<Firing> = Vec::new();
         let (mut now, mut generation) = (0, 0);
-        let settle = |book: &mut Book, stored: &mut HashMap<Name, (Row, ReminderPlan)>,
+        let settle = |book: &mut Book, store: &mut Store,
+                          stored: &mut HashMap<Name, (Row, ReminderPlan)>,
                           firing: Firing, how: u8, now: i64| {
             let outcome = match how {
                 0 => None,
@@ -208,35 +305,25 @@ proptest! {
                         Err(Stale) => {}
                         Ok(None) => {
                             stored.remove(&firing.name);
-                            book.remove(&firing.name);
+                            store.write(book, &firing.name, None);
                         }
                         Ok(Some(row)) => {
                             stored.insert(firing.name.clone(), (row.clone(), plan.clone()));
-                            book.put(firing.name.clone(), row, plan);
+                            store.write(book, &firing.name, Some(&row));
                         }
                     }
                 }
             }
             book.landed(&firing.name, at(now));
         };
-        let step = |book: &mut Book, stored: &HashMap<Name, (Row, ReminderPlan)>,
+        let step = |book: &mut Book, store: &mut Store,
+                    stored: &HashMap<Name, (Row, ReminderPlan)>,
                         flying: &mut Vec<Firing>, now: i64| {
-            while book.wants(at(now)) {
-                let (after, until) = (book.read_to(), book.read_until(at(now)));
-                let mut rows: Vec<_> = stored
-                    .iter()
-                    .map(|(name, (row, plan))| (row.next(), name.clone(), row, plan))
-                    .filter(|(next, name, ..)| after.as_ref().is_none_or(|to| name.order(*next) > *to))
-                    .filter(|(next, ..)| *next <= until)
-                    .collect();
-                rows.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-                let is_page = rows.len() > 2;
-                rows.truncate(2);
-                let last = rows.last().map(|(next, name, ..)| (*next, Some(name.clone())));
-                let horizon = last.filter(|_| is_page).unwrap_or((until, None));
-                let rows = rows.into_iter().map(|(_, name, row, plan)| (name, row.clone(), plan.clone()));
-                book.read(rows.collect(), horizon);
+            for _ in 0..100 {
+                store.read_on(book, at(now), 2);
             }
+            assert!(!book.wants(at(now)), "it reads for ever");
+            store.check();
             for due in book.due(at(now)) {
                 let Due::Fire(firing) = due else { panic!("none has an end") };
                 assert!(firing.at.next() <= at(now));
@@ -252,37 +339,37 @@ proptest! {
                     let of = name(&format!("{id}"), &format!("{n}"));
                     let period = if repeats { "3s" } else { "" };
                     let (row, plan) = reminder(generation, now + due, period);
-                    stored.insert(of.clone(), (row.clone(), plan.clone()));
-                    book.put(of, row, plan);
+                    store.write(&mut book, &of, Some(&row));
+                    stored.insert(of, (row, plan));
                 }
                 Event::Remove(id, n) => {
                     let of = name(&format!("{id}"), &format!("{n}"));
                     stored.remove(&of);
-                    book.remove(&of);
+                    store.write(&mut book, &of, None);
                 }
                 Event::Pass(by) => now += by,
                 Event::Land(which, how) => {
                     if !flying.is_empty() {
                         let firing = flying.swap_remove(which.index(flying.len()));
-                        settle(&mut book, &mut stored, firing, how, now);
+                        settle(&mut book, &mut store, &mut stored, firing, how, now);
                     }
                 }
             }
-            step(&mut book, &stored, &mut flying, now);
+            step(&mut book, &mut store, &stored, &mut flying, now);
         }
         // In the end each that is stored fires.
         let mut left: HashSet<Name> = stored.keys().cloned().collect();
         for _ in 0..400 {
             while let Some(firing) = flying.pop() {
                 left.remove(&firing.name);
-                settle(&mut book, &mut stored, firing, 3, now);
+                settle(&mut book, &mut store, &mut stored, firing, 3, now);
             }
             left.retain(|name| stored.contains_key(name));
             if left.is_empty() {
                 break;
             }
             now += 1_000;
-            step(&mut book, &stored, &mut flying, now);
+            step(&mut book, &mut store, &stored, &mut flying, now);
         }
         prop_assert!(left.is_empty(), "{left:?} never fired");
     }

@@ -66,26 +66,24 @@ impl Courier {
     }
 
     async fn take(self, due: Due) {
+        let shared = &self.rounds.shared;
         let (name, told) = match due {
             Due::Over(name, generation) => {
                 let told = telling(&name, generation, None, Ended::Over);
-                (name, Some(told))
+                (name, told)
             }
-            Due::Fire(firing) => {
-                let told = self.deliver(&firing).await;
-                if told.is_none() {
-                    let wait = |n| self.rounds.wait(n);
-                    let now = self.now();
-                    self.rounds.shared.book().returned(&firing.name, firing.generation, now, wait);
+            Due::Fire(firing) => match self.deliver(&firing).await {
+                Some(told) => (firing.name, told),
+                None => {
+                    let (now, wait) = (self.now(), |n| self.rounds.wait(n));
+                    shared.book().returned(&firing.name, firing.generation, now, wait);
+                    return self.land(&[firing.name]);
                 }
-                (firing.name, told)
-            }
+            },
         };
-        if let Some(told) = told {
-            self.tell(told).await;
+        if let Some((_, told)) = shared.end(name, told) {
+            self.tell(&[told]).await;
         }
-        self.rounds.shared.book().landed(&name, self.now());
-        self.rounds.shared.changed.notify_one();
     }
 
     /// Calls the actor. Nothing comes back if it was certainly not begun: that uses up no
@@ -125,14 +123,46 @@ impl Courier {
         Some(Settling { error: Some(error.to_string()), ..failed })
     }
 
-    /// Has it written down how a delivery ended. Whoever has the partition by now delivers again
-    /// what it was not told of.
-    async fn tell(&self, told: Settling) {
+    /// Has it written down how deliveries ended, all together that ended meanwhile, until the
+    /// activation ends.
+    pub(super) async fn write_down(self) {
+        loop {
+            let is_last = self.rounds.end.is_cancelled();
+            let ended = self.rounds.shared.ended(is_last);
+            if !ended.is_empty() {
+                let (names, told): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+                self.tell(&told).await;
+                self.land(&names);
+            } else if !is_last {
+                tokio::select! {
+                    biased;
+                    () = self.rounds.end.cancelled() => {}
+                    () = self.rounds.shared.has_ended.notified() => {}
+                }
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Nothing is under way for these any more.
+    fn land(&self, names: &[Name]) {
+        let now = self.now();
+        let mut book = self.rounds.shared.book();
+        names.iter().for_each(|name| book.landed(name, now));
+        drop(book);
+        self.rounds.shared.changed.notify_one();
+    }
+
+    /// Tells the partition, wherever it is by now. Whoever has it when this activation has ended
+    /// delivers again what it was not told of.
+    async fn tell(&self, told: &[Settling]) {
         for attempt in 0.. {
             match self.rounds.ask(SETTLE, &told).await {
                 Ok(_) => return,
                 Err(error) if self.rounds.end.is_cancelled() => {
-                    tracing::debug!(%error, "a delivery is not written down, and will be repeated");
+                    tracing::debug!(%error, "deliveries are not written down, and will be repeated");
                     return;
                 }
                 Err(_) => {}

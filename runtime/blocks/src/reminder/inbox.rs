@@ -4,20 +4,20 @@
 //! drops a reminder is carried out and removed in one commit; a call is taken into memory, and
 //! removed once it was delivered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures::future::try_join_all;
-use odeon_runtime::schedule::ReminderPlan;
 use odeon_runtime::store::{Item, Key};
 use odeon_runtime::{Change, Error};
 
 use super::forms::{Posted, Posting};
 use super::letter::{self, CALLS, REMINDERS, Wish};
 use super::name::Name;
-use super::partition::{Desk, enter, exchange};
+use super::partition::Desk;
 use super::row::Row;
+use super::sheets::Sheets;
 
 /// Reminders carried out in one transaction: four keys each, which may be long.
 const REMINDERS_AT_ONCE: usize = 100;
@@ -32,14 +32,6 @@ const PAGE: usize = 100;
 const READ_AT_ONCE: usize = 4;
 /// Rows removed in one transaction.
 const REMOVED_AT_ONCE: usize = 500;
-
-/// A reminder as it stood, and as it stands from now on.
-struct Staged {
-    before: Option<Row>,
-    after: Option<(Row, ReminderPlan)>,
-    /// Whether anything is to be done about it.
-    is_touched: bool,
-}
 
 /// How many of these go into one transaction; one at least.
 fn fitting(items: &[(Key, Item)]) -> usize {
@@ -179,71 +171,46 @@ impl Desk<'_> {
     }
 
     async fn carry_out_all(&self, items: &[(Key, Item)]) -> Result<(), Error> {
-        let (mut changes, mut wishes) = (Vec::with_capacity(items.len() * 4), Vec::new());
-        for (key, item) in items {
-            changes.push(Change::remove(key.name()));
-            match letter::reminder(key.name(), &item.value) {
-                Ok(wish) => wishes.push(wish),
-                Err(reason) => drop(self.left_out(key.name(), &reason)),
+        let mut left = items.iter().peekable();
+        while left.peek().is_some() {
+            let (mut sheets, mut names) = (Sheets::new(self.turn), Vec::new());
+            let (mut changes, mut count) = (Vec::new(), 0);
+            // Sheets may hold much beside what is set in them.
+            while !sheets.is_full()
+                && let Some((key, item)) = left.next()
+            {
+                changes.push(Change::remove(key.name()));
+                match letter::reminder(key.name(), &item.value) {
+                    Ok((name, wish)) => {
+                        count += 1;
+                        sheets.open(&name).await?;
+                        if self.stage(&mut sheets, &name, wish) {
+                            names.push(name);
+                        }
+                    }
+                    Err(reason) => drop(self.left_out(key.name(), &reason)),
+                }
             }
+            let (written, sheets) = sheets.close(self.loaded_to());
+            changes.extend(written);
+            self.turn.commit(changes).await?;
+            self.shared.sent.delivered.fetch_add(count, Ordering::Relaxed);
+            self.wrote(&names, &sheets);
         }
-        let count = wishes.len() as u64;
-        let mut staged = self.stage(wishes).await?;
-        // What nobody touched is not written anew, or a try that failed would be forgotten.
-        staged.retain(|_, staged| staged.is_touched);
-        for (name, Staged { before, after, .. }) in &staged {
-            let after = after.as_ref().map(|(row, _)| row);
-            exchange(name, before.as_ref(), after, &mut changes);
-        }
-        self.turn.commit(changes).await?;
-        self.shared.sent.delivered.fetch_add(count, Ordering::Relaxed);
-        let mut book = self.shared.book();
-        for (name, Staged { after, .. }) in staged {
-            enter(&mut book, name, after);
-        }
-        drop(book);
-        self.shared.changed.notify_one();
         Ok(())
     }
 
-    /// What is to stand after all of these, in their order.
-    async fn stage(&self, wishes: Vec<(Name, Wish)>) -> Result<BTreeMap<Name, Staged>, Error> {
-        let names: Vec<&Name> = wishes.iter().map(|(name, _)| name).collect();
-        let mut staged = self.standing(&names).await?;
-        for (name, wish) in wishes {
-            let Some(stands) = staged.get_mut(&name) else { continue };
-            match wish {
-                Wish::Drop => (stands.after, stands.is_touched) = (None, true),
-                Wish::Set { should_replace: false, .. } if stands.after.is_some() => {}
-                Wish::Set { planned, .. } => {
-                    let (row, plan) = *planned;
-                    let row = Row { generation: self.entropy.u64(), ..row };
-                    (stands.after, stands.is_touched) = (Some((row, plan)), true);
-                }
+    /// Has a wish come true in its sheet; whether that changed anything. What nobody touched is
+    /// not written anew, or a try that failed would be forgotten.
+    fn stage(&self, sheets: &mut Sheets<'_>, name: &Name, wish: Wish) -> bool {
+        match wish {
+            Wish::Drop => sheets.set(name, None),
+            Wish::Set { should_replace: false, .. } if sheets.row(name).is_some() => return false,
+            Wish::Set { row, .. } => {
+                let row = Row { generation: self.entropy.u64(), ..*row };
+                sheets.set(name, Some(&row));
             }
         }
-        Ok(staged)
-    }
-
-    /// How these stand now.
-    async fn standing(&self, names: &[&Name]) -> Result<BTreeMap<Name, Staged>, Error> {
-        let mut rows: BTreeMap<Name, Option<Row>> = {
-            let book = self.shared.book();
-            names.iter().map(|&name| (name.clone(), book.row(name).cloned())).collect()
-        };
-        let unknown: Vec<Name> =
-            rows.iter().filter(|(_, row)| row.is_none()).map(|(name, _)| name.clone()).collect();
-        if !unknown.is_empty() {
-            let keys: Vec<_> = unknown.iter().map(|name| name.row().into()).collect();
-            let items = self.turn.get_many(&keys).await?;
-            for (name, item) in unknown.into_iter().zip(items) {
-                rows.insert(name, item.and_then(|item| Row::decode(&item.value).ok()));
-            }
-        }
-        let staged = rows.into_iter().map(|(name, before)| {
-            let after = before.clone().and_then(|row| row.plan().ok().map(|plan| (row, plan)));
-            (name, Staged { before, after, is_touched: false })
-        });
-        Ok(staged.collect())
+        true
     }
 }

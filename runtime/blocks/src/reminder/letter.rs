@@ -57,7 +57,7 @@ pub struct Letter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
     /// It stands from now on, unless one does that is not to be replaced.
-    Set { planned: Box<(Row, ReminderPlan)>, should_replace: bool },
+    Set { row: Box<Row>, should_replace: bool },
     /// There is none.
     Drop,
 }
@@ -148,8 +148,8 @@ pub(super) fn reminder(key: &str, value: &Bytes) -> Result<(Name, Wish), String>
         DROP => Wish::Drop,
         SET | SET_UNLESS_THERE => {
             let row = Row::decode(&value.slice(value.len() - rest.len()..))?;
-            let plan = row.plan().map_err(|error| error.to_string())?;
-            Wish::Set { planned: Box::new((row, plan)), should_replace: kind == SET }
+            row.plan().map_err(|error| error.to_string())?;
+            Wish::Set { row: Box::new(row), should_replace: kind == SET }
         }
         other => return Err(format!("it has the kind {other}")),
     };
@@ -266,8 +266,7 @@ mod tests {
         let (key, value) = stored(fence(1, 2, 3), 9, reminder_of("5s", ""));
         let (name, wish) = reminder(&key, &value).unwrap();
         assert_eq!(name.parts(), ("Order", "o|1", "pay"));
-        let Wish::Set { planned, should_replace: false } = wish else { panic!("{wish:?}") };
-        let (row, _) = *planned;
+        let Wish::Set { row, should_replace: false } = wish else { panic!("{wish:?}") };
         assert_eq!((row.registered, row.next()), (1_000_000_000_123, 1_000_000_005_123));
         assert_eq!(row.data, "7");
         let over = |should_replace| match reminder_of("5s", "1s") {

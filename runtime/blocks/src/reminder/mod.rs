@@ -1,8 +1,9 @@
 //! Reminders: what an actor is to be called for at a later time, kept in its store.
 //!
 //! Reading order: [`forms`] is what is asked and answered; [`actor`] the system actor, one of
-//! many partitions; `partition` its turns; [`book`] what it has in memory (pure); [`row`] and
-//! [`name`] what is stored; `courier` delivers between turns; `watch` wakes partitions that have
+//! many partitions; `partition` its turns; [`book`] what it has in memory, [`reading`] how far it has
+//! read (both pure); [`sheet`], [`row`] and [`name`] what is stored, `sheets` what a turn has open
+//! of it; `courier` delivers between turns; `watch` wakes partitions that have
 //! become this host's; [`handle`] is how the doors reach them. How times are written, and what
 //! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
 //!
@@ -19,13 +20,16 @@ pub mod lanes;
 pub mod letter;
 pub mod name;
 pub mod outbox;
+pub mod reading;
 pub mod row;
+pub mod sheet;
 
 mod courier;
 mod inbox;
 mod partition;
 mod post;
 mod rounds;
+mod sheets;
 mod watch;
 
 pub use actor::{PARTITIONS, Parts, ReminderActor};

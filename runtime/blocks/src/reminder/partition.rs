@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use odeon_base::{Entropy, WallClock};
 use odeon_runtime::metrics::{OutboxCounters, ReminderCounters};
@@ -15,17 +14,20 @@ use odeon_runtime::{ActorRef, Change, Engine, Error, Turn};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::book::{Book, Limits, Stale};
+use super::book::{Book, Limits};
 use super::forms::{
     Deleted, Ended, FoundForm, ListForm, Listing, Named, Of, PAGE_MAX, Registered, Registration,
     ReminderForm, Settling,
 };
 use super::lanes::{self, Lanes};
-use super::name::{Name, ORDER, ROWS, rows_of};
+use super::name::{self, Name, PLACES, from_place, paths_of};
+use super::reading::Reached;
 use super::row::{Row, millis};
+use super::sheet::{Sheet, Written, exchange};
+use super::sheets::{self, Sheets};
 
-/// Reminders deleted in one transaction: two keys each, at most 1,000 in all.
-const DELETED_AT_ONCE: usize = 450;
+/// Sheets that are looked through at once, and changed in one transaction: a handful of keys each.
+const SHEETS_AT_ONCE: usize = 100;
 
 /// What a partition has in memory, as its turns and its deliveries share it.
 #[derive(Debug)]
@@ -33,6 +35,11 @@ pub(super) struct Shared {
     book: Mutex<Book>,
     /// Told when the book changed.
     pub(super) changed: Notify,
+    /// How deliveries ended, to be written down together, as long as somebody does; no more than
+    /// may be under way.
+    ended: Mutex<Option<Vec<(Name, Settling)>>>,
+    /// Told when one has ended.
+    pub(super) has_ended: Notify,
     lanes: Mutex<Lanes>,
     /// Told when there is something to do about the lanes.
     pub(super) posted: Notify,
@@ -59,6 +66,8 @@ impl Shared {
         Self {
             book: Mutex::new(Book::new(limits)),
             changed: Notify::new(),
+            ended: Mutex::new(Some(Vec::new())),
+            has_ended: Notify::new(),
             lanes: Mutex::new(Lanes::new(mail)),
             posted: Notify::new(),
             has_reminders: AtomicBool::new(true),
@@ -82,6 +91,27 @@ impl Shared {
     /// The time by which calls are in order, in milliseconds.
     pub(super) fn elapsed(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A delivery has ended so; given back if nobody writes it down here any more.
+    pub(super) fn end(&self, name: Name, told: Settling) -> Option<(Name, Settling)> {
+        match &mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(ended) => ended.push((name, told)),
+            None => return Some((name, told)),
+        }
+        self.has_ended.notify_one();
+        None
+    }
+
+    /// How deliveries have ended by now, the first ones; with `is_last` all, and no more are taken.
+    pub(super) fn ended(&self, is_last: bool) -> Vec<(Name, Settling)> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_last {
+            return ended.take().unwrap_or_default();
+        }
+        let Some(ended) = &mut *ended else { return Vec::new() };
+        let count = ended.len().min(SHEETS_AT_ONCE);
+        ended.drain(..count).collect()
     }
 
     pub(super) fn has_reminders(&self) -> bool {
@@ -122,8 +152,9 @@ impl Desk<'_> {
         let (spec, data) = (asked.spec()?, asked.data());
         let plan =
             ReminderPlan::new(&spec, now).map_err(|error| Error::Arguments(error.to_string()))?;
-        let stands = self.stored(&name).await?;
-        if stands.is_some() && !asked.overwrite {
+        let mut sheets = Sheets::new(self.turn);
+        sheets.open(&name).await?;
+        if sheets.row(&name).is_some() && !asked.overwrite {
             return Ok(Registered { registered: false });
         }
         let generation = self.entropy.u64();
@@ -137,248 +168,233 @@ impl Desk<'_> {
             error: None,
             data,
         });
-        self.replace(&name, stands.as_ref(), begun.map(|row| (row, plan))).await?;
+        sheets.set(&name, begun.as_ref());
+        self.write(sheets, &[name]).await?;
         Ok(Registered { registered: true })
     }
 
-    /// What is stored of a reminder. A row that cannot be read is as good as none: it has no
-    /// place in the order any more, or is about to lose it.
-    async fn stored(&self, name: &Name) -> Result<Option<Row>, Error> {
-        if let Some(row) = self.shared.book().row(name) {
-            return Ok(Some(row.clone()));
+    /// Writes what was changed under these names, in the store and then in the book.
+    async fn write(&self, sheets: Sheets<'_>, names: &[Name]) -> Result<(), Error> {
+        let (changes, written) = sheets.close(self.loaded_to());
+        if changes.is_empty() {
+            return Ok(());
         }
-        let item = self.turn.get(&name.row()).await?;
-        Ok(item.and_then(|item| Row::decode(&item.value).ok()))
+        self.turn.commit(changes).await?;
+        self.wrote(names, &written);
+        Ok(())
     }
 
-    /// Writes what stands from now on in place of what stood, in the store and in the book.
-    async fn replace(
-        &self,
-        name: &Name,
-        before: Option<&Row>,
-        after: Option<(Row, ReminderPlan)>,
-    ) -> Result<(), Error> {
-        let mut changes = Vec::with_capacity(3);
-        exchange(name, before, after.as_ref().map(|(row, _)| row), &mut changes);
-        self.turn.commit(changes).await?;
-        enter(&mut self.shared.book(), name.clone(), after);
+    /// Up to when what is to be done is in memory.
+    pub(super) fn loaded_to(&self) -> u64 {
+        self.shared.book().loaded_to()
+    }
+
+    /// Has the book show what the store has from now on.
+    pub(super) fn wrote(&self, names: &[Name], written: &[Written]) {
+        self.shared.book().wrote(names, written);
         self.shared.changed.notify_one();
-        Ok(())
     }
 
     pub(super) async fn get(&self, asked: Named) -> Result<FoundForm, Error> {
         let name = named(&asked.r#type, &asked.id, &asked.name)?;
         self.catch_up(&asked.r#type, Some(&asked.id)).await?;
-        let item = self.turn.get(&name.row()).await?;
-        Ok(FoundForm { reminder: item.map(|item| ReminderForm::new(&name, &item.value)) })
+        let mut sheets = Sheets::new(self.turn);
+        sheets.open(&name).await?;
+        let entry = sheets.get(&name);
+        Ok(FoundForm { reminder: entry.map(|entry| ReminderForm::new(&name, &entry.row)) })
     }
 
     pub(super) async fn delete(&self, asked: Named) -> Result<Deleted, Error> {
         let name = named(&asked.r#type, &asked.id, &asked.name)?;
         self.catch_up(&asked.r#type, Some(&asked.id)).await?;
-        let Some(item) = self.turn.get(&name.row()).await? else {
+        let mut sheets = Sheets::new(self.turn);
+        sheets.open(&name).await?;
+        if sheets.get(&name).is_none() {
             return Ok(Deleted { deleted: 0 });
-        };
-        let row = Row::decode(&item.value).ok();
-        self.replace(&name, row.as_ref(), None).await?;
+        }
+        sheets.set(&name, None);
+        self.write(sheets, &[name]).await?;
         Ok(Deleted { deleted: 1 })
     }
 
     pub(super) async fn delete_all(&self, of: Of) -> Result<Deleted, Error> {
-        let prefix = prefix_of(&of.r#type, of.id.as_deref())?;
+        let paths = paths_of_actors(&of.r#type, of.id.as_deref())?;
         self.catch_up(&of.r#type, of.id.as_deref()).await?;
-        let mut deleted = 0;
-        loop {
-            let page = self.turn.scan(&prefix, None, DELETED_AT_ONCE).await?;
-            let (mut changes, mut names) = (Vec::new(), Vec::new());
-            for (key, item) in &page.items {
-                changes.push(Change::remove(key.name()));
-                let Some(name) = Name::from_row(key.name()) else { continue };
-                if let Ok(row) = Row::decode(&item.value) {
-                    changes.push(Change::remove(&name.order(row.next())));
-                }
-                names.push(name);
+        let (mut deleted, mut next) = (0, Some(sheets::begin(&paths, None)));
+        while let Some(after) = next {
+            let page = sheets::walk(self.turn, &paths, &after, SHEETS_AT_ONCE).await?;
+            let entries = page.sheets.into_iter().flat_map(|sheet| sheet.entries.into_keys());
+            let names: Vec<Name> =
+                entries.filter(|name| name.as_str().starts_with(&paths)).collect();
+            let mut sheets = Sheets::new(self.turn);
+            for name in &names {
+                sheets.open(name).await?;
+                sheets.set(name, None);
             }
-            if !changes.is_empty() {
-                self.turn.commit(changes).await?;
-            }
-            deleted += u64::try_from(page.items.len()).unwrap_or_default();
-            let mut book = self.shared.book();
-            names.iter().for_each(|name| book.remove(name));
-            if page.next.is_none() {
-                return Ok(Deleted { deleted });
-            }
+            self.write(sheets, &names).await?;
+            deleted += u64::try_from(names.len()).unwrap_or_default();
+            next = page.next;
         }
+        Ok(Deleted { deleted })
     }
 
     pub(super) async fn list(&self, asked: Listing) -> Result<ListForm, Error> {
-        let prefix = prefix_of(&asked.r#type, asked.id.as_deref())?;
+        let paths = paths_of_actors(&asked.r#type, asked.id.as_deref())?;
         self.catch_up(&asked.r#type, asked.id.as_deref()).await?;
-        let after = asked.after.map(|after| format!("{ROWS}{after}"));
         let limit = asked.limit.clamp(1, PAGE_MAX);
-        let page = self.turn.scan(&prefix, after.as_deref(), limit).await?;
-        let shown = page.items.iter().filter_map(|(key, item)| {
-            Some(ReminderForm::new(&Name::from_row(key.name())?, &item.value))
-        });
-        let last = page.items.last().and_then(|(key, _)| key.name().strip_prefix(ROWS));
-        let next = last.filter(|_| page.next.is_some()).map(str::to_owned);
+        let is_wanted = |name: &Name| {
+            let path = name.as_str();
+            path.starts_with(&paths) && asked.after.as_deref().is_none_or(|after| path > after)
+        };
+        let (mut found, mut next) =
+            (Vec::new(), Some(sheets::begin(&paths, asked.after.as_deref())));
+        // One more than is shown: whether there are any.
+        while let Some(after) = next.filter(|_| found.len() <= limit) {
+            let page = sheets::walk(self.turn, &paths, &after, SHEETS_AT_ONCE).await?;
+            let entries = page.sheets.into_iter().flat_map(|sheet| sheet.entries);
+            found.extend(entries.filter(|(name, _)| is_wanted(name)));
+            next = page.next;
+        }
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| has_more);
+        let next = last.map(|(name, _)| name.as_str().to_owned());
+        let shown = found.iter().map(|(name, entry)| ReminderForm::new(name, &entry.row));
         Ok(ListForm { reminders: shown.collect(), next })
     }
 
-    /// Writes down how a delivery ended.
-    pub(super) async fn settle(&self, told: Settling) -> Result<(), Error> {
-        let name = named(&told.r#type, &told.id, &told.name)?;
-        let Some(row) = self.stored(&name).await? else { return Ok(()) };
-        let Ok(plan) = row.plan() else { return Ok(()) };
-        let (now, shown) = (self.now()?, (told.generation, &told.at()));
-        let error = told.error.as_deref();
-        match row.after(&plan, shown, told.ended.outcome(), error, now) {
-            // Another registration, or somebody else has told it.
-            Err(Stale) => Ok(()),
-            Ok(next) => {
-                let is_lost = told.ended == Ended::Failed
-                    && next.as_ref().is_none_or(|next| next.at.tick > told.tick);
-                if is_lost {
-                    let (actor_type, actor_id, reminder) = name.parts();
-                    tracing::warn!(
-                        actor_type,
-                        actor_id,
-                        reminder,
-                        tick = told.tick,
-                        error,
-                        "a tick of a reminder failed for good"
-                    );
+    /// Writes down how deliveries ended.
+    pub(super) async fn settle(&self, all: Vec<Settling>) -> Result<(), Error> {
+        let mut left = all.into_iter().peekable();
+        while left.peek().is_some() {
+            let (mut sheets, mut names) = (Sheets::new(self.turn), Vec::new());
+            let mut settled = Vec::new();
+            while !sheets.is_full()
+                && let Some(told) = left.next()
+            {
+                let name = named(&told.r#type, &told.id, &told.name)?;
+                sheets.open(&name).await?;
+                if let Some(is_lost) = stage(&mut sheets, &name, &told, self.now()?) {
+                    names.push(name);
+                    settled.push((told, is_lost));
                 }
-                self.replace(&name, Some(&row), next.map(|row| (row, plan))).await?;
-                let ReminderCounters { delivered, failed, lost } = &*self.shared.reminded;
-                match told.ended {
-                    Ended::Done | Ended::Cancelled => {
-                        delivered.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Ended::Failed => {
-                        failed.fetch_add(1, Ordering::Relaxed);
-                        lost.fetch_add(u64::from(is_lost), Ordering::Relaxed);
-                    }
-                    Ended::Over => {}
-                }
-                Ok(())
             }
+            self.write(sheets, &names).await?;
+            for (told, is_lost) in &settled {
+                self.count(told, *is_lost);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts how a delivery ended that was written down.
+    fn count(&self, told: &Settling, is_lost: bool) {
+        let ReminderCounters { delivered, failed, lost } = &*self.shared.reminded;
+        match told.ended {
+            Ended::Done | Ended::Cancelled => drop(delivered.fetch_add(1, Ordering::Relaxed)),
+            Ended::Failed => {
+                failed.fetch_add(1, Ordering::Relaxed);
+                lost.fetch_add(u64::from(is_lost), Ordering::Relaxed);
+            }
+            Ended::Over => {}
+        }
+        if is_lost {
+            let Settling { r#type, id, name, tick, error, .. } = told;
+            tracing::warn!(
+                actor_type = r#type,
+                actor_id = id,
+                reminder = name,
+                tick,
+                error,
+                "a tick of a reminder failed for good"
+            );
         }
     }
 
-    /// Reads the next of the reminders in the order of their times, a page of them.
+    /// Reads what is to be done next, in the order of times: the places of a number of sheets,
+    /// and these.
     pub(super) async fn read_on(&self) -> Result<(), Error> {
-        let now = self.now()?;
-        let (after, until) = {
-            let book = self.shared.book();
-            if !book.wants(now) {
-                return Ok(());
-            }
-            (book.read_to(), book.read_until(now))
-        };
-        let page = self.turn.scan(ORDER, after.as_deref(), PAGE_MAX).await?;
-        let (mut places, mut horizon) = (Vec::new(), None);
+        let Some(reading) = self.shared.book().reading(self.now()?) else { return Ok(()) };
+        let page = self.turn.scan(PLACES, reading.after().as_deref(), SHEETS_AT_ONCE).await?;
+        let (mut places, mut lost) = (Vec::with_capacity(page.items.len()), Vec::new());
         for (key, _) in &page.items {
-            let place = Name::from_order(key.name());
-            if place.as_ref().is_some_and(|(time, _)| *time > until) {
-                horizon = Some((until, None));
-                break;
+            match from_place(key.name()) {
+                Some((time, sheet)) => places.push((time, sheet.into())),
+                None => lost.push(Change::remove(key.name())),
             }
-            places.push((key.name(), place));
         }
-        let last = places.iter().rev().find_map(|(_, place)| place.clone());
-        let horizon = horizon.unwrap_or_else(|| match last.filter(|_| page.next.is_some()) {
-            Some((time, name)) => (time, Some(name)),
-            None => (until, None),
-        });
-        let rows = self.rows(&places).await?;
-        self.shared.book().read(rows, horizon);
+        let reached = reading.reached(places, page.next.is_some());
+        let written = self.read_sheets(&reached, &mut lost).await?;
+        if !lost.is_empty() {
+            self.turn.commit(lost).await?;
+        }
+        for (name, reason) in self.shared.book().read(&reached, &written) {
+            let (actor_type, actor_id, reminder) = name.parts();
+            tracing::error!(
+                actor_type,
+                actor_id,
+                reminder,
+                reason,
+                "a reminder cannot be read and is left out"
+            );
+        }
         self.shared.changed.notify_one();
         Ok(())
     }
 
-    /// The rows of places in the order. What has none, or one that cannot be read or that
-    /// stands elsewhere, loses its place: the row stays to be looked at (REM-13).
-    async fn rows(
+    /// Reads sheets that were found; adds what moves those that have nothing to be done yet to
+    /// their places, and what removes places that are nobody's (REM-13).
+    async fn read_sheets(
         &self,
-        places: &[(&str, Option<(u64, Name)>)],
-    ) -> Result<Vec<(Name, Row, ReminderPlan)>, Error> {
-        let sought: Vec<(&str, u64, &Name)> = places
-            .iter()
-            .filter_map(|(key, place)| place.as_ref().map(|(time, name)| (*key, *time, name)))
-            .collect();
-        let strange = places.iter().filter(|(_, place)| place.is_none()).map(|(key, _)| *key);
-        let mut lost: Vec<Change> = strange.map(Change::remove).collect();
-        let keys: Vec<Arc<str>> = sought.iter().map(|(.., name)| name.row().into()).collect();
+        reached: &Reached,
+        changes: &mut Vec<Change>,
+    ) -> Result<Vec<Written>, Error> {
+        let keys: Vec<Arc<str>> = reached.sheets.iter().map(|(key, _)| Arc::clone(key)).collect();
         let items = if keys.is_empty() { Vec::new() } else { self.turn.get_many(&keys).await? };
-        let mut rows = Vec::with_capacity(items.len());
-        for ((key, time, name), item) in sought.into_iter().zip(items) {
-            let row = item.ok_or_else(|| "it has no row".to_owned());
-            let row = row.and_then(|item| Row::decode(&item.value));
-            let planned = row.and_then(|row| {
-                let plan = row.plan().map_err(|error| error.to_string())?;
-                Ok((row, plan))
-            });
-            match planned {
-                Ok((row, plan)) if row.next() == time => rows.push((name.clone(), row, plan)),
-                Ok(_) => lost.push(Change::remove(key)),
+        let mut written = Vec::with_capacity(items.len());
+        for ((key, place), item) in reached.sheets.iter().zip(items) {
+            let sheet = item.ok_or_else(|| "there is none".to_owned());
+            let sheet = sheet.and_then(|item| Sheet::decode(&item.value));
+            let is_placed = |sheet: &Sheet| place.is_none_or(|place| place == sheet.placed());
+            match sheet {
+                Ok(sheet) if is_placed(&sheet) => {
+                    let (before, to) = (sheet.clone(), reached.loaded_to);
+                    written.extend(exchange(key, Some(&before), sheet, to, changes));
+                }
+                Ok(_) => changes.extend(place.map(|place| lose(place, key))),
                 Err(reason) => {
-                    let (actor_type, actor_id, reminder) = name.parts();
-                    tracing::error!(
-                        actor_type,
-                        actor_id,
-                        reminder,
-                        reason,
-                        "a reminder cannot be read and is left out"
-                    );
-                    lost.push(Change::remove(key));
+                    tracing::error!(sheet = &**key, reason, "a sheet of reminders cannot be read");
+                    changes.extend(place.map(|place| lose(place, key)));
                 }
             }
         }
-        if !lost.is_empty() {
-            self.turn.commit(lost).await?;
-        }
-        Ok(rows)
+        Ok(written)
     }
 }
 
-/// Adds what writes this in place of what stood: its row, and its place in the order of times.
-pub(super) fn exchange(
-    name: &Name,
-    before: Option<&Row>,
-    after: Option<&Row>,
-    changes: &mut Vec<Change>,
-) {
-    let next = after.map(Row::next);
-    if let Some(before) = before
-        && next != Some(before.next())
-    {
-        changes.push(Change::remove(&name.order(before.next())));
-    }
-    match after {
-        Some(row) => {
-            changes.push(Change::set(&name.row(), row.encode()));
-            changes.push(Change::set(&name.order(row.next()), Bytes::new()));
-        }
-        None => changes.push(Change::remove(&name.row())),
-    }
+/// Has a reminder stand in its sheet as after this delivery; whether the tick is lost. Nothing
+/// when it was of another registration, or somebody else has told it.
+fn stage(sheets: &mut Sheets<'_>, name: &Name, told: &Settling, now: Timestamp) -> Option<bool> {
+    let row = sheets.row(name)?;
+    let (plan, shown) = (row.plan().ok()?, (told.generation, &told.at()));
+    let error = told.error.as_deref();
+    let next = row.after(&plan, shown, told.ended.outcome(), error, now).ok()?;
+    sheets.set(name, next.as_ref());
+    let is_over = next.is_none_or(|next| next.at.tick > told.tick);
+    Some(told.ended == Ended::Failed && is_over)
 }
 
-/// Has the book show what the store has from now on.
-pub(super) fn enter(book: &mut Book, name: Name, after: Option<(Row, ReminderPlan)>) {
-    match after {
-        Some((row, plan)) => book.put(name, row, plan),
-        None => book.remove(&name),
-    }
+fn lose(place: u64, sheet: &str) -> Change {
+    Change::remove(&name::place(place, sheet))
 }
 
 fn named(actor_type: &str, id: &str, name: &str) -> Result<Name, Error> {
     Ok(Name::new(&ActorRef::parse(actor_type, id)?, name)?)
 }
 
-fn prefix_of(actor_type: &str, id: Option<&str>) -> Result<String, Error> {
+fn paths_of_actors(actor_type: &str, id: Option<&str>) -> Result<String, Error> {
     let actor = ActorRef::parse(actor_type, id.unwrap_or("any"))?;
-    Ok(rows_of(actor.actor_type.as_str(), id))
+    Ok(paths_of(actor.actor_type.as_str(), id))
 }
 
 /// When something is to be done again, from now.

@@ -258,8 +258,13 @@ impl SledStore {
     async fn list(&self, scan: Scan) -> Result<Page> {
         keys::check_scan(&scan)?;
         let (now, rows) = (self.now(), keys::rows(&scan.scope, ""));
-        // May read many pages from the disk.
-        let page = self.look_blocking(move |tree| read::list(tree, &scan, now)).await?;
+        let page = if scan.limit == 1 {
+            // As a point read.
+            self.db.look(|tree| read::list(tree, &scan, now))?
+        } else {
+            // May read many pages from the disk.
+            self.look_blocking(move |tree| read::list(tree, &scan, now)).await?
+        };
         self.db.settle(self.db.seen(&rows)).await?;
         Ok(page)
     }

@@ -237,7 +237,7 @@ fn end(
         if let Some(why) = forget {
             inner.mailbox.note(why);
         }
-        inner.was_used(used, now);
+        inner.was_used(used, activation.hosting.spec.config.idle_from, now);
         inner.mailbox.exit(&activation.hosting.rules, sharing)
     });
     if let Some(why) = activation.apply(effects) {

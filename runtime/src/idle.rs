@@ -132,8 +132,7 @@ impl Idle {
         }
         // Turns that run do not count as use where their beginning does: the goodbye comes after
         // them, and who waits behind them finds the next life.
-        let runs_out =
-            is_idle || config.idle_from == IdleFrom::TurnBegin && phase == Phase::Active;
+        let runs_out = is_idle || config.idle_from == IdleFrom::TurnBegin && phase == Phase::Active;
         let due = last_used.saturating_add(timeout);
         if runs_out && due <= now {
             closing::close(activation, Why::Idle);

@@ -9,7 +9,8 @@
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
 //! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
 //! [`lanes`] what is in memory (pure), and `post` delivers between turns. `rounds` is what both
-//! who deliver have in common.
+//! who deliver have in common; `look` says when the inbox is looked through untold, and `calendar`
+//! that somebody has set the clock.
 
 pub mod actor;
 pub mod book;
@@ -21,8 +22,10 @@ pub mod name;
 pub mod outbox;
 pub mod row;
 
+mod calendar;
 mod courier;
 mod inbox;
+mod look;
 mod partition;
 mod post;
 mod rounds;

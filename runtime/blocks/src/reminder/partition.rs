@@ -205,6 +205,9 @@ impl Desk<'_> {
             deleted += u64::try_from(page.items.len()).unwrap_or_default();
             let mut book = self.shared.book();
             names.iter().for_each(|name| book.remove(name));
+            drop(book);
+            // There may be room to read on.
+            self.shared.changed.notify_one();
             if page.next.is_none() {
                 return Ok(Deleted { deleted });
             }

@@ -14,10 +14,11 @@ use odeon_base::{ActorId, ActorType, AppId, Entropy, TaskKind, Tasks, WallClock}
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::{ActorRef, Engine, Error, Reply, Turn, TypeSpec};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::bell::{Bell, Listener};
 use super::book::Limits;
 use super::calendar::Calendar;
 use super::courier::Courier;
@@ -93,8 +94,8 @@ pub struct ReminderActor {
     tasks: Tasks,
     ended: Arc<Notify>,
     /// That the clock was set, and that hosts came or went.
-    clock: watch::Receiver<()>,
-    hosts: watch::Receiver<()>,
+    clock: Listener,
+    hosts: Listener,
 }
 
 impl fmt::Debug for ReminderActor {
@@ -137,13 +138,14 @@ impl ReminderActor {
         let (ended, stop) = (Arc::new(Notify::new()), tasks.stopping().clone());
         let ids = (0..partitions).map(|number| ActorId::parse(&number.to_string()));
         let calendar = Calendar::new(Arc::clone(&wall), Instant::now());
-        let (clock, (to_all, hosts)) = (calendar.subscribe(), watch::channel(()));
+        let bell = Bell::default();
+        let (clock, hosts) = (calendar.listen(), bell.listen());
         let watch = Watch {
             engine: engine.downgrade(),
             actor_type: actor_type.clone(),
             partitions: ids.collect::<Result<_, _>>()?,
             ended: Arc::clone(&ended),
-            hosts: to_all,
+            hosts: bell,
             calendar,
             stop,
         };

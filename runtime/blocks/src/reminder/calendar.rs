@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use odeon_base::WallClock;
-use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::bell::{Bell, Listener};
 
 /// More than two readings of two clocks are apart on a busy machine.
 const TOLERANCE: Duration = Duration::from_millis(20);
@@ -20,18 +21,18 @@ pub(super) struct Calendar {
     wall: Arc<dyn WallClock>,
     /// Since when the one is measured by the other.
     began: (Instant, SystemTime),
-    moved: watch::Sender<()>,
+    leapt: Bell,
 }
 
 impl Calendar {
     pub(super) fn new(wall: Arc<dyn WallClock>, now: Instant) -> Self {
         let began = (now, wall.now());
-        Self { wall, began, moved: watch::Sender::new(()) }
+        Self { wall, began, leapt: Bell::default() }
     }
 
     /// Hears of each leap from now on.
-    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
-        self.moved.subscribe()
+    pub(super) fn listen(&self) -> Listener {
+        self.leapt.listen()
     }
 
     /// Looks, and tells if it has leapt. Small steps are told of once they add up.
@@ -45,13 +46,14 @@ impl Calendar {
         });
         if has_leapt {
             self.began = (now, shown);
-            self.moved.send_replace(());
+            self.leapt.ring();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use odeon_base::clock::ManualClock;
 
     use super::*;
@@ -61,14 +63,12 @@ mod tests {
         let wall = Arc::new(ManualClock::at(Duration::from_secs(1_000)));
         let mut now = Instant::now();
         let mut calendar = Calendar::new(Arc::<ManualClock>::clone(&wall), now);
-        let mut moved = calendar.subscribe();
+        let mut leapt = calendar.listen();
         let mut leaps = |passed, shown| {
             now += Duration::from_millis(passed);
             wall.advance(Duration::from_millis(shown));
             calendar.look(now);
-            let has_leapt = moved.has_changed().unwrap();
-            moved.mark_unchanged();
-            has_leapt
+            leapt.rung().now_or_never().is_some()
         };
         assert!(!leaps(1_000, 1_000), "in step");
         assert!(leaps(1_000, 61_000), "set forward, or the machine slept");

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use odeon_base::{Execution, WallClock};
 use odeon_runtime::schedule::Progress;
 use odeon_runtime::{ActorRef, CallKind, Error, Headers, Invocation};
-use tokio::sync::watch;
 
+use super::bell::Listener;
 use super::book::{Due, Firing};
 use super::forms::{Ended, READ, SETTLE, Settling};
 use super::name::Name;
@@ -29,7 +29,7 @@ pub(super) struct Courier {
 impl Courier {
     /// Delivers until the activation ends. The clock may be set meanwhile, and is looked at again
     /// when it `leapt` (REM-15).
-    pub(super) async fn run(self, mut leapt: watch::Receiver<()>) {
+    pub(super) async fn run(self, mut leapt: Listener) {
         let mut failures = 0;
         loop {
             let (due, wants) = {
@@ -56,7 +56,7 @@ impl Courier {
                 biased;
                 () = self.rounds.end.cancelled() => return,
                 () = self.rounds.shared.changed.notified() => {}
-                Ok(()) = leapt.changed() => {}
+                () = leapt.rung() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }

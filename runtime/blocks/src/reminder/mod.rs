@@ -10,7 +10,7 @@
 //! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
 //! [`lanes`] what is in memory (pure), and `post` delivers between turns. `rounds` is what both
 //! who deliver have in common; `look` says when the inbox is looked through untold, and `calendar`
-//! that somebody has set the clock.
+//! that somebody has set the clock; a `bell` tells all who deliver on a host.
 
 pub mod actor;
 pub mod book;
@@ -22,6 +22,7 @@ pub mod name;
 pub mod outbox;
 pub mod row;
 
+mod bell;
 mod calendar;
 mod courier;
 mod inbox;

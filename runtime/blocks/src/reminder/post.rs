@@ -13,9 +13,9 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, OptionFuture};
 use odeon_base::{Execution, IdempotencyKey, Kind};
 use odeon_runtime::{Error, Headers, Invocation};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::bell::Listener;
 use super::forms::{POST, Posted, Posting};
 use super::lanes::{Delivery, Ended, Next};
 use super::letter::Letter;
@@ -41,7 +41,7 @@ type Asking = BoxFuture<'static, (Posting, Result<Posted, Error>)>;
 
 impl Post {
     /// Delivers until the activation ends. Hears when `hosts` came or went.
-    pub(super) async fn run(self, hosts: watch::Receiver<()>) {
+    pub(super) async fn run(self, hosts: Listener) {
         tokio::select! {
             biased;
             () = self.rounds.end.cancelled() => {}
@@ -49,7 +49,7 @@ impl Post {
         }
     }
 
-    async fn deliver_all(&self, mut hosts: watch::Receiver<()>) {
+    async fn deliver_all(&self, mut hosts: Listener) {
         let mut look = Look::at(Instant::now());
         let (mut asking, mut failures): (Option<Asking>, u32) = (None, 0);
         let mut quiet = Instant::now();
@@ -81,7 +81,7 @@ impl Post {
                 }
                 () = self.shared().posted.notified() => look.stir(Instant::now(), self.jitter()),
                 // One that died may have told of nothing.
-                Ok(()) = hosts.changed() => look.stir(Instant::now(), self.jitter()),
+                () = hosts.rung() => look.stir(Instant::now(), self.jitter()),
                 () = tokio::time::sleep(self.pause(&look, is_asking, quiet)) => {}
             }
         }

@@ -13,10 +13,11 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use odeon_base::{ActorId, ActorType};
 use odeon_runtime::{ActorRef, Engine, Invocation, WeakEngine};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::bell::Bell;
 use super::calendar::Calendar;
 use super::forms::WAKE;
 
@@ -35,7 +36,7 @@ pub(super) struct Watch {
     /// Told when an activation of one of them ended here.
     pub(super) ended: Arc<Notify>,
     /// Tells who delivers here that hosts came or went, and may have died before they told.
-    pub(super) hosts: watch::Sender<()>,
+    pub(super) hosts: Bell,
     pub(super) calendar: Calendar,
     pub(super) stop: CancellationToken,
 }
@@ -61,7 +62,7 @@ impl Watch {
                 () = self.ended.notified() => {}
                 changes = engine.changed(&self.actor_type, seen) => {
                     seen = changes;
-                    self.hosts.send_replace(());
+                    self.hosts.ring();
                 }
                 () = tokio::time::sleep(LOOK) => {}
             }

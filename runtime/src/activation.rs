@@ -15,7 +15,7 @@ use odeon_base::{ActorId, Fence};
 use odeon_ring::Policy;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::config::{Sharing, TypeSpec};
+use crate::config::{IdleFrom, Sharing, TypeSpec};
 use crate::core::Core;
 use crate::directory::{Directory, Keyed};
 use crate::error::Error;
@@ -143,8 +143,8 @@ pub(crate) struct Inner {
     pub(crate) claim: Claim,
     /// Its memory is in another process, which has to be told of its end.
     pub(crate) is_remote: bool,
-    /// End of the last turn, on the lease clock in nanoseconds (DEA-1); while one runs, its
-    /// beginning: one that waited begins where the last one ended.
+    /// End of the last turn, on the lease clock in nanoseconds, or its beginning, as the type has
+    /// it (DEA-1); while one runs, its beginning: one that waited begins where the last one ended.
     pub(crate) last_used: u64,
     /// What was read and written, for types that keep it (ST-1). Absent is kept too.
     #[expect(clippy::box_collection, reason = "an idle activation stays small")]
@@ -163,8 +163,9 @@ impl Inner {
     }
 
     /// A turn ended, or an admitted one did not begin.
-    pub(crate) fn was_used(&mut self, used: Used, now: u64) {
+    pub(crate) fn was_used(&mut self, used: Used, from: IdleFrom, now: u64) {
         match used {
+            Used::Now if from == IdleFrom::TurnBegin => {}
             Used::Now => self.last_used = now,
             Used::Before { last, begun } if self.last_used == begun => self.last_used = last,
             Used::Before { .. } | Used::AsItWas => {}
@@ -307,6 +308,14 @@ impl Activation {
             };
             (entered, instance, used)
         })
+    }
+
+    /// A call that waited begins its turn.
+    pub(crate) fn begins_after_all(&self, is_use: bool, now: u64) {
+        // Where the end of a turn counts, that of the one before has been written already.
+        if is_use && self.hosting.spec.config.idle_from == IdleFrom::TurnBegin {
+            self.with(|inner| inner.last_used = now);
+        }
     }
 
     /// Sets a timer, as long as this life of the actor lasts.

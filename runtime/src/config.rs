@@ -103,6 +103,17 @@ pub struct Reentrancy {
     pub stack_depth_max: u32,
 }
 
+/// From when an actor counts as unused (DEA-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdleFrom {
+    /// From the end of its last turn; while one runs it is in use.
+    #[default]
+    TurnEnd,
+    /// From the beginning of its last turn, as in Dapr: one that takes longer than the idle time
+    /// is the last of its activation. It ends in order all the same, which in Dapr it does not.
+    TurnBegin,
+}
+
 /// What is read from the store when an actor is activated (ACT-4).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Preload {
@@ -135,6 +146,8 @@ pub struct TypeConfig {
     pub turns: TurnPolicy,
     /// An actor unused for this long is deactivated. Default: 60 min, as Dapr's.
     pub idle_timeout: Duration,
+    /// From when on that is counted. Default: from the end of its last turn (DEA-1).
+    pub idle_from: IdleFrom,
     /// How long a running turn may go on when its actor moves away. Default: 60 s, as
     /// Dapr's documentation says; its code uses 2 s, and so do we under [`Compat::Dapr`].
     pub drain_timeout: Duration,
@@ -176,6 +189,7 @@ impl Default for TypeConfig {
             resource: None,
             turns: TurnPolicy::Exclusive,
             idle_timeout: Duration::from_secs(3600),
+            idle_from: IdleFrom::TurnEnd,
             drain_timeout: Duration::from_secs(60),
             drain_rebalanced: true,
             reentrancy: None,
@@ -200,14 +214,16 @@ const UNBOUNDED: usize = usize::MAX / 2;
 
 impl TypeConfig {
     /// What holds for an application's type that says nothing of its own. Under [`Compat::Dapr`]:
-    /// no bound to the calls that wait (TURN-6), no look for call cycles (REE-4), and 2 s for
-    /// running turns when their actor moves, as Dapr's code has it.
+    /// no bound to the calls that wait (TURN-6), no look for call cycles (REE-4), 2 s for running
+    /// turns when their actor moves, as Dapr's code has it, and idle times that are counted from
+    /// the beginning of a turn (DEA-1).
     #[must_use]
     pub fn under(compat: Compat) -> Self {
         let ours = Self::default();
         match compat {
             Compat::Odeon => ours,
             Compat::Dapr => Self {
+                idle_from: IdleFrom::TurnBegin,
                 drain_timeout: Duration::from_secs(2),
                 detect_cycles: false,
                 waiting_max: UNBOUNDED,

@@ -65,6 +65,7 @@ impl Core {
         notices: mpsc::Sender<Notice>,
     ) -> Self {
         Self {
+            timers: Timers::new(config.compat),
             goodbyes: Semaphore::new(config.deactivations_max.max(1)),
             one_way: Arc::new(Semaphore::new(config.one_way_max)),
             config,
@@ -72,7 +73,6 @@ impl Core {
             wall,
             entropy,
             tasks,
-            timers: Timers::default(),
             store: OnceLock::new(),
             outbox: OnceLock::new(),
             sent: Arc::default(),

@@ -52,6 +52,11 @@ pub(crate) trait Body: Send + 'static {
         instance: &mut Instance,
         turn: &Turn,
     ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+
+    /// Whether an answer says that the turn failed.
+    fn has_failed(_: &Self::Output) -> bool {
+        false
+    }
 }
 
 /// A call in bytes.
@@ -107,6 +112,11 @@ impl Body for Encoded {
                 Ok(Reply::default())
             }
         }
+    }
+
+    /// An error in the actor's own terms is a success on the wire, and a failure to whoever counts.
+    fn has_failed(reply: &Reply) -> bool {
+        reply.is_app_error
     }
 }
 
@@ -237,7 +247,7 @@ fn end(
         if let Some(why) = forget {
             inner.mailbox.note(why);
         }
-        inner.was_used(used, now);
+        inner.was_used(used, activation.hosting.spec.config.idle_from, now);
         inner.mailbox.exit(&activation.hosting.rules, sharing)
     });
     if let Some(why) = activation.apply(effects) {
@@ -298,7 +308,8 @@ pub(crate) fn begin<B: Body>(
     let turn = if sharing == Sharing::ReadOnly { turn.read_only() } else { turn };
     let work = async move {
         let result = body.run(&mut instance, &turn).await;
-        (instance, result)
+        let has_failed = result.as_ref().is_ok_and(B::has_failed);
+        (instance, result, has_failed)
     };
     let watch = Watch::default();
     let activation = Some(activation);
@@ -341,7 +352,7 @@ fn forget<W>(mut work: Pin<&mut Option<W>>) {
 
 impl<W, T> Future for Running<W>
 where
-    W: Future<Output = (Instance, Result<T, Error>)>,
+    W: Future<Output = (Instance, Result<T, Error>, bool)>,
 {
     type Output = Result<T, Error>;
 
@@ -351,8 +362,12 @@ where
         else {
             return Poll::Pending;
         };
+        let mut says_failed = false;
         let (ended, instance) = match std::panic::catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
-            Ok(Poll::Ready((instance, result))) => (Ok(Ok(result)), instance),
+            Ok(Poll::Ready((instance, result, has_failed))) => {
+                says_failed = has_failed;
+                (Ok(Ok(result)), instance)
+            }
             Ok(Poll::Pending) => {
                 let why = ready!(this.watch.poll(activation, cx));
                 (Err(why), Instance::Remote)
@@ -363,7 +378,10 @@ where
             forget(this.work);
         }
         let now = activation.hosting.core.lease.now();
-        let (result, outcome) = judge(activation, ended, now);
+        let (result, outcome) = match judge(activation, ended, now) {
+            (result, Outcome::Done) if says_failed => (result, Outcome::Failed),
+            judged => judged,
+        };
         activation.hosting.counters.turn_ended(outcome, now.saturating_sub(*this.started));
         let why = match outcome {
             Outcome::Done | Outcome::Failed => None,

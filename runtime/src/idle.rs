@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activation::Activation;
 use crate::closing;
+use crate::config::IdleFrom;
 use crate::lease::{Lease, nanos};
-use crate::mailbox::Why;
+use crate::mailbox::{Phase, Why};
 use crate::sync::{Mutex, lock};
 
 /// Fewer entries than this are not worth a look.
@@ -120,23 +121,26 @@ impl Idle {
     }
 
     fn consider(&self, activation: &Arc<Activation>, now: u64) {
-        let timeout = nanos(activation.hosting.spec.config.idle_timeout);
-        let (is_idle, is_gone, last_used) = activation.with(|inner| {
+        let config = &activation.hosting.spec.config;
+        let timeout = nanos(config.idle_timeout);
+        let (is_idle, phase, last_used) = activation.with(|inner| {
             inner.mailbox.shrink();
-            let is_gone = inner.mailbox.phase() == crate::mailbox::Phase::Gone;
-            (inner.mailbox.is_idle(), is_gone, inner.last_used)
+            (inner.mailbox.is_idle(), inner.mailbox.phase(), inner.last_used)
         });
-        if is_gone {
+        if phase == Phase::Gone {
             return;
         }
+        // Turns that run do not count as use where their beginning does: the goodbye comes after
+        // them, and who waits behind them finds the next life.
+        let runs_out = is_idle || config.idle_from == IdleFrom::TurnBegin && phase == Phase::Active;
         let due = last_used.saturating_add(timeout);
-        if is_idle && due <= now {
+        if runs_out && due <= now {
             closing::close(activation, Why::Idle);
             // Waiting calls may start a new life of the same activation.
             self.push(now.saturating_add(timeout).max(now + 1_000_000), Arc::downgrade(activation));
         } else {
             // While a turn runs the clock stands still: ask again a whole time later (DEA-1).
-            let next = if is_idle { due } else { now.saturating_add(timeout) };
+            let next = if runs_out { due } else { now.saturating_add(timeout) };
             self.push(next.max(now + 1_000_000), Arc::downgrade(activation));
         }
     }

@@ -163,6 +163,7 @@ impl Path<'_> {
         let admitted = match turned {
             Turned::Run { activate, instance } => {
                 let used = if self.is_use { Used::Now } else { Used::AsItWas };
+                activation.begins_after_all(self.is_use, now);
                 let how = (used, self.sharing(&activation.hosting));
                 Admitted::new(Arc::clone(activation), instance, activate, how)
             }

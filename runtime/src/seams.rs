@@ -114,7 +114,8 @@ pub trait Outbox: Send + Sync + Debug + 'static {
     /// checked ([`Effect::check`]). Nobody but the outbox removes them.
     fn rows(&self, emitted: &Emitted<'_>, effects: Vec<Effect>) -> Vec<(Key, Bytes)>;
 
-    /// Rows of an actor were committed. The outbox finds them without this too, later.
+    /// Rows of an actor were committed, or may have been. The outbox finds them without this too,
+    /// later.
     fn stored(&self, actor: &ActorRef, stored: Stored);
 }
 

@@ -290,12 +290,14 @@ impl Activation {
             let emitted = Emitted { actor: &self.actor, fence, first, at };
             ops.extend(outbox.rows(&emitted, effects).into_iter().map(row));
         }
-        self.transact(&*store, Transaction { fence: Some((scope, fence)), ops }).await?;
+        let transaction = Transaction { fence: Some((scope, fence)), ops };
+        let committed = self.transact(&*store, transaction).await;
         if let Some((outbox, _)) = outbox {
-            let count = &self.hosting.core.sent.stored;
-            count.fetch_add(stored.all() as u64, Ordering::Relaxed);
+            // Without an answer it may have landed all the same, and somebody has to look.
             outbox.stored(&self.actor, stored);
         }
+        committed?;
+        self.hosting.core.sent.stored.fetch_add(stored.all() as u64, Ordering::Relaxed);
         if self.hosting.spec.config.cache {
             // The new ETags are the store's to know: read again when asked.
             self.with(|inner| {

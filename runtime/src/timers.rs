@@ -3,7 +3,7 @@
 //! Books only: who fires when, by which word, and whether that is still so. Firing is a turn,
 //! and `engine/ticks.rs` makes it. A timer belongs to one activation, named by its fence; it
 //! ends with it (TIM-1). While it fires it is not in the queue, so at most one tick of it is
-//! under way (TIM-3).
+//! under way (TIM-3); whose time comes meanwhile are left out, or follow one by one as Dapr has it.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -17,6 +17,7 @@ use odeon_base::Fence;
 use tokio::time::Instant;
 use tokio_util::time::{DelayQueue, delay_queue};
 
+use crate::compat::Compat;
 use crate::invocation::ActorRef;
 use crate::schedule::{TimerPlan, TimerSpec};
 
@@ -34,6 +35,7 @@ pub(crate) struct Due {
     pub(crate) spec: Arc<TimerSpec>,
     pub(crate) data: Bytes,
     number: u64,
+    at: Instant,
 }
 
 /// A timer as an operator sees it.
@@ -76,14 +78,20 @@ struct Table {
 }
 
 /// The timers of a host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timers {
+    /// Whether ticks that were missed follow (TIM-3).
+    compat: Compat,
     table: Mutex<Table>,
     /// How many activations have any: most ends of activations concern none.
     groups: AtomicUsize,
 }
 
 impl Timers {
+    pub(crate) fn new(compat: Compat) -> Self {
+        Self { compat, table: Mutex::default(), groups: AtomicUsize::new(0) }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         // Each section leaves both books in agreement, or ends the process with a defect.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -123,7 +131,7 @@ impl Timers {
         let spec = Arc::clone(spec);
         let mut timer = Timer { spec, data, plan, set, number: *count, queued: None };
         group.take(queue, name);
-        if timer.arm(queue, actor, name, false) {
+        if timer.arm(queue, actor, name, None) {
             group.timers.insert(Arc::clone(name), timer);
         }
         self.tidy(&mut table, actor);
@@ -169,14 +177,14 @@ impl Timers {
                 let Some(group) = table.groups.get_mut(&actor) else { continue };
                 let fence = group.fence;
                 let Some(timer) = group.timers.get_mut(&name) else { continue };
-                let due = timer.queued.take().map(|(_, due)| due);
-                if let Some(due) = due.filter(|due| Instant::now() < *due) {
-                    timer.enqueue(&mut table.queue, &actor, &name, due);
+                let Some((_, at)) = timer.queued.take() else { continue };
+                if Instant::now() < at {
+                    timer.enqueue(&mut table.queue, &actor, &name, at);
                     continue;
                 }
                 let (spec, data) = (Arc::clone(&timer.spec), timer.data.clone());
                 let number = timer.number;
-                return Poll::Ready(Due { actor, fence, name, spec, data, number });
+                return Poll::Ready(Due { actor, fence, name, spec, data, number, at });
             }
         })
         .await
@@ -190,7 +198,8 @@ impl Timers {
         timer.is_some_and(|timer| timer.number == due.number)
     }
 
-    /// A timer has fired, or was `missed`, which uses up no repetition; `is_last` ends it.
+    /// A timer has fired, or was `missed`, which uses up no repetition; `is_last` ends it. What
+    /// is missed because nobody takes it is never made up for: it would fail on and on.
     pub(crate) fn fired(&self, due: &Due, is_missed: bool, is_last: bool) {
         let mut table = self.table();
         let Table { queue, groups, .. } = &mut *table;
@@ -201,7 +210,11 @@ impl Timers {
         if !is_missed {
             timer.plan.fired();
         }
-        if is_last || !timer.arm(queue, &due.actor, &due.name, true) {
+        let after = match self.compat {
+            Compat::Dapr if !is_missed => due.at.duration_since(timer.set),
+            Compat::Dapr | Compat::Odeon => timer.set.elapsed(),
+        };
+        if is_last || !timer.arm(queue, &due.actor, &due.name, Some(after)) {
             group.timers.remove(&due.name);
         }
         self.tidy(&mut table, &due.actor);
@@ -246,10 +259,10 @@ impl Timer {
         queue: &mut Queue,
         actor: &ActorRef,
         name: &Arc<str>,
-        has_fired: bool,
+        after: Option<Duration>,
     ) -> bool {
-        let Some(after) = self.plan.next(self.set.elapsed(), has_fired) else { return false };
-        let Some(due) = self.set.checked_add(after) else { return false };
+        let Some(next) = self.plan.next(after) else { return false };
+        let Some(due) = self.set.checked_add(next) else { return false };
         self.enqueue(queue, actor, name, due);
         true
     }

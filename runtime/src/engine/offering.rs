@@ -4,6 +4,7 @@
 //! hosting is made is in `types.rs`, how an earlier one is emptied in `drain.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use odeon_base::ActorType;
@@ -111,7 +112,8 @@ impl Engine {
 
     /// Hosts types here no longer, though their application is there and may end the turns
     /// that it runs: they have the type's drain time, then each actor is told goodbye. New
-    /// calls find another host, once the actor has left, or wait for one.
+    /// calls find another host, once the actor has left, or wait for one. By
+    /// [`Compat::Dapr`](crate::Compat::Dapr) turns that run are cut at once.
     ///
     /// # Cancel safety
     /// Once polled, the types are withdrawn whether or not this is waited for.
@@ -132,8 +134,9 @@ impl Engine {
         // Others prepare to take over while the turns here end.
         self.send_offers().await;
         let config = &hosting.spec.config;
-        let patience =
-            if config.drain_rebalanced { config.drain_timeout } else { std::time::Duration::ZERO };
+        // Dapr gives them no time, whatever the type says; what they ran counts as `maybe`.
+        let may_end = config.drain_rebalanced && !self.config().compat.is_dapr();
+        let patience = if may_end { config.drain_timeout } else { Duration::ZERO };
         drain::all(&hosting, patience, Why::Moved).await;
     }
 

@@ -71,19 +71,22 @@ impl TimerPlan {
         Ok(Self { began: now, first, period, until, left })
     }
 
-    /// How long after its registration it fires next, if so much time has passed since then;
-    /// `None` if it is over. What is late goes back to the grid, and what was missed on the way
-    /// counts as no tick (TIM-3).
+    /// How long after its registration it fires for the first time, or next `after` so much time
+    /// has passed since then; `None` if it is over. With the time that has really passed, what is
+    /// late goes back to the grid, and what was missed on the way counts as no tick (TIM-3); with
+    /// the time at which its last tick was due, no tick is left out.
     #[must_use]
-    pub fn next(&self, passed: Duration, has_fired: bool) -> Option<Duration> {
+    pub fn next(&self, after: Option<Duration>) -> Option<Duration> {
         if self.left == Some(0) {
             return None;
         }
-        let now = self.began.checked_add(passed).ok()?;
-        let at = match (has_fired, self.period) {
-            (false, _) => self.first,
-            (true, None) => return None,
-            (true, Some(period)) => period.next(self.first, now, &TimeZone::UTC)?.1,
+        let at = match (after, self.period) {
+            (None, _) => self.first,
+            (Some(_), None) => return None,
+            (Some(passed), Some(period)) => {
+                let passed = self.began.checked_add(passed).ok()?;
+                period.next(self.first, passed, &TimeZone::UTC)?.1
+            }
         };
         // What falls on the end itself still fires.
         if self.until.is_some_and(|until| at > until) {
@@ -111,11 +114,11 @@ mod tests {
     /// When it fires, in milliseconds after it was set, if each callback takes so long.
     fn ticks(due_time: &str, period: &str, ttl: &str, callback: u64) -> Vec<u64> {
         let mut plan = plan(due_time, period, ttl).unwrap();
-        let (mut passed, mut ticks) = (Duration::ZERO, Vec::new());
-        while let Some(at) = plan.next(passed, !ticks.is_empty()).filter(|_| ticks.len() < 5) {
+        let (mut after, mut ticks) = (None, Vec::new());
+        while let Some(at) = plan.next(after).filter(|_| ticks.len() < 5) {
             ticks.push(u64::try_from(at.as_millis()).unwrap());
             plan.fired();
-            passed = at + Duration::from_millis(callback);
+            after = Some(at + Duration::from_millis(callback));
         }
         ticks
     }
@@ -141,6 +144,20 @@ mod tests {
         assert_eq!(ticks("", "R3/PT1S", "", 2_500), [0, 3_000, 6_000]);
         // One that ends on the grid waits for the next point of it.
         assert_eq!(ticks("", "R3/PT1S", "", 1_000), [0, 2_000, 4_000]);
+    }
+
+    // Dapr's way: what took long is followed by each tick that was missed, in order.
+    #[test]
+    fn tim_3_after_the_time_at_which_it_was_due_no_tick_is_left_out() {
+        assert_eq!(ticks("", "R4/PT1S", "", 0), [0, 1_000, 2_000, 3_000]);
+        let mut plan = plan("1s", "R3/PT2S", "5s").unwrap();
+        let mut after = None;
+        for due in [1, 3, 5].map(Duration::from_secs) {
+            after = plan.next(after);
+            assert_eq!(after, Some(due));
+            plan.fired();
+        }
+        assert_eq!(plan.next(after), None);
     }
 
     #[test]

@@ -15,11 +15,14 @@ use odeon_runtime::config::TypeConfig;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::{ActorRef, Engine, Error, Reply, Turn, TypeSpec};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::bell::{Bell, Listener};
 use super::book::Limits;
+use super::calendar::Calendar;
 use super::courier::Courier;
-use super::forms::{POST, READ, SETTLE, WAKE};
+use super::forms::{POST, Posting, READ, SETTLE, WAKE};
 use super::lanes;
 use super::partition::{Desk, Shared};
 use super::post::Post;
@@ -90,6 +93,9 @@ pub struct ReminderActor {
     entropy: Arc<Entropy>,
     tasks: Tasks,
     ended: Arc<Notify>,
+    /// That the clock was set, and that hosts came or went.
+    clock: Listener,
+    hosts: Listener,
 }
 
 impl fmt::Debug for ReminderActor {
@@ -131,16 +137,21 @@ impl ReminderActor {
         let config = TypeConfig { idle_timeout: NEVER, ..TypeConfig::default() };
         let (ended, stop) = (Arc::new(Notify::new()), tasks.stopping().clone());
         let ids = (0..partitions).map(|number| ActorId::parse(&number.to_string()));
+        let calendar = Calendar::new(Arc::clone(&wall), Instant::now());
+        let bell = Bell::default();
+        let (clock, hosts) = (calendar.listen(), bell.listen());
         let watch = Watch {
             engine: engine.downgrade(),
             actor_type: actor_type.clone(),
             partitions: ids.collect::<Result<_, _>>()?,
             ended: Arc::clone(&ended),
+            hosts: bell,
+            calendar,
             stop,
         };
         tasks.spawn(TaskKind::Reminders, watch.run());
         let entropy = Arc::new(entropy);
-        let behaviour = Arc::new(Self { limits, mail, wall, entropy, tasks, ended });
+        let behaviour = Arc::new(Self { limits, mail, wall, entropy, tasks, ended, clock, hosts });
         engine.offer(vec![TypeSpec { actor_type, config, behaviour }]).await
     }
 
@@ -166,8 +177,8 @@ impl Behaviour for ReminderActor {
             };
             let courier = Courier { rounds: rounds.clone(), wall: Arc::clone(&self.wall) };
             rounds.spawn(courier.clone().write_down());
-            rounds.spawn(courier.run());
-            rounds.spawn(Post { rounds: rounds.clone() }.run());
+            rounds.spawn(courier.run(self.clock.clone()));
+            rounds.spawn(Post { rounds: rounds.clone() }.run(self.hosts.clone()));
             let (_end, _told) = (end.drop_guard(), Told(Arc::clone(&self.ended)));
             Ok(Instance::Owned(Box::new(Partition { shared, _end, _told })))
         }
@@ -197,9 +208,13 @@ impl Behaviour for ReminderActor {
                 "list" => json::reply(&desk.list(json::read(TYPE, &call)?).await?),
                 SETTLE => desk.settle(json::read(TYPE, &call)?).await.map(|()| Reply::default()),
                 POST => {
-                    let posted = desk.post(json::read(TYPE, &call)?).await;
-                    // What was told of may be more than one turn could do.
-                    shared.posted.notify_one();
+                    let asked: Posting = json::read(TYPE, &call)?;
+                    let is_look = asked.behind.is_some();
+                    let posted = desk.post(asked).await;
+                    // What was told of may be more than one turn could do. Who looks knows itself.
+                    if !is_look {
+                        shared.posted.notify_one();
+                    }
                     json::reply(&posted?)
                 }
                 READ => desk.read_on().await.map(|()| Reply::default()),

@@ -12,14 +12,12 @@ use odeon_base::{Execution, WallClock};
 use odeon_runtime::schedule::Progress;
 use odeon_runtime::{ActorRef, CallKind, Error, Headers, Invocation};
 
+use super::bell::Listener;
 use super::book::{Due, Firing};
 use super::forms::{Ended, READ, SETTLE, Settling};
 use super::name::Name;
 use super::partition::pause;
-use super::rounds::Rounds;
-
-/// How often the clock is looked at while something waits: it may have been set (REM-15).
-const LOOK: Duration = Duration::from_secs(1);
+use super::rounds::{FAR, Rounds};
 
 /// What delivers for one activation of a partition.
 #[derive(Debug, Clone)]
@@ -29,8 +27,9 @@ pub(super) struct Courier {
 }
 
 impl Courier {
-    /// Delivers until the activation ends.
-    pub(super) async fn run(self) {
+    /// Delivers until the activation ends. The clock may be set meanwhile, and is looked at again
+    /// when it `leapt` (REM-15).
+    pub(super) async fn run(self, mut leapt: Listener) {
         let mut failures = 0;
         loop {
             let (due, wants) = {
@@ -40,8 +39,9 @@ impl Courier {
             for due in due {
                 self.rounds.spawn(self.clone().take(due));
             }
-            let mut wait =
-                pause(self.rounds.shared.book().next(), self.now()).unwrap_or(LOOK).min(LOOK);
+            let next = self.rounds.shared.book().next();
+            // Without a time of its own it is told when something has landed.
+            let mut wait = pause(next, self.now()).unwrap_or(FAR).min(FAR);
             if wants {
                 match self.rounds.ask(READ, &()).await {
                     Ok(_) => (failures, wait) = (0, Duration::ZERO),
@@ -56,6 +56,7 @@ impl Courier {
                 biased;
                 () = self.rounds.end.cancelled() => return,
                 () = self.rounds.shared.changed.notified() => {}
+                () = leapt.rung() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }

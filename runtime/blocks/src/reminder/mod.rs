@@ -10,7 +10,8 @@
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
 //! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
 //! [`lanes`] what is in memory (pure), and `post` delivers between turns. `rounds` is what both
-//! who deliver have in common.
+//! who deliver have in common; `look` says when the inbox is looked through untold, and `calendar`
+//! that somebody has set the clock; a `bell` tells all who deliver on a host.
 
 pub mod actor;
 pub mod book;
@@ -24,8 +25,11 @@ pub mod reading;
 pub mod row;
 pub mod sheet;
 
+mod bell;
+mod calendar;
 mod courier;
 mod inbox;
+mod look;
 mod partition;
 mod post;
 mod rounds;

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use odeon_base::backoff::Backoff;
 use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, TaskKind, Tasks};
 use odeon_runtime::effect::{Effect, Emitted, Stored};
@@ -22,6 +24,10 @@ use super::letter;
 
 /// Senders that wait to be told of, for each partition; it finds more by itself.
 const TOLD_MAX: usize = 256;
+/// How often it is told in vain before it is left alone.
+const TRIES_MAX: u32 = 8;
+/// Between two tries.
+const AGAIN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// The outbox of the actors of a host.
 #[derive(Debug)]
@@ -51,6 +57,14 @@ impl fmt::Debug for Teller {
 struct News {
     has_reminders: bool,
     senders: BTreeSet<Arc<str>>,
+}
+
+impl News {
+    fn join(&mut self, other: Self) {
+        self.has_reminders |= other.has_reminders;
+        let room = TOLD_MAX.saturating_sub(self.senders.len());
+        self.senders.extend(other.senders.into_iter().take(room));
+    }
 }
 
 impl Outbox {
@@ -115,8 +129,10 @@ impl Teller {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells a partition until there is nothing more to tell.
+    /// Tells a partition until there is nothing more to tell. What it was not told is told again
+    /// for a while, with what came since; then it is left to find that by itself.
     async fn tell_all(&self, partition: u32) {
+        let mut failures = 0;
         loop {
             let news = {
                 let mut all = self.news();
@@ -130,13 +146,20 @@ impl Teller {
                     }
                 }
             };
-            if let Err(error) = self.tell(partition, news).await {
-                tracing::debug!(partition, %error, "a partition was not told what came for it");
+            let Err(error) = self.tell(partition, &news).await else {
+                failures = 0;
+                continue;
+            };
+            tracing::debug!(partition, %error, "a partition was not told what came for it");
+            failures += 1;
+            if failures < TRIES_MAX {
+                self.news().entry(partition).or_default().join(news);
+                tokio::time::sleep(AGAIN.wait(failures - 1, 1.0)).await;
             }
         }
     }
 
-    async fn tell(&self, partition: u32, news: News) -> Result<(), Error> {
+    async fn tell(&self, partition: u32, news: &News) -> Result<(), Error> {
         let engine = self.engine.upgrade().ok_or(Error::Closed)?;
         let senders = news.senders.iter().map(|sender| sender.as_ref().to_owned()).collect();
         let told = Posting { reminders: news.has_reminders, senders, ..Posting::default() };

@@ -15,15 +15,14 @@ use odeon_base::{Execution, IdempotencyKey, Kind};
 use odeon_runtime::{Error, Headers, Invocation};
 use tokio::time::Instant;
 
+use super::bell::Listener;
 use super::forms::{POST, Posted, Posting};
 use super::lanes::{Delivery, Ended, Next};
 use super::letter::Letter;
+use super::look::Look;
 use super::partition::Shared;
-use super::rounds::Rounds;
+use super::rounds::{FAR, Rounds};
 
-/// How often the inbox is looked through though nobody told of anything: what was told may be
-/// lost. After a look that took long, twenty times as long.
-const LOOK: Duration = Duration::from_secs(5);
 /// How long one try may take, waiting and running.
 const DELIVERY_MAX: Duration = Duration::from_secs(60);
 /// Rows that one turn removes.
@@ -37,49 +36,21 @@ pub(super) struct Post {
     pub(super) rounds: Rounds,
 }
 
-/// When the whole inbox is looked through, and how far that is.
-struct Look {
-    behind: Option<String>,
-    began: Instant,
-    next: Instant,
-}
-
-impl Look {
-    /// It is time for the first.
-    fn now() -> Self {
-        Self { behind: Some(String::new()), began: Instant::now(), next: Instant::now() }
-    }
-
-    fn due(&mut self) -> Option<String> {
-        if self.behind.is_none() && Instant::now() >= self.next {
-            (self.behind, self.began) = (Some(String::new()), Instant::now());
-        }
-        self.behind.clone()
-    }
-
-    fn went(&mut self, behind: Option<String>) {
-        if behind.is_none() {
-            self.next = Instant::now() + LOOK.max(self.began.elapsed().saturating_mul(20));
-        }
-        self.behind = behind;
-    }
-}
-
 /// A turn that was asked for, and its answer.
 type Asking = BoxFuture<'static, (Posting, Result<Posted, Error>)>;
 
 impl Post {
-    /// Delivers until the activation ends.
-    pub(super) async fn run(self) {
+    /// Delivers until the activation ends. Hears when `hosts` came or went.
+    pub(super) async fn run(self, hosts: Listener) {
         tokio::select! {
             biased;
             () = self.rounds.end.cancelled() => {}
-            () = self.deliver_all() => {}
+            () = self.deliver_all(hosts) => {}
         }
     }
 
-    async fn deliver_all(&self) {
-        let mut look = Look::now();
+    async fn deliver_all(&self, mut hosts: Listener) {
+        let mut look = Look::at(Instant::now());
         let (mut asking, mut failures): (Option<Asking>, u32) = (None, 0);
         let mut quiet = Instant::now();
         loop {
@@ -98,7 +69,7 @@ impl Post {
                         Ok(posted) => {
                             failures = 0;
                             if posting.behind.is_some() {
-                                look.went(posted.behind);
+                                look.went(posted.behind, Instant::now(), self.jitter());
                             }
                         }
                         Err(error) => {
@@ -108,10 +79,16 @@ impl Post {
                         }
                     }
                 }
-                () = self.shared().posted.notified() => {}
+                () = self.shared().posted.notified() => look.stir(Instant::now(), self.jitter()),
+                // One that died may have told of nothing.
+                () = hosts.rung() => look.stir(Instant::now(), self.jitter()),
                 () = tokio::time::sleep(self.pause(&look, is_asking, quiet)) => {}
             }
         }
+    }
+
+    fn jitter(&self) -> f64 {
+        self.rounds.entropy.fraction()
     }
 
     fn shared(&self) -> &Shared {
@@ -124,7 +101,7 @@ impl Post {
             .shared()
             .mail(|lanes| (lanes.over(REMOVED_AT_ONCE), lanes.wanting(SENDERS_AT_ONCE)));
         let texts = |keys: Vec<Arc<str>>| keys.iter().map(|key| key.as_ref().to_owned()).collect();
-        let behind = look.due();
+        let behind = look.due(Instant::now());
         let is_first_page = behind.as_deref() == Some("");
         let work = Posting {
             reminders: self.shared().has_reminders() || is_first_page,
@@ -168,17 +145,17 @@ impl Post {
         let (next, has_over) = self.shared().mail(|lanes| (lanes.next(), lanes.has_over()));
         let delivery =
             next.map(|next| Duration::from_millis(next.saturating_sub(self.shared().elapsed())));
-        let is_looking = look.behind.is_some();
+        let is_looking = look.is_under_way();
         let asks = match is_asking {
             true => None,
             // What failed is tried again after a while.
             false if has_over || is_looking || self.shared().has_reminders() || quiet > now => {
                 Some(quiet)
             }
-            false => Some(look.next.max(now)),
+            false => Some(look.next().max(now)),
         };
         let asks = asks.map(|at| at.saturating_duration_since(now));
-        delivery.into_iter().chain(asks).min().unwrap_or(LOOK)
+        delivery.into_iter().chain(asks).min().unwrap_or(FAR)
     }
 
     async fn deliver(self, delivery: Delivery) {

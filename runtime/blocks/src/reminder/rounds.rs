@@ -16,6 +16,9 @@ use super::partition::Shared;
 /// Between two deliveries that came to nothing, and two tries to write down what became of one.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
 
+/// The longest sleep of who is told when there is something to do: as good as for ever.
+pub(super) const FAR: Duration = Duration::from_secs(24 * 3_600);
+
 /// The work of one activation of a partition.
 #[derive(Debug, Clone)]
 pub(super) struct Rounds {

@@ -2,7 +2,8 @@
 //!
 //! Whenever the tables change, a lease comes back or an activation ends, whoever owns a
 //! partition by the newest table makes it active, so a host that dies takes no reminder with it
-//! (REM-12).
+//! (REM-12). What all partitions of a host would else look for by themselves is watched here, too:
+//! whether the tables change, and whether somebody sets the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,15 @@ use futures::stream::FuturesUnordered;
 use odeon_base::{ActorId, ActorType};
 use odeon_runtime::{ActorRef, Engine, Invocation, WeakEngine};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::bell::Bell;
+use super::calendar::Calendar;
 use super::forms::WAKE;
 
-/// How often it looks though it was told nothing: what could not be woken is tried again.
+/// How often it looks though it was told nothing: what could not be woken is tried again, and the
+/// clock may have been set (REM-15).
 const LOOK: Duration = Duration::from_secs(1);
 /// Before one that could not be woken is tried again: it may be refused at once each time.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -30,15 +35,19 @@ pub(super) struct Watch {
     pub(super) partitions: Vec<ActorId>,
     /// Told when an activation of one of them ended here.
     pub(super) ended: Arc<Notify>,
+    /// Tells who delivers here that hosts came or went, and may have died before they told.
+    pub(super) hosts: Bell,
+    pub(super) calendar: Calendar,
     pub(super) stop: CancellationToken,
 }
 
 impl Watch {
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut seen = 0;
         let mut waking = FuturesUnordered::new();
         let mut underway: Vec<ActorId> = Vec::new();
         loop {
+            self.calendar.look(Instant::now());
             let Some(engine) = self.engine.upgrade() else { return };
             for id in engine.asleep(&self.actor_type, &self.partitions) {
                 if !underway.contains(&id) {
@@ -51,7 +60,10 @@ impl Watch {
                 () = self.stop.cancelled() => return,
                 Some(id) = waking.next() => underway.retain(|other| *other != id),
                 () = self.ended.notified() => {}
-                changes = engine.changed(&self.actor_type, seen) => seen = changes,
+                changes = engine.changed(&self.actor_type, seen) => {
+                    seen = changes;
+                    self.hosts.ring();
+                }
                 () = tokio::time::sleep(LOOK) => {}
             }
         }

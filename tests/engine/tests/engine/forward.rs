@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use odeon_base::{Execution, Kind as Failed};
+use odeon_runtime::Change;
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::error::Error;
 use odeon_runtime::peers::PeerError;
-use odeon_test_engine::world::{TYPE, execution, living_on, settle, until_known};
+use odeon_test_engine::world::{TYPE, actor, execution, living_on, settle, until_known};
 use odeon_test_engine::{Host, Kind, World, eventually};
 use tokio::time::Instant;
 
@@ -25,6 +26,29 @@ async fn pair() -> (World, Host, Host) {
     let second = world.host("b:1", Kind::Native, TypeConfig::default()).await;
     settle().await;
     (world, first, second)
+}
+
+// Dapr's rule for state calls that do not say whose turn they are.
+#[tokio::test(start_paused = true)]
+async fn state_is_read_on_any_host_and_written_where_its_actor_is_active() {
+    let (_world, hosts) = cluster(&["a:1", "b:1", "c:1"]).await;
+    for number in 0..6 {
+        let id = format!("s{number}");
+        hosts[0].call(&id, "count", "").await.unwrap();
+        let mut written = 0;
+        for host in &hosts {
+            let change = vec![Change::set("own", id.clone())];
+            match host.engine.write_state(&actor(&id), None, change).await {
+                Ok(()) => written += 1,
+                Err(refused) => assert!(matches!(refused, Error::NotActive), "{refused}"),
+            }
+        }
+        assert_eq!(written, 1, "{id}");
+        for host in &hosts {
+            let read = host.engine.read_state(&actor(&id), None, "own").await.unwrap();
+            assert_eq!(read.unwrap().value, id, "on {}", host.name);
+        }
+    }
 }
 
 // RT-1, RT-5.

@@ -7,19 +7,24 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::Execution;
+use odeon_base::clock::TokioClock;
 use odeon_runtime::config::{Config, TypeConfig, TypeSpec};
 use odeon_runtime::error::{AppFailure, Error};
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::turn::Turn;
-use odeon_runtime::{ActorRef, Reply};
+use odeon_runtime::{ActorRef, Compat, Reply};
 use odeon_test_engine::world::{actor, actor_type, execution, settle};
 use odeon_test_engine::{Kind, World, eventually, on_every_kind};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 on_every_kind!(
     an_idle_actor_says_goodbye_once,
     the_idle_clock_stands_still_while_a_turn_runs,
     the_idle_clock_starts_anew_after_every_turn,
+    under_dapr_s_ways_a_turn_longer_than_the_idle_time_is_the_last,
+    under_dapr_s_ways_the_idle_clock_starts_anew_with_every_turn,
+    under_dapr_s_ways_turns_of_what_is_retired_are_cut,
     a_goodbye_queues_behind_the_turn_and_later_calls_live_again,
     who_is_not_active_is_not_deactivated,
     a_turn_may_ask_for_its_own_end,
@@ -71,6 +76,70 @@ async fn the_idle_clock_starts_anew_after_every_turn(kind: Kind) {
     assert_eq!(host.call("x", "count", "").await.unwrap(), "21");
     tokio::time::sleep(Duration::from_millis(1_010)).await;
     eventually("it is gone", || host.metrics().active == 0).await;
+}
+
+fn dapr_s() -> TypeConfig {
+    TypeConfig { idle_timeout: Duration::from_secs(1), ..TypeConfig::under(Compat::Dapr) }
+}
+
+// DEA-1, its other side; DEA-2: the turn ends in order, and who waits behind it lives again.
+async fn under_dapr_s_ways_a_turn_longer_than_the_idle_time_is_the_last(kind: Kind) {
+    let world = World::of(kind);
+    let host = world.host("a:1", kind, dapr_s()).await;
+    let running = host.start("x", "hold", "");
+    host.until_running(1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let later = host.start("x", "count", "");
+    host.until_waiting(1).await;
+    assert_eq!(world.probe.count("x bye"), 0, "not under the application's feet");
+    world.probe.let_go(1);
+    running.await.unwrap().unwrap();
+    assert_eq!(later.await.unwrap().unwrap(), "1");
+    let expected = ["x hello", "x hold", "x bye", "x hello", "x count"];
+    assert_eq!(world.probe.log(), expected);
+    // The next life has its own time.
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    settle().await;
+    assert_eq!(host.metrics().active, 1);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    eventually("it is gone", || host.metrics().active == 0).await;
+    world.assert_one_at_a_time();
+}
+
+// DEA-1, its other side.
+async fn under_dapr_s_ways_the_idle_clock_starts_anew_with_every_turn(kind: Kind) {
+    let world = World::of(kind);
+    let host = world.host("a:1", kind, dapr_s()).await;
+    host.call("x", "sleep", "600").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("it is gone", || host.metrics().active == 0).await;
+    // One that waited begins when its turn comes, and not when it came.
+    let (first, second) =
+        tokio::join!(host.call("y", "sleep", "800"), host.call("y", "sleep", "800"));
+    assert_eq!([first.unwrap(), second.unwrap()], ["slept", "slept"]);
+    assert_eq!(world.probe.count("y bye"), 0);
+    for _ in 0..10 {
+        host.call("z", "sleep", "300").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+    assert_eq!(world.probe.count("z hello"), 1);
+}
+
+// DEA-4, its other side: an application that fell ill. O7 does not hold for what is cut, so the
+// caller is told that it may have run.
+async fn under_dapr_s_ways_turns_of_what_is_retired_are_cut(kind: Kind) {
+    let world = World::of(kind);
+    let clock = Arc::new(TokioClock::start());
+    let host = world.host_with("a:1", clock, |config| config.compat = Compat::Dapr);
+    host.offer(kind, TypeConfig { drain_timeout: Duration::from_secs(60), ..dapr_s() }).await;
+    let running = host.start("x", "hold", "");
+    host.until_running(1).await;
+    let began = Instant::now();
+    host.engine.retire(&[actor("x").actor_type]).await;
+    let cut = running.await.unwrap().unwrap_err();
+    assert_eq!(cut.execution(), Execution::Maybe, "{cut}");
+    assert!(began.elapsed() < Duration::from_millis(100));
+    assert_eq!(host.metrics().active, 0);
 }
 
 // DEA-2, DEA-5, TURN-2.
@@ -183,7 +252,7 @@ async fn a_withdrawn_application_fails_its_turn_and_hears_no_goodbye(kind: Kind)
 async fn a_type_that_nobody_hosts_is_not_found_after_a_while(kind: Kind) {
     let world = World::of(kind);
     let host = world.bare_host("a:1");
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let never = host.call("x", "count", "").await;
     assert!(matches!(never, Err(Error::NoHost { .. })), "{never:?}");
     assert_eq!(begun.elapsed().as_secs(), 3);
@@ -362,7 +431,7 @@ async fn a_goodbye_that_fails_changes_nothing() {
         let behaviour = Stubborn::new(0, goodbye);
         host.engine.offer(behaviour.spec(TypeConfig::default())).await.unwrap();
         host.call("x", "m", "").await.unwrap();
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         assert!(host.engine.deactivate(&actor("x")).await, "{goodbye:?}");
         let took = begun.elapsed().as_secs();
         assert_eq!(took, if matches!(goodbye, Goodbye::NeverEnds) { 10 } else { 0 });
@@ -376,7 +445,7 @@ async fn a_goodbye_that_fails_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_leaving_host_says_a_limited_number_of_goodbyes_at_once() {
     let world = World::default();
-    let clock = Arc::new(odeon_base::clock::TokioClock::start());
+    let clock = Arc::new(TokioClock::start());
     let host = world.host_with("a:1", clock, |config: &mut Config| config.deactivations_max = 8);
     let behaviour = Stubborn::new(0, Goodbye::NeverEnds);
     host.engine.offer(behaviour.spec(TypeConfig::default())).await.unwrap();

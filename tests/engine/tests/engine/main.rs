@@ -14,6 +14,7 @@ mod one_way;
 mod operators;
 mod outbox;
 mod pools;
+mod quiet;
 mod reminders;
 mod sharing;
 mod streams;

@@ -142,12 +142,52 @@ async fn tim_4_its_callback_may_end_it(kind: Kind) {
     assert_eq!(host.engine.timers(&actor("x")), []);
 }
 
-#[tokio::test(start_paused = true)]
-async fn under_dapr_s_ways_its_callback_cannot_end_it() {
+async fn by_dapr_s_ways() -> (World, Host) {
     let world = World::of(Kind::Native);
     let clock = Arc::new(TokioClock::start());
     let host = world.host_with("a:1", clock, |config| config.compat = Compat::Dapr);
     host.offer(Kind::Native, TypeConfig::default()).await;
+    (world, host)
+}
+
+// TIM-3, its other side.
+#[tokio::test(start_paused = true)]
+async fn under_dapr_s_ways_a_long_callback_is_followed_by_what_was_missed() {
+    let (world, host) = by_dapr_s_ways().await;
+    host.invoke(timer("x", "sleep", spec("", "R4/PT1S"), "3500")).await.unwrap();
+    let began = Instant::now();
+    let mut at = Vec::new();
+    for n in 1..=4 {
+        eventually_after(&world, "x sleep 3500", n).await;
+        at.push(began.elapsed().as_millis() / 100);
+    }
+    assert_eq!(at, [0, 35, 70, 105], "one at a time, with no pause between them");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.probe.count("x sleep 3500"), 4, "each counts");
+    // What ended in its time has missed nothing, and waits for its own.
+    host.invoke(timer("y", "sleep", spec("", "R3/PT1S"), "900")).await.unwrap();
+    sleep(Duration::from_millis(1_950)).await;
+    assert_eq!(world.probe.count("y sleep 900"), 2);
+    world.assert_one_at_a_time();
+}
+
+// A tick that nobody takes is not made up for, or it would fail on and on.
+#[tokio::test(start_paused = true)]
+async fn under_dapr_s_ways_too_its_ticks_end_with_its_activation() {
+    let (world, host) = by_dapr_s_ways().await;
+    host.invoke(timer("x", "sleep", spec("", "1s"), "3500")).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    assert!(host.engine.deactivate(&actor("x")).await);
+    let ticks = world.probe.count("x sleep 3500");
+    sleep(Duration::from_secs(60)).await;
+    settle().await;
+    assert_eq!(world.probe.count("x sleep 3500"), ticks);
+    assert_eq!(host.metrics().active, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_dapr_s_ways_its_callback_cannot_end_it() {
+    let (world, host) = by_dapr_s_ways().await;
     host.invoke(timer("x", "last", spec("1s", "R3/PT1S"), "")).await.unwrap();
     sleep(Duration::from_secs(10)).await;
     settle().await;

@@ -1,13 +1,20 @@
 //! Turns of an application on a port: what it is asked to the byte, and what its answers
 //! mean. Rows of http-api.md 8.2, 8.8 and 19.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use odeon_host::channel::http::{Config, Protocol};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use odeon_base::TaskKind;
+use odeon_host::channel::http::{App, Config, Dial, Io, Protocol};
 use odeon_proto::dapr::runtime::v1::InvokeActorRequest;
 use odeon_runtime::TypeConfig;
 use odeon_test_wire::app::{Asked, Played};
 use odeon_test_wire::{Rig, Told};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::sync::mpsc;
 
 /// An application that hosts `W`, called in this way.
 pub(crate) async fn with(config: Config) -> (Rig, Played) {
@@ -249,6 +256,85 @@ async fn no_more_requests_than_allowed_are_under_way() {
         second.answer(200, &[], "");
     });
     assert!([a, b, c].iter().all(|told| told.status == 200));
+}
+
+/// A port whose other end a test writes byte by byte.
+#[derive(Debug)]
+struct Bytewise(mpsc::Sender<DuplexStream>);
+
+impl Dial for Bytewise {
+    fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Io>>> {
+        Box::pin(async move {
+            let (ours, theirs) = tokio::io::duplex(64 << 10);
+            self.0.send(theirs).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+            Ok(Box::new(ours) as Box<dyn Io>)
+        })
+    }
+}
+
+/// The next request of a connection, headers only.
+async fn request_line(stream: &mut DuplexStream) -> String {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        read.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(read).unwrap().lines().next().unwrap().to_owned()
+}
+
+// http-api.md 19.3.
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_held_until_the_whole_answer_has_come() {
+    let rig = Rig::start().await;
+    let (dialled, mut dials) = mpsc::channel(8);
+    let parts = odeon_test_wire::app::parts(&rig.engine, &rig.tasks, TypeConfig::default());
+    let config = Config { requests_max: Some(1), ..Config::new(6000) };
+    let app = App::over(Arc::new(Bytewise(dialled)), config, parts);
+    rig.tasks.spawn(TaskKind::Watcher, app.run());
+    // That somebody listens.
+    drop(dials.recv().await.unwrap());
+    let mut stream = dials.recv().await.unwrap();
+    assert_eq!(request_line(&mut stream).await, "GET /dapr/config HTTP/1.1");
+    let types = r#"{"entities":["W"]}"#;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{types}", types.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (first, second, ()) = tokio::join!(call(&rig, "a"), call(&rig, "b"), async {
+        let asked = request_line(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(dials.try_recv().is_err(), "the other waits for the rest of {asked}");
+        assert!(stream.read_u8().now_or_never().is_none());
+        stream.write_all(b"lf").await.unwrap();
+        request_line(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    });
+    assert_eq!([first.status.as_u16(), second.status.as_u16()], [200, 200]);
+    assert_eq!(format!("{}{}", first.text(), second.text()), "half");
+}
+
+// http-api.md 19.3: as many connections are kept as were needed at once, and 1,024 at most.
+#[tokio::test(start_paused = true)]
+async fn as_many_as_1024_unused_connections_are_kept() {
+    let (rig, mut app) = start().await;
+    let calls = 1_100;
+    let mut dialled = vec![app.port.dialled()];
+    for _ in 0..2 {
+        let all = (0..calls).map(|number| {
+            let rig = &rig;
+            async move { call(rig, &number.to_string()).await.status.as_u16() }
+        });
+        let (statuses, ()) = tokio::join!(futures::future::join_all(all), async {
+            let mut asked = Vec::new();
+            for _ in 0..calls {
+                asked.push(app.asked().await);
+            }
+            asked.into_iter().for_each(|one| one.answer(200, &[], ""));
+        });
+        assert!(statuses.iter().all(|status| *status == 200));
+        dialled.push(app.port.dialled());
+    }
+    let first = dialled[1] - dialled[0];
+    assert!((calls - 2..=calls).contains(&first), "{dialled:?}");
+    assert_eq!(dialled[2] - dialled[1], calls - 1_024);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,16 @@
 //! An application on a port that is waited for, asked, missed, found ill and well again.
 
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use odeon_host::channel::http::{Config, Probe};
+use futures::future::BoxFuture;
+use odeon_base::TaskKind;
+use odeon_host::channel::http::{App, Config, Dial, Io, Probe};
+use odeon_runtime::TypeConfig;
 use odeon_test_wire::Rig;
 use odeon_test_wire::app::Played;
+use tokio::time::Instant;
 
 use crate::app::{call, start};
 
@@ -38,6 +44,44 @@ async fn the_host_is_ready_once_the_application_has_said_what_it_hosts() {
     rig.health.ready().await;
     assert_eq!(rig.ask("GET", "/v1.0/healthz").told().await.status, 204);
     assert_eq!(types(&rig).await, ["V", "W"]);
+}
+
+/// A port that refuses at once, or never answers.
+#[derive(Debug, Default)]
+struct Shut {
+    is_silent: bool,
+    dialled: Mutex<Vec<Instant>>,
+}
+
+impl Dial for Shut {
+    fn dial(&self) -> BoxFuture<'_, io::Result<Box<dyn Io>>> {
+        self.dialled.lock().unwrap().push(Instant::now());
+        let is_silent = self.is_silent;
+        Box::pin(async move {
+            if is_silent {
+                std::future::pending::<()>().await;
+            }
+            Err(io::ErrorKind::ConnectionRefused.into())
+        })
+    }
+}
+
+// http-api.md 19.1, 3.
+#[tokio::test(start_paused = true)]
+async fn a_port_is_tried_every_100_ms_and_each_try_takes_500_at_most() {
+    for (is_silent, pause) in [(false, 100), (true, 500)] {
+        let rig = Rig::start().await;
+        let port = Arc::new(Shut { is_silent, ..Shut::default() });
+        let parts = odeon_test_wire::app::parts(&rig.engine, &rig.tasks, TypeConfig::default());
+        let app = App::over(Arc::<Shut>::clone(&port), Config::new(6000), parts);
+        rig.tasks.spawn(TaskKind::Watcher, app.run());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let dialled = port.dialled.lock().unwrap();
+        let pauses: Vec<_> = dialled.windows(2).map(|two| (two[1] - two[0]).as_millis()).collect();
+        assert!(pauses.len() >= 15, "{pauses:?}");
+        let is_so = |one: &u128| (pause..=pause + 100).contains(one);
+        assert!(pauses.iter().all(is_so), "{pauses:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +163,7 @@ fn probed() -> Config {
 async fn an_unhealthy_application_is_called_no_more_until_it_is_well() {
     let rig = Rig::start().await;
     let mut app = Played::beside(&rig, probed(), |parts| parts.token = Some("t".into()));
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     let first = app.asked().await;
     assert!(began.elapsed() < Duration::from_secs(1), "the first probe is not waited for");
     assert_eq!(first.line, "GET /well");

@@ -28,6 +28,8 @@ async fn the_engines_numbers_are_on_the_page() {
     }));
     rig.ask("POST", "/v1.0/actors/T/a/method/echo").told().await;
     rig.ask("POST", "/v1.0/actors/T/a/method/raise").body("0").told().await;
+    // Told as 200, and counted as what it is.
+    rig.ask("POST", "/v1.0/actors/T/a/method/app-error").body("why").told().await;
     rig.ask("POST", "/v1.0-alpha1/actors/T/a/deactivate").told().await;
     let (status, text) = scrape(&page, "/metrics").await;
     assert_eq!(status, 200);
@@ -35,12 +37,12 @@ async fn the_engines_numbers_are_on_the_page() {
         "odeon_actor_activations_total{app_id=\"app\",actor_type=\"T\"} 1",
         "odeon_actor_active{app_id=\"app\",actor_type=\"T\"} 0",
         "odeon_actor_turns_total{app_id=\"app\",actor_type=\"T\",outcome=\"done\"} 1",
-        "odeon_actor_turns_total{app_id=\"app\",actor_type=\"T\",outcome=\"failed\"} 1",
+        "odeon_actor_turns_total{app_id=\"app\",actor_type=\"T\",outcome=\"failed\"} 2",
         "dapr_runtime_actor_deactivated_total{app_id=\"app\",actor_type=\"T\"} 1",
         "dapr_runtime_actor_deactivated_failed_total{app_id=\"app\",actor_type=\"T\"} 0",
         "dapr_runtime_actor_pending_actor_calls{app_id=\"app\",actor_type=\"T\"} 0",
-        "odeon_actor_turn_seconds_count{app_id=\"app\",actor_type=\"T\"} 2",
-        "odeon_actor_turn_seconds_bucket{le=\"+Inf\",app_id=\"app\",actor_type=\"T\"} 2",
+        "odeon_actor_turn_seconds_count{app_id=\"app\",actor_type=\"T\"} 3",
+        "odeon_actor_turn_seconds_bucket{le=\"+Inf\",app_id=\"app\",actor_type=\"T\"} 3",
         "odeon_outbox_given_up_total{app_id=\"app\"} 0",
         "odeon_reminder_ticks_lost_total{app_id=\"app\"} 0",
         "odeon_worker_streams{app_id=\"app\"} 0",

@@ -11,7 +11,8 @@ use odeon_proto::dapr::runtime::v1::*;
 use odeon_test_wire::Rig;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tonic::Code;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Request};
 
 use crate::worker::{Invoke, Worker, call, initial};
 
@@ -36,6 +37,26 @@ async fn a_call_goes_out_with_all_it_needs_and_comes_back() {
     });
     assert_eq!((told.status.as_u16(), told.text()), (200, "world"));
     assert_eq!(told.header("content-type"), "text/x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn types_that_the_engine_refuses_end_the_stream_with_internal() {
+    let rig = Rig::start().await;
+    let (send, sent) = mpsc::channel(1);
+    let mut request = Request::new(ReceiverStream::new(sent));
+    let own = r#"[{"entities":["W"],"stateless":{"maxPerHost":2}}]"#;
+    request.metadata_mut().insert("odeon-entities-config", own.parse().unwrap());
+    let mut receive =
+        rig.client().subscribe_actor_events_alpha1(request).await.unwrap().into_inner();
+    let reentrant = SubscribeActorEventsRequestInitialAlpha1 {
+        reentrancy: Some(ActorReentrancyConfig { enabled: true, max_stack_depth: None }),
+        ..initial(&["W"])
+    };
+    let request_type = Some(RequestType::InitialRequest(reentrant));
+    send.send(SubscribeActorEventsRequestAlpha1 { request_type }).await.unwrap();
+    let status = receive.message().await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal, "{status}");
+    assert!(status.message().contains("actor type 'W' cannot run in several copies"), "{status}");
 }
 
 #[tokio::test(start_paused = true)]

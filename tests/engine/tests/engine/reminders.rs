@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use odeon_base::clock::TokioClock;
@@ -11,11 +12,13 @@ use odeon_base::{ActorId, ActorType, WallClock};
 use odeon_blocks::reminder::Reminders;
 use odeon_blocks::reminder::actor::{partition_of, type_of};
 use odeon_blocks::reminder::forms::{Listing, PolicyForm, Registration};
+use odeon_blocks::reminder::name::LAST_SHEET;
+use odeon_blocks::reminder::sheet::Sheet;
 use odeon_runtime::config::{TypeConfig, TypeSpec};
 use odeon_runtime::error::{AppFailure, Error};
 use odeon_runtime::metrics::ReminderMetrics;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
-use odeon_runtime::store::{ActorScope, Key, Op, StateStore, Transaction};
+use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, StateStore, Transaction};
 use odeon_runtime::{ActorRef, Caller, Compat, Reply, Turn, TurnKind};
 use odeon_test_engine::world::{COMPONENT, until};
 use odeon_test_engine::{Host, Kind, World};
@@ -363,15 +366,14 @@ async fn rem_13_a_row_that_cannot_be_read_stops_no_other() {
     register(&reminders, asked("1", "pay", "600s", "")).await;
     register(&reminders, asked("1", "torn", "600s", "")).await;
     host.kill().await;
-    let key = Key::Actor(scope.clone(), "r/Order/1/torn".into());
-    let torn = Op::Upsert {
-        key,
-        value: "torn".into(),
-        condition: odeon_runtime::store::Condition::None,
-        expiry: odeon_runtime::store::Expiry::Never,
-    };
-    let by_hand = Transaction { fence: None, ops: vec![torn] };
-    world.store.transact(by_hand).await.unwrap();
+    let key = Key::Actor(scope.clone(), LAST_SHEET.into());
+    let mut sheet = Sheet::decode(&world.store.get(&key).await.unwrap().unwrap().value).unwrap();
+    for (name, entry) in &mut sheet.entries {
+        if name.parts().2 == "torn" {
+            entry.row = "torn".into();
+        }
+    }
+    by_hand(&world, key, sheet.encode()).await;
     let host = world.bare_host("b:1");
     orders.host(&host).await;
     let reminders = host.offer_reminders(PARTITIONS, wall).await;
@@ -385,6 +387,34 @@ async fn rem_13_a_row_that_cannot_be_read_stops_no_other() {
     register(&reminders, asked("1", "torn", "1s", "")).await;
     sleep(Duration::from_secs(10)).await;
     assert_eq!(orders.times("1/torn").len(), 1);
+}
+
+/// Writes a value past all fences.
+async fn by_hand(world: &World, key: Key, value: impl Into<Bytes>) {
+    let (condition, expiry) = (Condition::None, Expiry::Never);
+    let ops = vec![Op::Upsert { key, value: value.into(), condition, expiry }];
+    world.store.transact(Transaction { fence: None, ops }).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rem_13_a_sheet_that_cannot_be_read_is_set_aside() {
+    let (world, host, orders, reminders, wall) = one_host().await;
+    let scope = scope_of("1");
+    register(&reminders, asked("1", "pay", "600s", "")).await;
+    host.kill().await;
+    by_hand(&world, Key::Actor(scope.clone(), LAST_SHEET.into()), "torn").await;
+    let host = world.bare_host("b:1");
+    orders.host(&host).await;
+    let reminders = host.offer_reminders(PARTITIONS, wall).await;
+    let listing = Listing { r#type: TYPE.to_owned(), ..Listing::default() };
+    let page = reminders.list(&listing, Caller::default()).await.unwrap();
+    assert_eq!(page.reminders.len(), 0);
+    sleep(Duration::from_secs(700)).await;
+    register(&reminders, asked("1", "poll", "5s", "")).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!((orders.times("1/pay").len(), orders.times("1/poll").len()), (0, 1));
+    let aside = world.store.text(&scope, &format!("torn/{LAST_SHEET}"));
+    assert_eq!(aside.as_deref(), Some("torn"), "it is there to be looked at");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::book::Limits;
 use super::courier::Courier;
-use super::forms::{POST, READ, SETTLE, WAKE};
+use super::forms::{KEEP, POST, READ, SETTLE, WAKE};
 use super::lanes;
 use super::partition::{Desk, Shared};
 use super::post::Post;
@@ -201,6 +201,7 @@ impl Behaviour for ReminderActor {
                     shared.posted.notify_one();
                     json::reply(&posted?)
                 }
+                KEEP => desk.keep(&call.body).await.map(|()| Reply::default()),
                 READ => desk.read_on().await.map(|()| Reply::default()),
                 // That it has begun is all that was wanted.
                 WAKE => Ok(Reply::default()),

@@ -7,7 +7,7 @@
 //! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
 //!
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
-//! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
+//! puts it into their commits, `keep` stores a call by itself (OW-1), `letter` is what is stored, `inbox` the partition's turns about it,
 //! [`lanes`] what is in memory (pure), and `post` delivers between turns. `rounds` is what both
 //! who deliver have in common.
 
@@ -23,6 +23,7 @@ pub mod row;
 
 mod courier;
 mod inbox;
+mod keep;
 mod partition;
 mod post;
 mod rounds;

@@ -9,6 +9,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, TaskKind, Tasks};
 use odeon_runtime::effect::{Effect, Emitted, Stored};
@@ -18,7 +20,7 @@ use odeon_runtime::{ActorRef, Engine, Error, Invocation, WeakEngine};
 
 use super::actor::{partition_of, partition_ref, type_of};
 use super::forms::{POST, Posting};
-use super::letter;
+use super::{keep, letter};
 
 /// Senders that wait to be told of, for each partition; it finds more by itself.
 const TOLD_MAX: usize = 256;
@@ -106,6 +108,14 @@ impl seams::Outbox for Outbox {
                 }
             });
         }
+    }
+
+    fn keep(&self, call: Invocation) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            let engine = self.teller.engine.upgrade().ok_or(Error::Closed)?;
+            keep::ask(&engine, &self.teller.actor_type, self.partitions, call).await
+        }
+        .boxed()
     }
 }
 

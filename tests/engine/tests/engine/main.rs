@@ -16,6 +16,7 @@ mod outbox;
 mod pools;
 mod reminders;
 mod sharing;
+mod stored;
 mod streams;
 mod system;
 mod timers;

@@ -22,6 +22,9 @@ use crate::schedule::{ReminderPlan, ReminderSpec};
 /// transaction of whoever has it delivered. Default: 1 MiB.
 pub const EFFECT_BYTES_MAX: usize = 1 << 20;
 
+/// Most bytes that the headers of a stored call have, names and values together. Default: 16 KiB.
+pub const STORED_HEADERS_BYTES_MAX: usize = 16 << 10;
+
 /// Something that a turn sends out with its commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -115,7 +118,8 @@ impl Effect {
     }
 }
 
-fn check_receiver(actor: &ActorRef) -> Result<(), Error> {
+/// Whether an actor may be called so: the runtime's own may not.
+pub(crate) fn check_receiver(actor: &ActorRef) -> Result<(), Error> {
     let actor_type = &actor.actor_type;
     if actor_type.is_system() || actor_type.is_internal() {
         return Err(Error::Arguments(format!(

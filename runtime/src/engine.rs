@@ -22,7 +22,7 @@ use crate::drain;
 use crate::error::Error;
 use crate::execute::{self, Admitted, Body, Detachable, Encoded, Native, NativeShared};
 use crate::idle::Idle;
-use crate::invocation::{ActorRef, CallKind, Invocation, Reply};
+use crate::invocation::{ActorRef, Awaits, CallKind, Invocation, Reply};
 use crate::lease::Lease;
 use crate::mailbox::{Phase, Why};
 use crate::membership::{Command, Membership, patience};
@@ -44,6 +44,7 @@ mod keyed;
 mod moving;
 mod offering;
 mod one_way;
+mod stored;
 mod ticks;
 mod waking;
 
@@ -290,6 +291,9 @@ impl Engine {
         if let Some(answered) = self.about_timers(&invocation) {
             return answered;
         }
+        if invocation.awaits == Awaits::Stored {
+            return Box::pin(self.stored(invocation)).await;
+        }
         if invocation.once.is_some() && invocation.routed_by.is_none() {
             return Box::pin(self.only_once(invocation)).await;
         }
@@ -309,7 +313,7 @@ impl Engine {
     }
 
     async fn encoded(&self, entry: &Arc<TypeEntry>, mut call: Invocation) -> Result<Reply, Error> {
-        if call.is_one_way {
+        if call.awaits == Awaits::Place {
             return Box::pin(self.one_way(entry, call)).await;
         }
         // Lent, not copied: most calls run here, and only one that is sent on needs it back.
@@ -406,7 +410,7 @@ impl Engine {
     fn path_of<'a>(&'a self, entry: &'a TypeEntry, call: &'a Invocation) -> Path<'a> {
         let path = self.path(entry, &call.actor, call.body.len(), call.routed_by);
         let method = (call.kind == CallKind::Method).then_some(&*call.method);
-        Path { method, is_waited_for: !call.is_one_way, ..path }
+        Path { method, is_waited_for: call.awaits == Awaits::Answer, ..path }
     }
 
     fn path<'a>(

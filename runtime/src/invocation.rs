@@ -165,6 +165,19 @@ pub enum TurnKind {
     Timer(Arc<TimerSpec>),
 }
 
+/// What the caller of an actor waits for (OW-1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Awaits {
+    /// The answer.
+    #[default]
+    Answer,
+    /// That the call has its place in the mailbox of the actor; the answer to that is empty.
+    Place,
+    /// That the call is stored, and will be made at least once, whichever host dies; the answer
+    /// to that is empty.
+    Stored,
+}
+
 /// A call of an actor.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -186,9 +199,8 @@ pub struct Invocation {
     pub routed_by: Option<Epoch>,
     /// The caller's name for it, if it is to run only once however often it is sent (RT-4).
     pub once: Option<IdempotencyKey>,
-    /// Nobody waits for the answer: an empty one is given once the call has its place in the
-    /// mailbox of the actor (OW-1).
-    pub is_one_way: bool,
+    /// What the caller waits for.
+    pub awaits: Awaits,
 }
 
 impl Invocation {
@@ -205,7 +217,7 @@ impl Invocation {
             chain: CallChain::default(),
             routed_by: None,
             once: None,
-            is_one_way: false,
+            awaits: Awaits::Answer,
         }
     }
 }

@@ -52,5 +52,5 @@ pub use config::{Config, TypeConfig, TypeSpec};
 pub use effect::Effect;
 pub use engine::{Engine, Seams, Target, WeakEngine};
 pub use error::Error;
-pub use invocation::{ActorRef, CallChain, CallKind, Headers, Invocation, Reply, TurnKind};
+pub use invocation::{ActorRef, Awaits, CallChain, CallKind, Headers, Invocation, Reply, TurnKind};
 pub use turn::{Caller, Change, Commit, Right, Turn};

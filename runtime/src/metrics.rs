@@ -27,7 +27,7 @@ pub(crate) enum Outcome {
 }
 
 /// Counts what turns sent out with their commits: the engine what it stored, whoever delivers it
-/// the rest (DX-2).
+/// the rest (DX-2), and what was stored by itself (OW-1).
 #[derive(Debug, Default)]
 pub struct OutboxCounters {
     /// Calls and reminders that were committed.

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::effect::{Effect, Emitted, Stored};
 use crate::error::Error;
-use crate::invocation::{ActorRef, Reply};
+use crate::invocation::{ActorRef, Invocation, Reply};
 use crate::store::Key;
 use crate::turn::Turn;
 
@@ -117,6 +117,17 @@ pub trait Outbox: Send + Sync + Debug + 'static {
     /// Rows of an actor were committed, or may have been. The outbox finds them without this too,
     /// later.
     fn stored(&self, actor: &ActorRef, stored: Stored);
+
+    /// Stores a call by itself, of no turn's commit, and has it made at least once (OW-1): those
+    /// of one actor in the order in which they were stored. It has been checked. Its time limit
+    /// and its chain are those of the storing.
+    ///
+    /// # Errors
+    /// What stood in its way to the store; [`Error::execution`] says whether it may be there.
+    ///
+    /// # Cancel safety
+    /// Dropped, it may have been stored.
+    fn keep(&self, call: Invocation) -> BoxFuture<'_, Result<(), Error>>;
 }
 
 /// A connection to the placement service. When `from` ends, the stream is broken.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::effect::Effect;
 use crate::error::Error;
-use crate::invocation::{ActorRef, Call, CallChain, CallKind, Invocation, Reply, TurnKind};
+use crate::invocation::{ActorRef, Awaits, Call, CallChain, CallKind, Invocation, Reply, TurnKind};
 use crate::once::{Once, Stored};
 use crate::schedule::TimerSpec;
 use crate::store::{self, Condition, Expiry, Item, Page};
@@ -351,7 +351,7 @@ impl Turn {
         // The table by which it was sent here is known by now.
         let routed_by = None;
         // Whoever sends it again waits for it.
-        let is_one_way = false;
+        let awaits = Awaits::Answer;
         let call = Invocation {
             actor,
             kind,
@@ -362,7 +362,7 @@ impl Turn {
             chain,
             routed_by,
             once,
-            is_one_way,
+            awaits,
         };
         Error::Refused { reason: reason.into(), call: Box::new(call) }
     }

@@ -2,6 +2,7 @@
 
 use odeon_base::{Fence, IdempotencyKey};
 use odeon_proto::names;
+use odeon_runtime::Awaits;
 
 use super::operations::check_key;
 
@@ -39,17 +40,18 @@ pub fn read_activation(text: &str) -> Result<Fence, String> {
     })
 }
 
-/// Reads whether nobody waits for a call's answer.
+/// Reads what a call's sender waits for.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub fn read_one_way(text: Option<&str>) -> Result<bool, String> {
+pub fn read_one_way(text: Option<&str>) -> Result<Awaits, String> {
     match text.map(str::trim) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
+        None | Some("false") => Ok(Awaits::Answer),
+        Some("true") => Ok(Awaits::Place),
+        Some("durable") => Ok(Awaits::Stored),
         Some(other) => {
             let other = other.escape_debug().to_string();
-            Err(format!("{} is {other:?}; expected true or false", names::ACTOR_ONE_WAY))
+            Err(format!("{} is {other:?}; expected true, durable or false", names::ACTOR_ONE_WAY))
         }
     }
 }

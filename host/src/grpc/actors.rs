@@ -40,8 +40,8 @@ pub(super) async fn invoke(
     let chain = said.chain();
     let trace = said.trace()?;
     let once = said.idempotency_key()?;
-    let one_way = read_one_way(said.lossily(names::ACTOR_ONE_WAY).as_deref());
-    let is_one_way = one_way.map_err(Failure::bad_request)?;
+    let awaits = read_one_way(said.lossily(names::ACTOR_ONE_WAY).as_deref());
+    let awaits = awaits.map_err(Failure::bad_request)?;
     let mut headers = Headers::new();
     for (name, value) in &metadata {
         if !is_to_the_host(name) {
@@ -62,7 +62,7 @@ pub(super) async fn invoke(
         chain,
         routed_by: None,
         once,
-        is_one_way,
+        awaits,
     };
     let reply = api.engine().call(invocation).await.map_err(|error| Failure::invoke(&error))?;
     if let Some(limit) = api.limits().body_bytes

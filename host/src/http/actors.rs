@@ -5,7 +5,7 @@
 
 use odeon_base::ident;
 use odeon_proto::names;
-use odeon_runtime::{CallKind, Invocation};
+use odeon_runtime::{Awaits, CallKind, Invocation};
 
 use super::answer::{self, Answer};
 use super::headers;
@@ -20,7 +20,7 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
     let deadline = call.deadline()?;
     let chain = call.chain();
     let once = call.idempotency_key()?;
-    let is_one_way = call.is_one_way()?;
+    let awaits = call.awaits()?;
     let mut headers = headers::to_app(&call.head.headers, call.api.tokens().api.is_some());
     for (name, value) in call.trace.headers() {
         headers.push(name, value);
@@ -40,10 +40,10 @@ pub(super) async fn invoke(call: Call<'_>) -> Result<Answer, Failure> {
         chain,
         routed_by: None,
         once,
-        is_one_way,
+        awaits,
     };
     match call.api.engine().call(invocation).await {
-        Ok(_) if is_one_way => Ok(answer::accepted()),
+        Ok(_) if awaits != Awaits::Answer => Ok(answer::accepted()),
         Ok(reply) => Ok(answer::reply(reply)),
         Err(error) => Err(Failure::invoke(&error)),
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::request::Parts;
 use odeon_base::{Fence, IdempotencyKey};
 use odeon_proto::names;
-use odeon_runtime::{ActorRef, CallChain};
+use odeon_runtime::{ActorRef, Awaits, CallChain};
 use tokio::time::Instant;
 
 use super::inbound::Inbound;
@@ -130,8 +130,8 @@ impl Call<'_> {
         text.as_deref().map(IdempotencyKey::parse).transpose().map_err(Failure::bad_request)
     }
 
-    /// Whether nobody waits for the answer (OW-1).
-    pub(super) fn is_one_way(&self) -> Result<bool, Failure> {
+    /// What the caller waits for (OW-1).
+    pub(super) fn awaits(&self) -> Result<Awaits, Failure> {
         read_one_way(self.lossily(names::ACTOR_ONE_WAY).as_deref()).map_err(Failure::bad_request)
     }
 

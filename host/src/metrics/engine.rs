@@ -66,7 +66,7 @@ type Count<T> = (&'static str, &'static str, fn(&T) -> u64);
 
 #[rustfmt::skip]
 const SENT: [Count<OutboxMetrics>; 3] = [
-    ("odeon_outbox_stored", "Calls and reminders that turns sent out with their commits", |of| of.stored),
+    ("odeon_outbox_stored", "Calls and reminders that turns sent out with their commits, and calls stored by themselves", |of| of.stored),
     ("odeon_outbox_delivered", "Calls sent out that an actor took, and reminders set or dropped", |of| of.delivered),
     ("odeon_outbox_given_up", "What was sent out and refused too often, or cannot be read", |of| of.given_up),
 ];

@@ -18,7 +18,7 @@ use odeon_runtime::invocation::CHAIN_MAX;
 use odeon_runtime::peers::Failure;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::{
-    ActorRef, CallChain, CallKind, Error as EngineError, Headers, Invocation, Reply,
+    ActorRef, Awaits, CallChain, CallKind, Error as EngineError, Headers, Invocation, Reply,
 };
 use proto::peer_reply::Answer as ProtoAnswer;
 use proto::peer_request::Request;
@@ -176,7 +176,7 @@ pub(super) fn write_call(
         chain,
         routed_by,
         once,
-        is_one_way,
+        awaits,
         deadline: _,
     } = call;
     let (kind, timer) = write_kind_of_call(kind);
@@ -196,7 +196,8 @@ pub(super) fn write_call(
         reentrancy_id: chain.reentrancy.as_deref().unwrap_or_default().to_owned(),
         epoch: routed_by.map(|epoch| ProtoEpoch { term: epoch.term, n: epoch.n }),
         timer,
-        one_way: *is_one_way,
+        // What is to be stored is asked of a partition, which answers.
+        one_way: *awaits == Awaits::Place,
         idempotency_key: once.as_ref().map(|key| key.as_str().to_owned()).unwrap_or_default(),
     }
 }
@@ -310,7 +311,7 @@ fn read_call(call: proto::Call, namespace: &Namespace, now: Instant) -> Result<I
         chain: CallChain::new(&call.call_chain, reentrancy),
         routed_by: Some(Epoch { term: epoch.term, n: epoch.n }),
         once,
-        is_one_way: call.one_way,
+        awaits: if call.one_way { Awaits::Place } else { Awaits::Answer },
     })
 }
 

@@ -15,7 +15,7 @@ fn invocation() -> Invocation {
         headers,
         chain: CallChain::new(&[7, u64::MAX], Some("r-1".into())),
         routed_by: Some(Epoch { term: 3, n: 9 }),
-        is_one_way: true,
+        awaits: Awaits::Place,
         once: Some(IdempotencyKey::parse("once-1").unwrap()),
         ..Invocation::new(ActorRef::parse("Basket", "ü 1").unwrap(), "add", "body")
     }
@@ -47,7 +47,7 @@ async fn a_call_survives_the_wire() {
     assert_eq!(read.headers, sent.headers);
     assert_eq!(read.chain, sent.chain);
     assert_eq!(read.routed_by, sent.routed_by);
-    assert_eq!((read.once, read.is_one_way), (sent.once, sent.is_one_way));
+    assert_eq!((read.once, read.awaits), (sent.once, sent.awaits));
     assert_eq!(read.deadline, Some(Instant::now() + Duration::from_millis(20)));
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use odeon_base::{IdempotencyKey, ident};
 use odeon_runtime::engine::Target;
 use odeon_runtime::turn::Caller;
-use odeon_runtime::{ActorRef, CallKind, Engine, Headers, Invocation, Reply};
+use odeon_runtime::{ActorRef, Awaits, CallKind, Engine, Headers, Invocation, Reply};
 use tokio::time::Instant;
 
 use crate::error::{Cause, Error, Result};
@@ -38,7 +38,8 @@ pub struct Handle {
     caller: Caller,
     limit: Option<Duration>,
     pub(crate) once: Option<IdempotencyKey>,
-    is_one_way: bool,
+    /// Whether calls that are posted are stored first.
+    is_durable: bool,
 }
 
 impl Handle {
@@ -47,7 +48,7 @@ impl Handle {
             Way::Engine(engine) => Some(engine.target(&actor)),
             Way::Remote(_) => None,
         };
-        Self { way, target, actor, caller, limit, once: None, is_one_way: false }
+        Self { way, target, actor, caller, limit, once: None, is_durable: false }
     }
 
     /// The actor.
@@ -86,8 +87,16 @@ impl Handle {
         self.send(method.into(), body.into()).await
     }
 
+    /// The same actor, where calls that are posted are stored before they are taken, and then made
+    /// at least once, whichever host dies; an idempotency key makes that once.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.is_durable = true;
+        self
+    }
+
     /// Calls a method in bytes, and does not wait for its turn: the call is taken once it is in
-    /// the actor's mailbox, wherever that lives. What becomes of it is in its host's log and metrics.
+    /// the actor's mailbox, wherever that lives, or stored, if the handle is durable. What becomes of it is in its host's log and metrics.
     ///
     /// # Errors
     /// As [`crate::Client::invoke`], for what stands in its way until then.
@@ -101,12 +110,16 @@ impl Handle {
 
     /// As [`Self::post`], for a method whose name is clean.
     pub(crate) async fn posted(&self, method: Arc<str>, body: Bytes) -> Result<()> {
-        let handle = Self { is_one_way: true, ..self.clone() };
-        handle.send(method, body).await.map(drop)
+        let awaits = if self.is_durable { Awaits::Stored } else { Awaits::Place };
+        self.sent(method, body, awaits).await.map(drop)
     }
 
     /// Calls a method whose name is clean.
     pub(crate) async fn send(&self, method: Arc<str>, body: Bytes) -> Result<Bytes> {
+        self.sent(method, body, Awaits::Answer).await
+    }
+
+    async fn sent(&self, method: Arc<str>, body: Bytes, awaits: Awaits) -> Result<Bytes> {
         let Caller { deadline, chain } = self.caller();
         let actor = self.actor.clone();
         let invocation = Invocation {
@@ -119,7 +132,7 @@ impl Handle {
             chain,
             routed_by: None,
             once: self.once.clone(),
-            is_one_way: self.is_one_way,
+            awaits,
         };
         let reply = match &self.way {
             Way::Engine(engine) => engine.call(invocation).await,

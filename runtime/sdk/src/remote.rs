@@ -16,7 +16,7 @@ use odeon_proto::odeon::actors::v1::actors_client::ActorsClient;
 use odeon_runtime::schedule::TimerSpec;
 use odeon_runtime::store::Expiry;
 use odeon_runtime::turn::{Caller, Change, Commit};
-use odeon_runtime::{ActorRef, CallChain, Headers, Invocation};
+use odeon_runtime::{ActorRef, Awaits, CallChain, Headers, Invocation};
 use proto::dapr_client::DaprClient;
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -274,7 +274,7 @@ impl Remote {
 }
 
 fn invoke_request(invocation: &Invocation) -> proto::InvokeActorRequest {
-    let Invocation { actor, method, body, headers, chain, once, is_one_way, .. } = invocation;
+    let Invocation { actor, method, body, headers, chain, once, awaits, .. } = invocation;
     let mut metadata: std::collections::HashMap<String, String> =
         headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     if let Some(id) = &chain.reentrancy {
@@ -283,8 +283,13 @@ fn invoke_request(invocation: &Invocation) -> proto::InvokeActorRequest {
     if let Some(key) = once {
         metadata.insert(IdempotencyKey::NAME.to_owned(), key.as_str().to_owned());
     }
-    if *is_one_way {
-        metadata.insert(names::ACTOR_ONE_WAY.to_owned(), "true".to_owned());
+    let one_way = match awaits {
+        Awaits::Answer => None,
+        Awaits::Place => Some("true"),
+        Awaits::Stored => Some("durable"),
+    };
+    if let Some(one_way) = one_way {
+        metadata.insert(names::ACTOR_ONE_WAY.to_owned(), one_way.to_owned());
     }
     if !chain.hops().is_empty() {
         metadata.insert(names::ACTOR_CHAIN.to_owned(), chain.to_header());

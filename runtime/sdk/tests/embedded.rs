@@ -241,6 +241,20 @@ async fn a_call_may_be_left_for_an_actor() -> Result<()> {
     Ok(())
 }
 
+// OW-1.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_left_may_be_stored_first() -> Result<()> {
+    let kit = kit().await;
+    let counter = kit.client().actor::<Counter>("c1")?;
+    for _ in 0..2 {
+        counter.clone().idempotency_key("k1")?.one_way_durable().add(2).await?;
+    }
+    counter.clone().one_way_durable().add(3).await?;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(counter.value().await?, 5, "those of one key are one");
+    Ok(())
+}
+
 // ST-6.
 #[tokio::test(start_paused = true)]
 async fn keys_are_read_in_ranges_with_the_turns_own_writes() -> Result<()> {

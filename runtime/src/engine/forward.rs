@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Engine, too_late, within};
 use crate::error::Error;
 use crate::execute::Encoded;
-use crate::invocation::{CallKind, Invocation, Reply};
+use crate::invocation::{Awaits, CallKind, Invocation, Reply};
 use crate::peers::{LAST_WORD, PeerError, Peers};
 use crate::router::{self, PARK_MAX, Path};
 use crate::turn::Caller;
@@ -45,7 +45,7 @@ impl Engine {
         let method = (call.kind == CallKind::Method).then(|| Arc::clone(&call.method));
         let path = Path {
             method: method.as_deref(),
-            is_waited_for: !call.is_one_way,
+            is_waited_for: call.awaits == Awaits::Answer,
             ..self.path(entry, &actor, call.body.len(), None)
         };
         let mut caller = Caller::of(&call);
@@ -63,7 +63,7 @@ impl Engine {
                     Ok(reply) => return Ok(reply),
                     Err(error) => (after(&error, entry, changes)?, Error::from(error)),
                 }
-            } else if call.is_one_way {
+            } else if call.awaits == Awaits::Place {
                 match self.post(entry, &path, &mut caller, &call).await {
                     Ok(()) => return Ok(Reply::default()),
                     Err(error @ Error::Moved { .. }) => (Wait::Change(changes), error),

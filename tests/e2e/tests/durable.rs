@@ -62,3 +62,40 @@ async fn kill_during_writes_loses_nothing_that_was_acknowledged() {
         }
     }
 }
+
+// OW-1: what was answered with 202 is made, though the host is killed before it could be.
+#[tokio::test]
+async fn a_stored_call_is_made_although_the_host_that_took_it_is_killed() {
+    let data = tempdir().unwrap();
+    let mut before = node(data.path()).start().await;
+    let (http, grpc) = (before.http, before.grpc);
+    let client = before.client().with_header("odeon-actor-oneway", "durable");
+    let path = "/v1.0/actors/Counter/c1/method/add";
+    // Nobody hosts the type yet.
+    for _ in 0..20 {
+        let answer = client.put(path, "1").await.unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (202, ""));
+    }
+    before.process.kill();
+    before.process.ended().await;
+    let mut during = node(data.path()).http_port(http).grpc_port(grpc).start().await;
+    let _worker = worker(grpc);
+    for _ in 0..20 {
+        assert_eq!(client.put(path, "1").await.unwrap().status, 202);
+    }
+    // Some of them are under way, or made and not yet removed.
+    during.process.kill();
+    during.process.ended().await;
+    let after = node(data.path()).http_port(http).grpc_port(grpc).start().await;
+    until("all are made", || async {
+        call(&after.client(), "c1", "value", "").await.filter(|count| *count == 40)
+    })
+    .await;
+    // What comes after them in their order comes after a repeat of any of them, too.
+    assert_eq!(client.put(path, "100").await.unwrap().status, 202);
+    until("the last is made", || async {
+        call(&after.client(), "c1", "value", "").await.filter(|count| *count >= 140)
+    })
+    .await;
+    assert_eq!(call_until(&after.client(), "c1", "value", "").await, 140, "each had one effect");
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use odeon_runtime::error::{AppFailure, Error};
 use odeon_runtime::turn::{Caller, Change, Turn};
-use odeon_runtime::{ActorRef, Engine, Invocation, Reply};
+use odeon_runtime::{ActorRef, Awaits, Engine, Invocation, Reply};
 use tokio::sync::Semaphore;
 
 use crate::wire::Wire;
@@ -180,7 +180,9 @@ impl Place<'_> {
         let mut invocation = Invocation::new(actor, method, body);
         invocation.deadline = self.caller.deadline;
         invocation.chain = self.caller.chain.clone();
-        invocation.is_one_way = is_one_way;
+        if is_one_way {
+            invocation.awaits = Awaits::Place;
+        }
         self.engine.call(invocation).await.map(|reply| text(&reply.body))
     }
 }

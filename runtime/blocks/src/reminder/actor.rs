@@ -22,7 +22,7 @@ use super::bell::{Bell, Listener};
 use super::book::Limits;
 use super::calendar::Calendar;
 use super::courier::Courier;
-use super::forms::{POST, Posting, READ, SETTLE, WAKE};
+use super::forms::{KEEP, POST, Posting, READ, SETTLE, WAKE};
 use super::lanes;
 use super::partition::{Desk, Shared};
 use super::post::Post;
@@ -217,6 +217,7 @@ impl Behaviour for ReminderActor {
                     }
                     json::reply(&posted?)
                 }
+                KEEP => desk.keep(&call.body).await.map(|()| Reply::default()),
                 READ => desk.read_on().await.map(|()| Reply::default()),
                 // That it has begun is all that was wanted.
                 WAKE => Ok(Reply::default()),

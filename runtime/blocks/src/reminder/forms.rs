@@ -23,6 +23,9 @@ pub(super) const READ: &str = "#read";
 /// That there is something to do about what turns sent out.
 pub(super) const POST: &str = "#post";
 
+/// That a call is to be stored, and made; the argument is its stored form.
+pub(super) const KEEP: &str = "#keep";
+
 /// Most reminders of one page of a list.
 pub const PAGE_MAX: usize = 1_000;
 

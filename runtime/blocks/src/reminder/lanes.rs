@@ -19,7 +19,7 @@ pub struct Limits {
     pub lane_max: usize,
     /// Calls in memory; more wait in the store. Default: 20,000.
     pub letters_max: usize,
-    /// Bytes of their arguments in memory, of which any one may be more. Default: 32 MiB.
+    /// Bytes of their arguments and headers in memory, of which any one may be more. Default: 32 MiB.
     pub bytes_max: usize,
     /// Deliveries under way at once, each of another sender. Default: 64.
     pub deliveries_max: usize,
@@ -176,7 +176,7 @@ impl Lanes {
         }
         let sender: Arc<str> = sender.into();
         self.letters += 1;
-        self.bytes += letter.body.len();
+        self.bytes += letter.bytes();
         let lane = self.lanes.entry(Arc::clone(&sender)).or_insert_with(|| Lane {
             letters: BTreeMap::new(),
             state: State::Idle,
@@ -221,6 +221,14 @@ impl Lanes {
         let Some(lane) = self.lanes.get(sender) else { return };
         if lane.has_more && lane.letters.len() <= self.limits.lane_max / 2 {
             self.wanting.insert(sender.into());
+        }
+    }
+
+    /// The store has come to have something of a sender. It is read soon, unless too many wait
+    /// for that: then it is found by whoever looks through the store.
+    pub fn has_come(&mut self, sender: Arc<str>) {
+        if self.wanting.len() < self.limits.letters_max {
+            self.wanting.insert(sender);
         }
     }
 
@@ -287,7 +295,7 @@ impl Lanes {
                 && let Entry::Kept(letter) = std::mem::replace(entry, Entry::Over)
             {
                 self.letters -= 1;
-                self.bytes -= letter.body.len();
+                self.bytes -= letter.bytes();
                 self.over.push(Arc::clone(key));
             }
             now
@@ -329,7 +337,7 @@ impl Lanes {
         // What was delivered by somebody else, before this partition came here, is over too.
         if let Some(Entry::Kept(letter)) = lane.letters.remove(key) {
             self.letters -= 1;
-            self.bytes -= letter.body.len();
+            self.bytes -= letter.bytes();
         }
         if lane.letters.is_empty() && !lane.has_more && lane.state != State::UnderWay {
             if let State::Waiting(until) = lane.state {

@@ -14,6 +14,7 @@ fn letter(body: &str) -> Letter {
     Letter {
         actor: ActorRef::parse("Goods", "1").unwrap(),
         method: "commit".into(),
+        headers: None,
         id: "id".into(),
         body: Bytes::copy_from_slice(body.as_bytes()),
     }
@@ -251,4 +252,19 @@ proptest! {
         }
         prop_assert!(lanes.lanes.is_empty());
     }
+}
+
+// OW-1: calls that are stored by themselves.
+#[test]
+fn what_has_come_is_named_once_though_nothing_of_it_is_in_memory() {
+    let mut lanes = lanes(64);
+    lanes.has_come("/Goods/1".into());
+    lanes.has_come("/Goods/1".into());
+    lanes.has_come("/Goods/2".into());
+    assert_eq!(lanes.wanting(1), ["/Goods/1".into()]);
+    assert_eq!(lanes.wanting(9), ["/Goods/2".into()]);
+    assert_eq!(lanes.wanting(9), []);
+    let mut few = Lanes::new(Limits { letters_max: 2, ..Limits::default() });
+    (0..5).for_each(|n| few.has_come(format!("/Goods/{n}").into()));
+    assert_eq!(few.wanting(9).len(), 2, "the others are found in the store");
 }

@@ -15,7 +15,7 @@ use odeon_base::Fence;
 use odeon_base::ident::ring_hash;
 use odeon_runtime::effect::Emitted;
 use odeon_runtime::schedule::ReminderPlan;
-use odeon_runtime::{ActorRef, Effect};
+use odeon_runtime::{ActorRef, Effect, Headers};
 
 use super::name::Name;
 use super::row::Row;
@@ -39,6 +39,8 @@ const DROP: u8 = 0;
 const SET: u8 = 1;
 const SET_UNLESS_THERE: u8 = 2;
 const CALL: u8 = 3;
+/// A call with headers, that was stored by itself.
+const KEPT: u8 = 4;
 
 /// A call that waits for its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +49,21 @@ pub struct Letter {
     pub actor: ActorRef,
     /// The method, cleaned.
     pub method: Arc<str>,
-    /// By what the receiver tells a repeat.
+    /// By what the receiver tells a repeat; empty if one is yet to be made.
     pub id: Arc<str>,
+    /// What goes to the application beside the argument, if the caller said so.
+    pub headers: Option<Headers>,
     /// The argument.
     pub body: Bytes,
+}
+
+impl Letter {
+    /// What it takes in memory besides names, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter().flat_map(Headers::iter);
+        self.body.len() + headers.map(|(name, value)| name.len() + value.len()).sum::<usize>()
+    }
 }
 
 /// What becomes of a reminder.
@@ -66,6 +79,47 @@ pub(super) enum Wish {
 #[must_use]
 pub(super) fn sender(actor: &ActorRef) -> Arc<str> {
     format!("{}/{}", actor.actor_type, actor.id.as_str()).into()
+}
+
+/// Whose lane those calls are in that were stored by themselves: each actor that is called has
+/// one. It is told from a sender's by the slash in front.
+#[must_use]
+pub(super) fn lane_to(actor: &ActorRef) -> Arc<str> {
+    format!("/{}", sender(actor)).into()
+}
+
+/// The key and value of a call that is stored by itself: the `number`th of this activation of
+/// the `partition`. One without an id is given one.
+#[must_use]
+pub(super) fn keep(
+    letter: Letter,
+    partition: &ActorRef,
+    fence: Fence,
+    number: u64,
+) -> (String, Bytes) {
+    let fence = fence_text(fence);
+    let key = format!("{CALLS}{}/{fence}/{number:016x}", lane_to(&letter.actor));
+    if !letter.id.is_empty() {
+        return (key, kept(&letter));
+    }
+    let id = made_id(&sender(partition), &fence, number).into();
+    (key, kept(&Letter { id, ..letter }))
+}
+
+/// The value of a call that is stored by itself.
+#[must_use]
+pub(super) fn kept(letter: &Letter) -> Bytes {
+    let Letter { actor, method, id, headers, body } = letter;
+    let headers: Vec<(&str, &str)> = headers.iter().flat_map(Headers::iter).collect();
+    let count = headers.len().to_string();
+    let mut fields = vec![actor.actor_type.as_str(), actor.id.as_str(), method, id, &count];
+    fields.extend(headers.iter().flat_map(|(name, value)| [name, value]));
+    texts(KEPT, &fields, body)
+}
+
+/// An id for a call that has none: by who sent it, and which of all that it ever sent.
+fn made_id(sender: &str, fence: &str, number: u64) -> String {
+    format!("{fence}-{number:x}-{:016x}", ring_hash(sender.as_bytes()))
 }
 
 /// The key and value of an effect, the `n`th of those that were emitted together; nothing if it
@@ -104,7 +158,7 @@ pub(super) fn encode(emitted: &Emitted<'_>, n: u64, effect: Effect) -> Option<(S
             }
         }
         Effect::Call { actor, method, body, id } => {
-            let made = || format!("{fence}-{number:x}-{:016x}", ring_hash(sender.as_bytes()));
+            let made = || made_id(&sender, &fence, number);
             let id = id.map_or_else(made, |id| id.as_ref().to_owned());
             let (actor_type, actor_id) = (actor.actor_type.as_str(), actor.id.as_str());
             texts(CALL, &[actor_type, actor_id, &method, &id], &body)
@@ -124,14 +178,25 @@ pub(super) fn sender_of(key: &str) -> Option<&str> {
 /// What is wrong with the bytes.
 pub fn call(value: &Bytes) -> Result<Letter, String> {
     let (kind, mut rest) = open(value)?;
-    if kind != CALL {
-        return Err(format!("it has the kind {kind}, not {CALL}"));
+    if !matches!(kind, CALL | KEPT) {
+        return Err(format!("it has the kind {kind}, not {CALL} or {KEPT}"));
     }
     let [actor_type, actor_id, method, id] =
         [text(&mut rest)?, text(&mut rest)?, text(&mut rest)?, text(&mut rest)?];
     let actor = ActorRef::parse(actor_type, actor_id).map_err(|error| error.to_string())?;
+    let (method, id) = (method.into(), id.into());
+    let headers = if kind == KEPT { Some(headers(&mut rest)?) } else { None };
     let body = value.slice(value.len() - rest.len()..);
-    Ok(Letter { actor, method: method.into(), id: id.into(), body })
+    Ok(Letter { actor, method, id, headers, body })
+}
+
+fn headers(rest: &mut &[u8]) -> Result<Headers, String> {
+    let count: u16 = text(rest)?.parse().map_err(|_| "its headers have no count")?;
+    let mut headers = Headers::new();
+    for _ in 0..count {
+        headers.push(text(rest)?, text(rest)?);
+    }
+    Ok(headers)
 }
 
 /// Which reminder is meant by what stands under this key, and what becomes of it.
@@ -156,12 +221,16 @@ pub(super) fn reminder(key: &str, value: &Bytes) -> Result<(Name, Wish), String>
     Ok((name, wish))
 }
 
-/// The actor in a key: types and ids hold no slash.
+/// The lane in a key: the actor, with a slash in front for one that is called. Types and ids hold
+/// no slash.
 fn path_of<'a>(kind: &str, key: &'a str) -> Option<&'a str> {
     let path = key.strip_prefix(kind)?;
     let (path, number) = path.rsplit_once('/')?;
     let (sender, fence) = path.rsplit_once('/')?;
-    let is_path = sender.split('/').filter(|part| !part.is_empty()).count() == 2;
+    let actor = sender.strip_prefix('/').filter(|_| kind == CALLS).unwrap_or(sender);
+    let is_path = actor.split_once('/').is_some_and(|(actor_type, id)| {
+        !actor_type.is_empty() && !id.is_empty() && !id.contains('/')
+    });
     (is_path && number.len() == 16 && fence.len() == 48).then_some(sender)
 }
 
@@ -261,6 +330,63 @@ mod tests {
         assert_eq!(&*call(&named).unwrap().id, "o1:2");
     }
 
+    fn letter(id: &str) -> Letter {
+        let mut headers = Headers::new();
+        headers.push("content-type", "text/plain");
+        headers.push("x", "");
+        Letter {
+            actor: ActorRef::parse("Goods", "ü").unwrap(),
+            method: "commit".into(),
+            id: id.into(),
+            headers: Some(headers),
+            body: Bytes::from("7"),
+        }
+    }
+
+    // OW-1.
+    #[test]
+    fn a_call_that_is_stored_by_itself_has_a_lane_of_its_receiver_and_keeps_its_headers() {
+        let partition = ActorRef::parse("sys.reminder:shop:store", "7").unwrap();
+        let (key, value) = keep(letter("own"), &partition, fence(1, 2, 3), 9);
+        let fence_said = "000000000000000100000000000000020000000000000003";
+        assert_eq!(key, format!("out/call//Goods/ü/{fence_said}/0000000000000009"));
+        assert_eq!(sender_of(&key), Some("/Goods/ü"));
+        assert_eq!(call(&value).unwrap(), letter("own"));
+        let (_, value) = keep(letter(""), &partition, fence(1, 2, 3), 9);
+        let made = call(&value).unwrap();
+        assert!(made.id.starts_with(&format!("{fence_said}-9-")), "{}", made.id);
+        assert_eq!(Letter { id: "own".into(), ..made.clone() }, letter("own"));
+        // Another application's partition may be active under the same fence.
+        let other = ActorRef::parse("sys.reminder:cart:store", "7").unwrap();
+        let (_, value) = keep(letter(""), &other, fence(1, 2, 3), 9);
+        assert_ne!(call(&value).unwrap().id, made.id);
+        let none = Letter { headers: Some(Headers::new()), body: Bytes::new(), ..letter("own") };
+        assert_eq!(call(&kept(&none)).unwrap(), none);
+    }
+
+    #[test]
+    fn what_is_no_lane_is_none() {
+        let end = format!("{:048x}/{:016x}", 1, 2);
+        for path in ["", "/", "a", "/a", "a/", "//a/b", "/a/b/c", "a/b/c", "/a//b"] {
+            assert_eq!(sender_of(&format!("out/call/{path}/{end}")), None, "{path}");
+        }
+        assert_eq!(path_of(REMINDERS, &format!("out/rem//a/b/{end}")), None);
+    }
+
+    // As the first release wrote it.
+    #[test]
+    fn a_call_without_headers_stays_readable() {
+        let fields = ["Goods", "ü", "commit", "o1:2"];
+        let mut bytes = vec![1, 3];
+        for field in fields {
+            bytes.extend_from_slice(&u32::try_from(field.len()).unwrap().to_be_bytes());
+            bytes.extend_from_slice(field.as_bytes());
+        }
+        bytes.push(b'7');
+        let expected = Letter { headers: None, ..letter("o1:2") };
+        assert_eq!(call(&bytes.into()).unwrap(), expected);
+    }
+
     #[test]
     fn a_reminder_counts_from_the_commit() {
         let (key, value) = stored(fence(1, 2, 3), 9, reminder_of("5s", ""));
@@ -299,8 +425,10 @@ mod tests {
             key in "(out/(call|rem)/)?[a/0-9]{0,80}",
         ) {
             let (good, _) = stored(fence(1, 2, 3), 9, reminder_of("5s", ""));
-            for effect in [call_of(b"7", None), reminder_of("5s", "")] {
-                let mut bytes = stored(fence(1, 2, 3), 9, effect).1.to_vec();
+            let emitted = [call_of(b"7", None), reminder_of("5s", "")]
+                .map(|effect| stored(fence(1, 2, 3), 9, effect).1);
+            for value in emitted.into_iter().chain([super::kept(&letter("own"))]) {
+                let mut bytes = value.to_vec();
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
                 bytes.truncate(kept.index(bytes.len() + 1));

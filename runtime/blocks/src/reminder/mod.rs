@@ -8,7 +8,7 @@
 //! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
 //!
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
-//! puts it into their commits, `letter` is what is stored, `inbox` the partition's turns about it,
+//! puts it into their commits, `keep` stores a call by itself (OW-1), `letter` is what is stored, `inbox` the partition's turns about it,
 //! [`lanes`] what is in memory (pure), and `post` delivers between turns. `rounds` is what both
 //! who deliver have in common; `look` says when the inbox is looked through untold, and `calendar`
 //! that somebody has set the clock; a `bell` tells all who deliver on a host.
@@ -29,6 +29,7 @@ mod bell;
 mod calendar;
 mod courier;
 mod inbox;
+mod keep;
 mod look;
 mod partition;
 mod post;

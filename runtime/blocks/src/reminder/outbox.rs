@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use odeon_base::backoff::Backoff;
 use odeon_base::ident::Invalid;
 use odeon_base::{ActorType, TaskKind, Tasks};
@@ -20,7 +22,7 @@ use odeon_runtime::{ActorRef, Engine, Error, Invocation, WeakEngine};
 
 use super::actor::{partition_of, partition_ref, type_of};
 use super::forms::{POST, Posting};
-use super::letter;
+use super::{keep, letter};
 
 /// Senders that wait to be told of, for each partition; it finds more by itself.
 const TOLD_MAX: usize = 256;
@@ -120,6 +122,14 @@ impl seams::Outbox for Outbox {
                 }
             });
         }
+    }
+
+    fn keep(&self, call: Invocation) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            let engine = self.teller.engine.upgrade().ok_or(Error::Closed)?;
+            keep::ask(&engine, &self.teller.actor_type, self.partitions, call).await
+        }
+        .boxed()
     }
 }
 

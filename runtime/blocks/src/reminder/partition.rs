@@ -3,7 +3,7 @@
 //! One turn at a time, so what stands in the store and in the book agrees between turns. The
 //! store comes first: what was not committed never shows in the book.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) posted: Notify,
     /// Whether more reminders wait in the inbox than the last turn about them could carry out.
     has_reminders: AtomicBool,
+    /// How many calls this activation has stored by themselves.
+    pub(super) kept: AtomicU64,
     /// Counts what went out.
     pub(super) sent: Arc<OutboxCounters>,
     /// Counts what became of ticks.
@@ -71,6 +73,7 @@ impl Shared {
             lanes: Mutex::new(Lanes::new(mail)),
             posted: Notify::new(),
             has_reminders: AtomicBool::new(true),
+            kept: AtomicU64::new(0),
             sent: engine.sent(),
             reminded: engine.reminded(),
             lane_max: mail.lane_max,

@@ -179,14 +179,11 @@ impl Post {
     }
 
     async fn call(&self, letter: &Letter) -> Result<(), Error> {
-        let Letter { actor, method, id, body } = letter;
+        let Letter { actor, method, id, headers, body } = letter;
         let engine = self.rounds.engine.upgrade().ok_or(Error::Closed)?;
-        let mut headers = Headers::new();
+        let mut headers = headers.clone().unwrap_or_else(|| of_own(body));
         // By what a receiver without state tells a repeat, or one beyond the actors.
         headers.push(IdempotencyKey::NAME, id.as_ref());
-        if !body.is_empty() {
-            headers.push("content-type", "application/json");
-        }
         let call = Invocation {
             headers,
             deadline: Some(Instant::now() + DELIVERY_MAX),
@@ -234,6 +231,15 @@ impl Post {
             }
         }
     }
+}
+
+/// The headers of a call whose sender said none: its argument is JSON.
+fn of_own(body: &[u8]) -> Headers {
+    let mut headers = Headers::new();
+    if !body.is_empty() {
+        headers.push("content-type", "application/json");
+    }
+    headers
 }
 
 /// Whether so many tries are to be told of: after half a minute, and about once an hour.

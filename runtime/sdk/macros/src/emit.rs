@@ -279,7 +279,7 @@ fn client_type(actor: &Actor, client: &Ident) -> TokenStream {
     );
     let sender = sender_ident(actor);
     let sender_doc = format!(
-        " Calls actors of type [`{}`] without waiting for their turns: made by `one_way()` of a client.",
+        " Calls actors of type [`{}`] without waiting for their turns: made by `one_way()` or `one_way_durable()` of a client.",
         actor.ident
     );
     quote! {
@@ -354,6 +354,13 @@ fn client_methods(actor: &Actor, client: &Ident) -> TokenStream {
             #[must_use]
             pub fn one_way(self) -> #sender {
                 #sender(self.0)
+            }
+
+            /// The same actor, where calls are taken once they are stored, and then made at least
+            /// once, whichever host dies; what becomes of them is in the log and metrics.
+            #[must_use]
+            pub fn one_way_durable(self) -> #sender {
+                #sender(self.0.durable())
             }
 
             #(#methods)*

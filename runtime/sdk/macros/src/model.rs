@@ -13,7 +13,7 @@ use crate::method::{self, Hook, Method};
 use crate::options::{MethodOptions, Options};
 
 /// Names that the generated client has already.
-const CLIENT_NAMES: [&str; 3] = ["with_timeout", "idempotency_key", "one_way"];
+const CLIENT_NAMES: [&str; 4] = ["with_timeout", "idempotency_key", "one_way", "one_way_durable"];
 
 /// An actor as its author wrote it.
 pub(crate) struct Actor {

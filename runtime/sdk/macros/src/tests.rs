@@ -22,7 +22,7 @@ fn errors(options: TokenStream, item: TokenStream) -> Vec<String> {
 }
 
 /// Functions with one mistake each, and the words for it.
-const MISTAKES: [(&str, &str); 25] = [
+const MISTAKES: [(&str, &str); 26] = [
     ("pub fn add(&mut self, by: i64) -> Result<i64> {}", "write `async fn add`"),
     ("fn activate(&mut self) -> Result<()> {}", "write `async fn activate`"),
     ("async fn add(&mut self, by: i64) {}", "write `-> Result<()>`"),
@@ -39,6 +39,7 @@ const MISTAKES: [(&str, &str); 25] = [
     ("async fn add(&self, (a, b): (u8, u8)) -> Result<()> {}", "a plain name"),
     ("async fn with_timeout(&self) -> Result<()> {}", "choose another name"),
     ("async fn one_way(&self) -> Result<()> {}", "choose another name"),
+    ("async fn one_way_durable(&self) -> Result<()> {}", "choose another name"),
     ("#[actor(read_only)] async fn add(&mut self) -> Result<()> {}", "is shared by its turns"),
     ("#[actor(read_only, interleave)] async fn add(&self) -> Result<()> {}", "not both"),
     ("async fn activate(&mut self, n: i64) -> Result<()> {}", "takes no arguments"),

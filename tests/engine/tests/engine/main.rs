@@ -17,6 +17,7 @@ mod pools;
 mod quiet;
 mod reminders;
 mod sharing;
+mod stored;
 mod streams;
 mod system;
 mod timers;

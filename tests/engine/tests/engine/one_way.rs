@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use odeon_base::Execution;
-use odeon_runtime::Invocation;
 use odeon_runtime::config::{Reentrancy, TypeConfig};
 use odeon_runtime::error::Error;
+use odeon_runtime::{Awaits, Invocation};
 use odeon_test_engine::world::{invocation, living_on, settle, until};
 use odeon_test_engine::{Host, Kind, World, eventually, on_every_kind};
 
@@ -20,7 +20,7 @@ on_every_kind!(
 );
 
 fn one_way(id: &str, method: &str, body: &str) -> Invocation {
-    Invocation { is_one_way: true, ..invocation(id, method, body) }
+    Invocation { awaits: Awaits::Place, ..invocation(id, method, body) }
 }
 
 async fn post(host: &Host, id: &str, method: &str, body: &str) {

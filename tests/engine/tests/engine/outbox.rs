@@ -403,6 +403,10 @@ impl seams::Outbox for Times {
     }
 
     fn stored(&self, _: &ActorRef, _: Stored) {}
+
+    fn keep(&self, _: Invocation) -> BoxFuture<'_, Result<(), Error>> {
+        async { Err(Error::NoOutbox) }.boxed()
+    }
 }
 
 // What was in time when it was checked must not be late when it is stored.

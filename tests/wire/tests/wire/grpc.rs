@@ -19,6 +19,8 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1alpha::server_reflection_client::ServerReflectionClient as AlphaClient;
 
+use crate::outbox::TRACE;
+
 fn invoke(method: &str, data: impl Into<Bytes>) -> InvokeActorRequest {
     InvokeActorRequest {
         actor_type: "T".into(),
@@ -149,6 +151,27 @@ async fn a_call_that_nobody_waits_for_is_answered_with_nothing() {
     let wrong = with(invoke("echo", "x"), &[("odeon-actor-oneway", "1")]);
     let status = rig.client().invoke_actor(wrong).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
+}
+
+// OW-1.
+#[tokio::test(start_paused = true)]
+async fn a_call_may_be_stored_before_it_is_answered() {
+    let (rig, mut app) = crate::outbox::start().await;
+    let mut request = invoke("take", "x");
+    request.actor_type = "W".to_owned();
+    let said = [("own", "1"), ("odeon-actor-oneway", "durable"), ("traceparent", TRACE)];
+    let request = with(request, &said);
+    let answer = rig.client().invoke_actor(request).await.unwrap().into_inner();
+    assert_eq!(answer.data, "");
+    let asked = app.asked().await;
+    assert_eq!((&*asked.line, &*asked.body), ("PUT /actors/W/a/method/take", &b"x"[..]));
+    assert_eq!((asked.header("own"), asked.header("traceparent")), ("1", TRACE));
+    asked.answer(200, &[], "");
+    let bare = Rig::without_store().await;
+    let request = with(invoke("echo", "x"), &[("odeon-actor-oneway", "durable")]);
+    let status = bare.client().invoke_actor(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("no store for actors' state"), "{}", status.message());
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,7 +63,10 @@ async fn a_call_that_nobody_waits_for_is_accepted() {
     let told = rig.ask("POST", ECHO).header("odeon-actor-oneway", "maybe").told().await;
     let (status, code, text) = told.error();
     assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"));
-    assert!(text.contains("odeon-actor-oneway is \"maybe\"; expected true or false"), "{text}");
+    assert!(
+        text.contains("odeon-actor-oneway is \"maybe\"; expected true, durable or false"),
+        "{text}"
+    );
     let nobody = "/v1.0/actors/Nobody/a/method/echo";
     let told = rig.ask("POST", nobody).header("odeon-actor-oneway", "true").told().await;
     assert_eq!(told.error().1, "ERR_ACTOR_INVOKE_METHOD");

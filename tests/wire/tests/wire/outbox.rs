@@ -15,7 +15,7 @@ use tonic::Code;
 const STATE: &str = "/v1.0/actors/W/a/state";
 
 /// An application with one active actor.
-async fn start() -> (Rig, Played) {
+pub(crate) async fn start() -> (Rig, Played) {
     let rig = Rig::with_reminders().await;
     let mut app = Played::beside(&rig, Config::new(6000), |_| {});
     app.says(r#"{"entities":["W"]}"#).await;
@@ -24,6 +24,54 @@ async fn start() -> (Rig, Played) {
     let (told, ()) = futures::join!(call, async { app.asked().await.answer(200, &[], "") });
     assert_eq!(told.status, 200);
     (rig, app)
+}
+
+/// The trace of a caller.
+pub(crate) const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+// OW-1.
+#[tokio::test(start_paused = true)]
+async fn a_call_may_be_stored_before_it_is_answered() {
+    let (rig, mut app) = start().await;
+    let ask = || rig.ask("POST", "/v1.0/actors/W/b/method/take?q=1");
+    let durable = || ask().header("odeon-actor-oneway", "durable");
+    let told = durable()
+        .header("odeon-idempotency-key", "k1")
+        .header("content-type", "text/plain")
+        .header("x-own", "1")
+        .header("traceparent", TRACE)
+        .body("7")
+        .told()
+        .await;
+    assert_eq!((told.status.as_u16(), told.text()), (202, ""));
+    let asked = app.asked().await;
+    assert_eq!((&*asked.line, &*asked.body), ("PUT /actors/W/b/method/take?q=1", &b"7"[..]));
+    for (name, value) in [
+        ("odeon-idempotency-key", "k1"),
+        ("content-type", "text/plain"),
+        ("x-own", "1"),
+        ("traceparent", TRACE),
+    ] {
+        assert_eq!(asked.header(name), value, "{name}");
+    }
+    asked.answer(200, &[], "");
+    // A repeat of the request is the same call.
+    let told = durable().header("odeon-idempotency-key", "k1").body("7").told().await;
+    assert_eq!(told.status.as_u16(), 202);
+    sleep(Duration::from_secs(60)).await;
+    assert!(app.is_idle());
+    let large = "x".repeat((1 << 20) + 1);
+    let (status, code, text) = durable().body(large).told().await.error();
+    assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"));
+    assert!(text.contains("the body has 1048577 bytes"), "{text}");
+    let system = rig.ask("POST", "/v1.0/actors/sys.host/a/method/status");
+    let (status, _, text) = system.header("odeon-actor-oneway", "durable").told().await.error();
+    assert!(status == 400 && text.contains("actorType is 'sys.host'"), "{status}: {text}");
+    let bare = Rig::without_store().await;
+    let told = bare.ask("POST", "/v1.0/actors/T/a/method/echo");
+    let (status, code, text) = told.header("odeon-actor-oneway", "durable").told().await.error();
+    assert_eq!((status, code.as_str()), (400, "ERR_BAD_REQUEST"));
+    assert!(text.contains("no store for actors' state"), "{text}");
 }
 
 fn told_to_take(asked: &Asked, body: &str) {

@@ -29,7 +29,7 @@ pub struct Limits {
     /// How far ahead reminders are in memory. Default: 60 s (REM-12).
     pub window: Duration,
     /// Reminders in memory before no more are read; twice as many before some are let go of.
-    /// Default: 10,000.
+    /// Default: 1,000.
     pub loaded_max: usize,
     /// Deliveries under way at once, each to another actor. Default: 256.
     pub deliveries_max: usize,
@@ -37,7 +37,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { window: Duration::from_secs(60), loaded_max: 10_000, deliveries_max: 256 }
+        Self { window: Duration::from_secs(60), loaded_max: 1_000, deliveries_max: 256 }
     }
 }
 
@@ -75,8 +75,11 @@ enum State {
 
 #[derive(Debug)]
 struct Entry {
-    /// As it is stored.
-    row: Row,
+    generation: u64,
+    /// Where it is stored that something is to be done.
+    next: u64,
+    /// What it carries; a copy, for what was read with it is not held.
+    data: Bytes,
     plan: ReminderPlan,
     /// Where it stands by now: ticks that were passed over are not written down.
     at: Progress,
@@ -187,7 +190,7 @@ impl Book {
                 entry.sheet = Arc::clone(key);
             } else if is_read && stored.next <= self.loaded_to {
                 match planned(stored) {
-                    Ok((row, plan)) => self.keep(name.clone(), key, row, plan),
+                    Ok((row, plan)) => self.keep(name.clone(), key, &row, plan),
                     Err(reason) => torn.push((name.clone(), reason)),
                 }
             } else if is_read {
@@ -210,11 +213,20 @@ impl Book {
         Some(entry)
     }
 
-    fn keep(&mut self, name: Name, sheet: &Arc<str>, row: Row, plan: ReminderPlan) {
-        let (at, next, sheet) = (row.at, row.next(), Arc::clone(sheet));
+    fn keep(&mut self, name: Name, sheet: &Arc<str>, row: &Row, plan: ReminderPlan) {
+        let (next, state) = (row.next(), State::Waiting(row.next()));
         self.order.insert((next, name.clone()));
-        let state = State::Waiting(next);
-        self.live.insert(name, Entry { row, plan, at, state, returned: 0, sheet });
+        let entry = Entry {
+            generation: row.generation,
+            next,
+            data: Bytes::copy_from_slice(&row.data),
+            plan,
+            at: row.at,
+            state,
+            returned: 0,
+            sheet: Arc::clone(sheet),
+        };
+        self.live.insert(name, entry);
     }
 
     /// Forgets the latest while there are too many: they are read again in time.
@@ -227,7 +239,7 @@ impl Book {
             let until = *until;
             // What waits for another reason is stored under another time.
             let is_stored =
-                |name: &Name| self.live.get(name).is_some_and(|entry| entry.row.next() == until);
+                |name: &Name| self.live.get(name).is_some_and(|entry| entry.next == until);
             let latest: Vec<_> = self
                 .order
                 .range((until, Name::default())..)
@@ -277,10 +289,10 @@ impl Book {
             }
             Look::Fire(at) => {
                 entry.at = at;
-                let (generation, data) = (entry.row.generation, entry.row.data.clone());
+                let (generation, data) = (entry.generation, entry.data.clone());
                 Due::Fire(Firing { name: name.clone(), generation, at, data })
             }
-            Look::Over => Due::Over(name.clone(), entry.row.generation),
+            Look::Over => Due::Over(name.clone(), entry.generation),
         };
         entry.state = State::UnderWay;
         self.busy.insert(name.actor().into());
@@ -297,7 +309,7 @@ impl Book {
         wait: impl FnOnce(u32) -> Duration,
     ) {
         let Some(entry) = self.live.get_mut(name) else { return };
-        if entry.row.generation == generation && entry.state == State::UnderWay {
+        if entry.generation == generation && entry.state == State::UnderWay {
             let until = millis(now).saturating_add(length(wait(entry.returned)).max(1));
             entry.state = State::Waiting(until);
             entry.returned = entry.returned.saturating_add(1);

@@ -172,7 +172,7 @@ fn rem_5_what_is_overwritten_waits_for_the_older_delivery() {
     assert_eq!(fires(&mut book, 30), []);
     // The older one cannot put it back, nor advance it.
     book.0.returned(&one, 1, at(40), |_| Duration::ZERO);
-    let (row, plan) = (book.0.live[&one].row.clone(), reminder(2, 20, "1s").1);
+    let (row, plan) = reminder(2, 20, "1s");
     let older = reminder(1, 10, "1s").0.at;
     assert_eq!(row.after(&plan, (1, &older), Outcome::Done, None, at(40)), Err(Stale));
     book.0.landed(&one, at(50));

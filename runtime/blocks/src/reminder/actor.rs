@@ -14,13 +14,14 @@ use odeon_base::{ActorId, ActorType, AppId, Entropy, TaskKind, Tasks, WallClock}
 use odeon_runtime::config::TypeConfig;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::{ActorRef, Engine, Error, Reply, Turn, TypeSpec};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::bell::{Bell, Listener};
 use super::book::Limits;
 use super::calendar::Calendar;
+use super::count;
 use super::courier::Courier;
 use super::forms::{KEEP, POST, Posting, READ, SETTLE, WAKE};
 use super::lanes;
@@ -87,6 +88,9 @@ pub(super) fn partition_ref(actor_type: &ActorType, number: u32) -> Result<Actor
 
 /// The code of `sys.reminder`.
 pub struct ReminderActor {
+    partitions: u32,
+    /// That the store has so many.
+    agreed: OnceCell<()>,
     limits: Limits,
     mail: lanes::Limits,
     wall: Arc<dyn WallClock>,
@@ -151,8 +155,16 @@ impl ReminderActor {
         };
         tasks.spawn(TaskKind::Reminders, watch.run());
         let entropy = Arc::new(entropy);
-        let behaviour = Arc::new(Self { limits, mail, wall, entropy, tasks, ended, clock, hosts });
+        let agreed = OnceCell::new();
+        let behaviour =
+            Self { partitions, agreed, limits, mail, wall, entropy, tasks, ended, clock, hosts };
+        let behaviour = Arc::new(behaviour);
         engine.offer(vec![TypeSpec { actor_type, config, behaviour }]).await
+    }
+
+    async fn agree(&self, turn: &Turn, engine: &Engine) -> Result<(), Error> {
+        let store = engine.store().ok_or(Error::NoStore)?;
+        count::check(turn, &*store, &engine.config().state_prefix, self.partitions).await
     }
 
     fn desk<'a>(&'a self, turn: &'a Turn, shared: &'a Shared) -> Desk<'a> {
@@ -164,6 +176,7 @@ impl Behaviour for ReminderActor {
     fn activate<'a>(&'a self, turn: &'a Turn) -> BoxFuture<'a, Result<Instance, Error>> {
         async move {
             let Some(engine) = Engine::of(turn) else { return Err(Error::Closed) };
+            self.agreed.get_or_try_init(|| self.agree(turn, &engine)).await?;
             let shared = Arc::new(Shared::new(self.limits, self.mail, &engine));
             self.desk(turn, &shared).read_on().await?;
             let end = CancellationToken::new();

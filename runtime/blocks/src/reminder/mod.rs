@@ -1,7 +1,7 @@
 //! Reminders: what an actor is to be called for at a later time, kept in its store.
 //!
 //! Reading order: [`forms`] is what is asked and answered; [`actor`] the system actor, one of
-//! many partitions; `partition` its turns; [`book`] what it has in memory, [`reading`] how far it has
+//! many partitions, of whose number `count` keeps record; `partition` its turns; [`book`] what it has in memory, [`reading`] how far it has
 //! read (both pure); [`sheet`], [`row`] and [`name`] what is stored, `sheets` what a turn has open
 //! of it; `courier` delivers between turns; `watch` wakes partitions that have
 //! become this host's; [`handle`] is how the doors reach them. How times are written, and what
@@ -27,6 +27,7 @@ pub mod sheet;
 
 mod bell;
 mod calendar;
+mod count;
 mod courier;
 mod inbox;
 mod keep;

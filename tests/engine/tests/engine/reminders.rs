@@ -389,6 +389,28 @@ async fn rem_13_a_row_that_cannot_be_read_stops_no_other() {
     assert_eq!(orders.times("1/torn").len(), 1);
 }
 
+// REM-11: with another number they would lie elsewhere, and never fire.
+#[tokio::test(start_paused = true)]
+async fn a_host_with_another_number_of_partitions_is_refused_and_loses_nothing() {
+    let (world, host, orders, reminders, wall) = one_host().await;
+    register(&reminders, asked("1", "pay", "600s", "")).await;
+    host.kill().await;
+    let other = world.bare_host("b:1");
+    orders.host(&other).await;
+    let reminders = other.offer_reminders(2 * PARTITIONS, Arc::<Wall>::clone(&wall)).await;
+    let refused = reminders.register(asked("2", "pay", "1s", ""), Caller::default()).await;
+    let error = refused.unwrap_err().to_string();
+    let (ours, theirs) = (PARTITIONS.to_string(), (2 * PARTITIONS).to_string());
+    assert!(error.contains(&ours) && error.contains(&theirs), "{error}");
+    sleep(Duration::from_secs(700)).await;
+    assert_eq!(orders.times("1/pay").len(), 0);
+    other.kill().await;
+    let host = world.bare_host("c:1");
+    orders.host(&host).await;
+    let _reminders = host.offer_reminders(PARTITIONS, wall).await;
+    until("it fires late", || orders.times("1/pay").len() == 1).await;
+}
+
 /// Writes a value past all fences.
 async fn by_hand(world: &World, key: Key, value: impl Into<Bytes>) {
     let (condition, expiry) = (Condition::None, Expiry::Never);

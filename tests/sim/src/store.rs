@@ -17,7 +17,8 @@ use futures::future::BoxFuture;
 use odeon_base::{Fence, TaskKind};
 use odeon_blocks::reminder::{actor as reminder, letter};
 use odeon_runtime::store::{
-    ActorScope, Capabilities, Error, Item, Key, Op, Page, Result, Scan, StateStore, Transaction,
+    ActorScope, Capabilities, Condition, Error, Item, Key, Op, Page, Result, Scan, StateStore,
+    Transaction,
 };
 use odeon_test_history::{Host, What};
 use tokio::sync::{Notify, oneshot};
@@ -183,7 +184,7 @@ impl Inner {
         events: &mut Vec<What>,
     ) -> Result<Reply> {
         let Some((scope, fence)) = transaction.fence else {
-            return Err(Error::Invalid { reason: "a commit without a fence".to_owned() });
+            return self.write_first(transaction.ops);
         };
         let rows = self.rows.entry(scope.clone()).or_default();
         if rows.fence != Some(fence) && plant != Some(Plant::NoFenceCheck) {
@@ -209,6 +210,29 @@ impl Inner {
             }
         }
         events.push(What::Landed { actor: number(&scope), fence: plain(fence) });
+        Ok(Reply::Done)
+    }
+
+    /// What no activation writes, and nobody writes twice.
+    fn write_first(&mut self, ops: Vec<Op>) -> Result<Reply> {
+        for op in ops {
+            let Op::Upsert {
+                key: Key::Actor(scope, name),
+                value,
+                condition: Condition::Absent,
+                ..
+            } = op
+            else {
+                return Err(Error::Invalid { reason: "a commit without a fence".to_owned() });
+            };
+            let rows = self.rows.entry(scope.clone()).or_default();
+            if rows.items.contains_key(&name) {
+                return Err(Error::ETagMismatch { key: name.to_string() });
+            }
+            self.undo.push((scope, rows.clone()));
+            self.writes += 1;
+            rows.items.insert(name, (value, self.writes));
+        }
         Ok(Reply::Done)
     }
 

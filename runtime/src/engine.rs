@@ -226,6 +226,12 @@ impl Engine {
         &self.inner.core.config
     }
 
+    /// Owner of what is started for as long as the engine runs.
+    #[must_use]
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.core.tasks
+    }
+
     /// Where actors keep their state; set once, later values are ignored. Types that
     /// were offered before and need it are placed from now on.
     pub fn use_store(&self, store: Arc<dyn StateStore>) {

@@ -15,8 +15,19 @@ pub(crate) fn read<T: DeserializeOwned>(of: &str, call: &Call) -> Result<T, Erro
 
 /// Answers with a form.
 pub(crate) fn reply(form: &impl Serialize) -> Result<Reply, Error> {
-    let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
-    let mut reply = Reply { body: body.into(), ..Reply::default() };
+    let mut reply = Reply { body: bytes(form)?.into(), ..Reply::default() };
     reply.headers.push("content-type", "application/json");
     Ok(reply)
+}
+
+/// A form as it is sent.
+pub(crate) fn bytes(form: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))
+}
+
+/// What a system actor answered.
+pub(crate) fn answer<T: DeserializeOwned>(reply: &Reply) -> Result<T, Error> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        Error::Arguments(format!("a system actor answered what cannot be read: {error}"))
+    })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use odeon_base::valve::Flow;
 use odeon_base::{AppId, HostName, LeaseClock, TaskKind, Tasks, Valve};
+use odeon_blocks::reminder::Reminders;
 use odeon_runtime::engine::Seams;
 use odeon_runtime::{Config, Engine, TypeConfig, TypeSpec};
 use odeon_test_history::{Host, Trouble, What};
@@ -88,6 +89,8 @@ pub(crate) struct Process {
     pub(crate) life: Host,
     pub(crate) slot: usize,
     pub(crate) engine: Engine,
+    /// Whoever registers at the same time shares a commit.
+    pub(crate) reminders: Reminders,
     pub(crate) tasks: Tasks,
     /// Cancelled when the process is no more: its connections are reset.
     pub(crate) gone: CancellationToken,
@@ -131,9 +134,11 @@ impl Process {
         };
         let engine = Engine::start(Config::new(app, host), seams);
         engine.use_store(Arc::new(Client { world: Arc::clone(world), slot, life }));
+        let reminders = Reminders::new(&engine, reminders::STORE, reminders::PARTITIONS);
         let process = Arc::new(Self {
             life,
             slot,
+            reminders: reminders.expect("this is a name"),
             engine,
             tasks,
             gone: CancellationToken::new(),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use odeon_base::Execution;
 use odeon_blocks::reminder::book::Limits;
 use odeon_blocks::reminder::forms::{PolicyForm, Registration};
-use odeon_blocks::reminder::{Parts, ReminderActor, Reminders};
+use odeon_blocks::reminder::{Parts, ReminderActor};
 use odeon_runtime::{CallChain, Caller, Headers};
 use odeon_test_history::{Turn, What};
 use tokio::time::Instant;
@@ -49,8 +49,11 @@ pub(crate) async fn client(world: Arc<World>, chance: Chance, is_over: Arc<Atomi
         let open: Vec<_> =
             world.running().into_iter().filter(|process| process.is_open()).collect();
         let Some(process) = chance.pick(&open) else { continue };
-        let setting = set(Arc::clone(&world), chance.child(), Arc::clone(process));
-        process.tasks.spawn(odeon_base::TaskKind::Connection, setting);
+        // Several at once share a turn of their partition.
+        for _ in 0..if chance.one_in(4) { 4 } else { 1 } {
+            let setting = set(Arc::clone(&world), chance.child(), Arc::clone(process));
+            process.tasks.spawn(odeon_base::TaskKind::Connection, setting);
+        }
     }
 }
 
@@ -84,7 +87,7 @@ async fn set(world: Arc<World>, chance: Chance, process: Arc<Process>) {
     };
     let times = if every.is_none() { Some(1) } else { times };
     world.log.add(What::Reminding { reminder: number, first, every, times });
-    let Ok(reminders) = Reminders::new(&process.engine, STORE, PARTITIONS) else { return };
+    let reminders = &process.reminders;
     match reminders.register(registration, caller()).await {
         Ok(_) => {
             world.log.add(What::Reminded { reminder: number, now: world.calendar.latest() });

@@ -23,7 +23,7 @@ use super::book::Limits;
 use super::calendar::Calendar;
 use super::count;
 use super::courier::Courier;
-use super::forms::{KEEP, POST, Posting, READ, SETTLE, WAKE};
+use super::forms::{KEEP, POST, Posting, READ, REGISTER, Registration, SETTLE, WAKE};
 use super::lanes;
 use super::partition::{Desk, Shared};
 use super::post::Post;
@@ -219,6 +219,10 @@ impl Behaviour for ReminderActor {
                 "delete" => json::reply(&desk.delete(json::read(TYPE, &call)?).await?),
                 "deleteAll" => json::reply(&desk.delete_all(json::read(TYPE, &call)?).await?),
                 "list" => json::reply(&desk.list(json::read(TYPE, &call)?).await?),
+                REGISTER => {
+                    let all: Vec<Registration> = json::read(TYPE, &call)?;
+                    json::reply(&desk.register_all(&all).await?)
+                }
                 SETTLE => desk.settle(json::read(TYPE, &call)?).await.map(|()| Reply::default()),
                 POST => {
                     let asked: Posting = json::read(TYPE, &call)?;

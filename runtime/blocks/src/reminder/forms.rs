@@ -15,6 +15,8 @@ use super::row::Row;
 
 /// That a partition is to be active. No door lets in a method that begins like this.
 pub(super) const WAKE: &str = "#wake";
+/// That reminders are to be registered that callers of one host asked for at the same time.
+pub(super) const REGISTER: &str = "#register";
 /// That a delivery has ended.
 pub(super) const SETTLE: &str = "#settle";
 /// That it is time to read on.
@@ -120,6 +122,13 @@ impl Registration {
         let spec = self.spec()?.under(compat);
         let spec = spec.map_err(|error| Error::Arguments(error.to_string()))?;
         Ok(Self { catch_up: spec.catch_up.map(CatchUpForm::from), ..self })
+    }
+
+    /// About how long it is when it is asked.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.r#type, &self.id, &self.name, &self.due_time, &self.period, &self.ttl];
+        let data = self.data.as_ref().map_or(0, |data| data.get().len());
+        texts.iter().map(|text| text.len()).sum::<usize>() + data
     }
 
     /// What it carries, as it is kept.

@@ -8,16 +8,19 @@ use serde::de::DeserializeOwned;
 
 use super::actor::{partition_of, partition_ref, type_of};
 use super::forms::{
-    Deleted, FoundForm, ListForm, Listing, Named, Of, PAGE_MAX, Registered, Registration,
-    ReminderForm,
+    Deleted, FoundForm, ListForm, Listing, Named, Of, PAGE_MAX, Registration, ReminderForm,
 };
+use super::gather::Gather;
+use super::name::Name;
+use crate::json;
 
-/// The reminders of an application.
+/// The reminders of an application. Its clones share what waits to be registered.
 #[derive(Debug, Clone)]
 pub struct Reminders {
     engine: Engine,
     actor_type: ActorType,
     partitions: u32,
+    gather: Gather,
 }
 
 impl Reminders {
@@ -31,19 +34,23 @@ impl Reminders {
         partitions: u32,
     ) -> Result<Self, odeon_base::ident::Invalid> {
         let actor_type = type_of(&engine.config().app, store)?;
-        Ok(Self { engine: engine.clone(), actor_type, partitions })
+        let gather = Gather::new(engine.clone(), actor_type.clone());
+        Ok(Self { engine: engine.clone(), actor_type, partitions, gather })
     }
 
-    /// Registers a reminder; `false` if one of its name stands and was not to be replaced.
+    /// Registers a reminder; `false` if one of its name stands and was not to be replaced. Callers
+    /// that register at the same time share a turn of the partition.
     ///
     /// # Errors
     /// [`Error::Arguments`] for a schedule that says no time; as [`Engine::call`].
+    ///
+    /// # Cancel safety
+    /// It may be registered all the same.
     pub async fn register(&self, asked: Registration, caller: Caller) -> Result<bool, Error> {
         let actor = ActorRef::parse(&asked.r#type, &asked.id)?;
         let asked = asked.under(self.engine.config().compat)?;
-        let Registered { registered } =
-            self.ask(self.partition(&actor), "register", &asked, caller).await?;
-        Ok(registered)
+        Name::new(&actor, &asked.name)?;
+        self.gather.register(self.partition(&actor), asked, caller).await
     }
 
     /// One reminder, if it is there.
@@ -160,14 +167,11 @@ impl Reminders {
         form: &impl Serialize,
         caller: Caller,
     ) -> Result<T, Error> {
-        let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
         let actor = partition_ref(&self.actor_type, partition)?;
         let Caller { deadline, chain } = caller;
-        let call = Invocation { deadline, chain, ..Invocation::new(actor, method, body) };
-        let reply = self.engine.call(call).await?;
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            Error::Arguments(format!("the partition said what cannot be read: {error}"))
-        })
+        let call =
+            Invocation { deadline, chain, ..Invocation::new(actor, method, json::bytes(form)?) };
+        json::answer(&self.engine.call(call).await?)
     }
 }
 

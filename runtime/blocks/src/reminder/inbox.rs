@@ -76,6 +76,11 @@ impl Desk<'_> {
         self.carry_out(&letter::reminders_of(actor_type, id), usize::MAX).await.map(drop)
     }
 
+    /// The same for all types.
+    pub(super) async fn catch_up_all(&self) -> Result<(), Error> {
+        self.carry_out(REMINDERS, usize::MAX).await.map(drop)
+    }
+
     /// Removes rows of calls that are over.
     async fn remove(&self, keys: Vec<String>) -> Result<(), Error> {
         for keys in keys.chunks(REMOVED_AT_ONCE) {

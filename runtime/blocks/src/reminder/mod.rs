@@ -4,7 +4,8 @@
 //! many partitions, of whose number `count` keeps record; `partition` its turns; [`book`] what it has in memory, [`reading`] how far it has
 //! read (both pure); [`sheet`], [`row`] and [`name`] what is stored, `sheets` what a turn has open
 //! of it; `courier` delivers between turns; `watch` wakes partitions that have
-//! become this host's; [`handle`] is how the doors reach them. How times are written, and what
+//! become this host's; [`handle`] is how the doors reach them, and `gather` has those who register
+//! at the same time share a turn. How times are written, and what
 //! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
 //!
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
@@ -29,6 +30,7 @@ mod bell;
 mod calendar;
 mod count;
 mod courier;
+mod gather;
 mod inbox;
 mod keep;
 mod look;

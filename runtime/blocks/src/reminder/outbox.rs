@@ -173,8 +173,7 @@ impl Teller {
         let engine = self.engine.upgrade().ok_or(Error::Closed)?;
         let senders = news.senders.iter().map(|sender| sender.as_ref().to_owned()).collect();
         let told = Posting { reminders: news.has_reminders, senders, ..Posting::default() };
-        let body =
-            serde_json::to_vec(&told).map_err(|error| Error::Arguments(error.to_string()))?;
+        let body = crate::json::bytes(&told)?;
         let actor = partition_ref(&self.actor_type, partition)?;
         engine.call(Invocation::new(actor, POST, body)).await.map(drop)
     }

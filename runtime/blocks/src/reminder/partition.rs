@@ -27,7 +27,7 @@ use super::sheet::{Sheet, Written, exchange};
 use super::sheets::{self, Sheets};
 
 /// Sheets that are looked through at once, and changed in one transaction: a handful of keys each.
-const SHEETS_AT_ONCE: usize = 100;
+pub(super) const SHEETS_AT_ONCE: usize = 100;
 
 /// What a partition has in memory, as its turns and its deliveries share it.
 #[derive(Debug)]
@@ -149,20 +149,58 @@ impl Desk<'_> {
     }
 
     pub(super) async fn register(&self, asked: Registration) -> Result<Registered, Error> {
-        let name = named(&asked.r#type, &asked.id, &asked.name)?;
-        self.catch_up(&asked.r#type, Some(&asked.id)).await?;
+        match self.register_all(&[asked]).await?.pop() {
+            Some(Ok(registered)) => Ok(Registered { registered }),
+            Some(Err(reason)) => Err(Error::Arguments(reason)),
+            None => Ok(Registered { registered: false }),
+        }
+    }
+
+    /// Registers the first of these, one at least, in one commit; whether each was, or why it
+    /// cannot be.
+    pub(super) async fn register_all(
+        &self,
+        all: &[Registration],
+    ) -> Result<Vec<Result<bool, String>>, Error> {
+        match all {
+            [one] => self.catch_up(&one.r#type, Some(&one.id)).await?,
+            // One look, in place of one for each actor.
+            _ => self.catch_up_all().await?,
+        }
         let now = self.now()?;
+        let (mut sheets, mut names) = (Sheets::new(self.turn), Vec::new());
+        let mut answers = Vec::with_capacity(all.len());
+        for asked in all.iter().take(SHEETS_AT_ONCE) {
+            if sheets.is_full() {
+                break;
+            }
+            let (name, row) = match self.begun(asked, now) {
+                Ok(begun) => begun,
+                Err(error) => {
+                    answers.push(Err(error.to_string()));
+                    continue;
+                }
+            };
+            sheets.open(&name).await?;
+            let is_kept = sheets.row(&name).is_some() && !asked.overwrite;
+            if !is_kept {
+                sheets.set(&name, row.as_ref());
+                names.push(name);
+            }
+            answers.push(Ok(!is_kept));
+        }
+        self.write(sheets, &names).await?;
+        Ok(answers)
+    }
+
+    /// How a reminder begins, if any of its ticks is still to come.
+    fn begun(&self, asked: &Registration, now: Timestamp) -> Result<(Name, Option<Row>), Error> {
+        let name = named(&asked.r#type, &asked.id, &asked.name)?;
         let (spec, data) = (asked.spec()?, asked.data());
         let plan =
             ReminderPlan::new(&spec, now).map_err(|error| Error::Arguments(error.to_string()))?;
-        let mut sheets = Sheets::new(self.turn);
-        sheets.open(&name).await?;
-        if sheets.row(&name).is_some() && !asked.overwrite {
-            return Ok(Registered { registered: false });
-        }
-        let generation = self.entropy.u64();
-        let begun = plan.begin().map(|at| Row {
-            generation,
+        let row = plan.begin().map(|at| Row {
+            generation: self.entropy.u64(),
             registered: now.as_millisecond(),
             at,
             delivered: 0,
@@ -171,9 +209,7 @@ impl Desk<'_> {
             error: None,
             data,
         });
-        sheets.set(&name, begun.as_ref());
-        self.write(sheets, &[name]).await?;
-        Ok(Registered { registered: true })
+        Ok((name, row))
     }
 
     /// Writes what was changed under these names, in the store and then in the book.

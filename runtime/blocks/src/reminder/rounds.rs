@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::partition::Shared;
+use crate::json;
 
 /// Between two deliveries that came to nothing, and two tries to write down what became of one.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
@@ -35,8 +36,8 @@ impl Rounds {
     /// A turn of the own partition, wherever it is; its answer.
     pub(super) async fn ask(&self, method: &str, form: &impl Serialize) -> Result<Bytes, Error> {
         let Some(engine) = self.engine.upgrade() else { return Err(Error::Closed) };
-        let body = serde_json::to_vec(form).map_err(|error| Error::Arguments(error.to_string()))?;
-        let reply = engine.call(Invocation::new(self.partition.clone(), method, body)).await?;
+        let call = Invocation::new(self.partition.clone(), method, json::bytes(form)?);
+        let reply = engine.call(call).await?;
         Ok(reply.body)
     }
 

@@ -20,6 +20,7 @@ use odeon_runtime::metrics::ReminderMetrics;
 use odeon_runtime::seams::{Behaviour, Call, Instance};
 use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, StateStore, Transaction};
 use odeon_runtime::{ActorRef, Caller, Compat, Reply, Turn, TurnKind};
+use odeon_test_engine::store::Fate;
 use odeon_test_engine::world::{COMPONENT, until};
 use odeon_test_engine::{Host, Kind, World};
 use serde_json::value::RawValue;
@@ -529,4 +530,76 @@ async fn rem_2_what_says_no_time_is_refused_and_named() {
         let error = refused.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+/// Registers all of these at the same time.
+async fn register_all(
+    reminders: &Reminders,
+    all: impl IntoIterator<Item = Registration>,
+    caller: &Caller,
+) -> Vec<Result<bool, Error>> {
+    let all = all.into_iter().map(|asked| reminders.register(asked, caller.clone()));
+    futures::future::join_all(all).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_come_at_the_same_time_share_a_commit_and_each_has_its_own_answer() {
+    let (world, _host, orders, reminders, _) = one_host().await;
+    // So that the partition is there.
+    register(&reminders, asked("1", "first", "1h", "")).await;
+    let before = world.store.commits();
+    let names = (0..50).map(|n| asked("1", &format!("n{n}"), "5s", ""));
+    let kept = |due_time| Registration { overwrite: false, ..asked("1", "pay", due_time, "") };
+    let others = [asked("1", "wrong", "soon", ""), kept("5s"), kept("1s")];
+    let answers = register_all(&reminders, names.chain(others), &Caller::default()).await;
+    assert!(answers[..50].iter().all(|answer| matches!(answer, Ok(true))), "{answers:?}");
+    let wrong = answers[50].as_ref().unwrap_err().to_string();
+    assert!(wrong.contains("dueTime is 'soon'"), "{wrong}");
+    assert!(matches!(answers[51..], [Ok(true), Ok(false)]), "{answers:?}");
+    assert!(world.store.commits() - before <= 2, "{} commits", world.store.commits() - before);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(orders.seen().len(), 51, "each once");
+    assert_eq!(orders.times("1/pay").len(), 1);
+}
+
+// TURN-7: nothing is registered behind the back of who has left.
+#[tokio::test(start_paused = true)]
+async fn a_registration_whose_time_is_up_before_its_turn_is_none() {
+    let (world, host, orders, reminders, wall) = one_host().await;
+    register(&reminders, asked("1", "first", "1h", "")).await;
+    world.store.next_commit(Fate::Late);
+    let all = ["slow", "a", "b"].map(|name| asked("1", name, "5s", ""));
+    let deadline = Some(tokio::time::Instant::now() + Duration::from_millis(100));
+    let caller = Caller { deadline, ..Caller::default() };
+    let [slow, others @ ..] = all;
+    let first = reminders.register(slow, caller.clone());
+    let then = async {
+        until("the first is under way", || world.store.fates() == 0).await;
+        register_all(&reminders, others, &caller).await
+    };
+    let (first, late) = futures::future::join(first, then).await;
+    assert!(matches!(first, Err(Error::TurnTimeout { .. })), "{first:?}");
+    assert!(late.iter().all(|one| matches!(one, Err(Error::QueueTimeout { .. }))), "{late:?}");
+    host.kill().await;
+    let host = world.bare_host("b:1");
+    orders.host(&host).await;
+    let reminders = host.offer_reminders(PARTITIONS, wall).await;
+    let listing = Listing { r#type: TYPE.to_owned(), ..Listing::default() };
+    let page = reminders.list(&listing, Caller::default()).await.unwrap();
+    let names: Vec<_> = page.reminders.iter().map(|one| &*one.name).collect();
+    assert_eq!(names, ["first"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_share_a_commit_that_fails_are_all_told() {
+    let (world, _host, orders, reminders, _) = one_host().await;
+    register(&reminders, asked("1", "first", "1h", "")).await;
+    world.store.next_commit(Fate::Refused);
+    let all = ["a", "b", "c"].map(|name| asked("1", name, "5s", ""));
+    let answers = register_all(&reminders, all, &Caller::default()).await;
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    register(&reminders, asked("1", "d", "5s", "")).await;
+    sleep(Duration::from_secs(60)).await;
+    let seen: Vec<_> = orders.seen().into_iter().map(|seen| seen.who).collect();
+    assert_eq!(seen, ["1/d"]);
 }

@@ -75,8 +75,15 @@ fn join(tree: &::sled::Tree, etag: [u8; 16], length: u64) -> Result<Option<Bytes
     Ok((value.len() as u64 == length).then(|| value.freeze()))
 }
 
-/// Lists keys of an actor, in order, with their values.
-pub(super) fn list(tree: &::sled::Tree, scan: &Scan, now: u64) -> Result<Page> {
+/// Whether there is certainly nothing to list; looks at one row.
+pub(super) fn is_empty(tree: &::sled::Tree, scan: &Scan) -> Result<bool> {
+    let (prefix, mut rows) = rows_of(tree, scan);
+    let first = rows.next().transpose().map_err(unavailable)?;
+    Ok(first.is_none_or(|(stored, _)| !stored.starts_with(&prefix)))
+}
+
+/// What all keys begin with that are wanted, and the rows from the first of them on.
+fn rows_of(tree: &::sled::Tree, scan: &Scan) -> (Vec<u8>, ::sled::Iter) {
     let prefix = keys::rows(&scan.scope, &scan.starts_with);
     let after = scan.after.as_ref().map(keys::encode).filter(|after| *after >= prefix);
     let rows = match &after {
@@ -84,6 +91,12 @@ pub(super) fn list(tree: &::sled::Tree, scan: &Scan, now: u64) -> Result<Page> {
         Some(after) => tree.range([after.as_slice(), &[0]].concat()..),
         None => tree.range(prefix.as_slice()..),
     };
+    (prefix, rows)
+}
+
+/// Lists keys of an actor, in order, with their values.
+pub(super) fn list(tree: &::sled::Tree, scan: &Scan, now: u64) -> Result<Page> {
+    let (prefix, rows) = rows_of(tree, scan);
     let mut items = Vec::new();
     let mut has_more = false;
     for entry in rows {
@@ -96,17 +109,20 @@ pub(super) fn list(tree: &::sled::Tree, scan: &Scan, now: u64) -> Result<Page> {
             reason: "its key cannot be read".to_owned(),
         };
         let key = keys::decode(&stored).ok_or_else(corrupt)?;
-        if !decode(&bytes, key.name())?.is_live(now) {
+        let row = decode(&bytes, key.name())?;
+        if !row.is_live(now) {
             continue;
         }
         if items.len() == scan.limit {
             has_more = true;
             break;
         }
-        // Gone only if it was removed this very moment.
-        if let Some(item) = load(tree, &stored, key.name(), now)? {
-            items.push((key, item));
-        }
+        let found = match row.body {
+            Body::Whole(value) => Some(item(&row, Bytes::copy_from_slice(value))),
+            // Gone only if it was removed this very moment.
+            Body::Split(_) => load(tree, &stored, key.name(), now)?,
+        };
+        items.extend(found.map(|item| (key, item)));
     }
     let next = if has_more { items.last().map(|(key, _)| key.clone()) } else { None };
     Ok(Page { items, next })

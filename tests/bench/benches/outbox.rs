@@ -16,6 +16,8 @@ use odeon_runtime::Engine;
 use odeon_sdk::{Client, Ctx, Message, Result, actor, actors};
 use tokio::time::Instant;
 
+/// Calls that wait for no other.
+const ALONE: usize = 2_000;
 const ROUNDS: usize = 5;
 const LENGTH: Duration = Duration::from_secs(1);
 
@@ -115,10 +117,31 @@ async fn compare(callers: usize) {
     let _ = tasks.stop(Duration::from_secs(5)).await;
 }
 
+/// How long a call takes on its way that waits for no other: the next is sent when it is over.
+async fn alone() {
+    let (folder, tasks) = (tempfile::tempdir().unwrap(), Tasks::new("bench"));
+    let engine = durable(folder.path(), &tasks).await.engine;
+    engine.offer(actors![Order, Shelf]).await.unwrap();
+    let client = Client::embedded(engine.clone());
+    let order = client.actor::<Order>("order-0").unwrap();
+    for _ in 0..ALONE {
+        order.emit(7).await.unwrap();
+        let sent = engine.sent();
+        while sent.snapshot().delivered < sent.snapshot().stored {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let (p50, p99) = delays(&engine).await;
+    println!("sent when the one before is over: arrives after p50 {p50:.2} ms p99 {p99:.2} ms");
+    engine.farewell(Duration::from_secs(5)).await;
+    let _ = tasks.stop(Duration::from_secs(5)).await;
+}
+
 fn main() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
+        alone().await;
         compare(1).await;
         compare(64).await;
     });

@@ -6,6 +6,7 @@
 
 mod basket;
 mod catalogue;
+mod categories;
 mod checkout;
 mod desk;
 mod goods;

@@ -19,6 +19,26 @@ pub fn order(buyer_id: &str, request_id: &str) -> String {
     derived("order", buyer_id, request_id).to_string()
 }
 
+/// The id of whoever keeps a name: the name in lower case, with what no id can hold written
+/// in hexadecimal digits.
+#[must_use]
+pub fn name(name: &str) -> String {
+    let mut id = String::new();
+    for char in name.trim().to_lowercase().chars() {
+        match char {
+            '%' | '#' | '?' | '/' | '\\' | '.' => id.push_str(&format!("%{:02x}", u32::from(char))),
+            _ => id.push(char),
+        }
+    }
+    id
+}
+
+/// The category that a request creates.
+#[must_use]
+pub fn category(request_id: &str) -> String {
+    derived("category", request_id, "").to_string()
+}
+
 /// The goods that a request creates.
 #[must_use]
 pub fn goods(request_id: &str) -> String {
@@ -93,6 +113,18 @@ mod tests {
         ];
         for (at, id) in ids.iter().enumerate() {
             assert!(!ids[..at].contains(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_have_one_keeper() {
+        for (text, id) in [
+            ("Beef Noodles", "beef noodles"),
+            (" Tea ", "tea"),
+            ("50% / a.b", "50%25 %2f a%2eb"),
+            ("面", "面"),
+        ] {
+            assert_eq!(name(text), id);
         }
     }
 

@@ -18,15 +18,20 @@ const MINE: &str = "/tradeservice/orderquery/myorders";
 const ORDER: &str = "/tradeservice/orderusecase/createorder";
 
 /// The shop as it opens, and its services.
-async fn open() -> (Running, Router) {
+pub(crate) async fn open() -> (Running, Router) {
     let kit = shop().await;
     seed(&kit.client()).await.unwrap();
     kit.advance(SECOND).await;
-    let router = Services::new(kit.client(), Entropy::seeded(1)).router();
+    let router = services(&kit, 1);
     (kit, router)
 }
 
-async fn ask(router: &Router, who: &str, path: &str, body: Value) -> Value {
+/// The services before a shop; the ids that they give follow from the seed.
+pub(crate) fn services(kit: &Running, seed: u64) -> Router {
+    Services::new(kit.client(), Entropy::seeded(seed)).router()
+}
+
+pub(crate) async fn ask(router: &Router, who: &str, path: &str, body: Value) -> Value {
     let mut request = Request::post(path);
     if !who.is_empty() {
         request = request.header("Authentication", who);
@@ -63,7 +68,7 @@ async fn the_shelf_is_shown_by_category_and_follows_what_the_shop_changes() {
     ask(&router, "eshopadmin", "/goodsservice/goodsusecase/upordownshelfgoods", off).await;
     kit.advance(SECOND).await;
     kit.restart().await;
-    let router = Services::new(kit.client(), Entropy::seeded(2)).router();
+    let router = services(&kit, 2);
     let path = "/goodsservice/goodsquery/getgoodslistbygoodsname";
     let found = ask(&router, "", path, json!({"goodsName": "TART"})).await;
     let tart =
@@ -101,7 +106,7 @@ async fn a_buyers_orders_are_listed_newest_first_with_where_they_stand() {
     assert_eq!(mine["pageData"][1]["orderItems"][0]["count"], 2);
     kit.advance(MINUTE * 6).await;
     kit.restart().await;
-    let router = Services::new(kit.client(), Entropy::seeded(2)).router();
+    let router = services(&kit, 2);
     let mine = ask(&router, "ann", MINE, json!({"page": 2, "limit": 2})).await;
     assert_eq!(
         (&mine["pageTotal"], names(&mine["pageData"], "phase")),

@@ -11,6 +11,8 @@ mod checkout;
 mod desk;
 mod goods;
 mod input;
+mod listed;
+mod logistics;
 mod orders;
 mod payments;
 mod reply;

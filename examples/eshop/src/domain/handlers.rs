@@ -11,6 +11,7 @@ use crate::domain::events::{
     Event, GoodsFacts, HoldExpired, LineFacts, OrderStep, PaymentAsked, PaymentTold,
 };
 use crate::domain::ids;
+use crate::domain::listed::Kind;
 use crate::domain::names::Free;
 use crate::domain::order::Phase;
 use crate::domain::order::payment::{PaymentResult, RefundDone};
@@ -94,7 +95,12 @@ pub fn calls(event: &Event) -> Vec<Call> {
         }
         // Where it stands later is asked of the order itself.
         Event::OrderStateChanged(step) if step.version == 1 => {
-            vec![Call::ListOrder(orders_of(&step.user_id), step.clone())]
+            [orders_of(&step.user_id), Kind::Placed.day(step.at)]
+                .map(|list| Call::ListOrder(list, step.clone()))
+                .into()
+        }
+        Event::OrderStateChanged(step) if step.phase == Phase::Paid.name() => {
+            vec![Call::ListOrder(Kind::Paid.day(step.at), step.clone())]
         }
         Event::CreateOrderSucc(_)
         | Event::OrderStateChanged(_)

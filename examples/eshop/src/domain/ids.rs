@@ -69,12 +69,6 @@ pub fn sale_round(activity_id: &str, round: u64) -> String {
     derived("round", activity_id, &round.to_string()).to_string()
 }
 
-/// The parcel of an order: there is one.
-#[must_use]
-pub fn parcel(order_id: &str) -> String {
-    derived("parcel", order_id, "").to_string()
-}
-
 /// What people call an order: the time to the second and ten characters.
 ///
 /// Unique without a lookup: two orders share a number only if they are placed in
@@ -109,7 +103,7 @@ mod tests {
             order("ann", "r2"),
             order("an", "nr1"),
             payment("ann", "r1"),
-            parcel("ann"),
+            goods("ann"),
         ];
         for (at, id) in ids.iter().enumerate() {
             assert!(!ids[..at].contains(id), "{id}");

@@ -7,9 +7,11 @@
 
 mod basket;
 mod catalog_index;
+mod category;
 mod checkout;
 mod flash_sale;
 mod goods;
+mod goods_name;
 mod order;
 mod order_index;
 mod payment;
@@ -17,9 +19,11 @@ mod post;
 
 pub use basket::{BasketActor, BasketActorClient};
 pub use catalog_index::{CatalogIndexActor, CatalogIndexActorClient};
+pub use category::{CategoryActor, CategoryActorClient};
 pub use checkout::{CheckoutActor, CheckoutActorClient};
 pub use flash_sale::{FlashSaleActor, FlashSaleActorClient};
 pub use goods::{GoodsActor, GoodsActorClient};
+pub use goods_name::{GoodsNameActor, GoodsNameActorClient};
 pub use order::{OrderActor, OrderActorClient};
 pub use order_index::{OrderIndexActor, OrderIndexActorClient};
 pub use payment::{PaymentActor, PaymentActorClient};

@@ -6,10 +6,13 @@
 
 mod basket;
 mod catalogue;
+mod categories;
 mod checkout;
 mod desk;
 mod goods;
 mod input;
+mod listed;
+mod logistics;
 mod orders;
 mod payments;
 mod reply;

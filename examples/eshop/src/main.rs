@@ -17,8 +17,8 @@ use odeon_base::Entropy;
 use odeon_eshop::http::Services;
 use odeon_eshop::seed::{GOODS, seed};
 use odeon_eshop::{
-    BasketActor, CatalogIndexActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor,
-    OrderIndexActor, PaymentActor,
+    BasketActor, CatalogIndexActor, CategoryActor, CheckoutActor, FlashSaleActor, GoodsActor,
+    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor,
 };
 use odeon_sdk::{Client, Result, Worker};
 use tokio::net::TcpListener;
@@ -102,7 +102,12 @@ impl Flags {
         }
     }
 
-    /// A worker of the actors of these roles, but for the goods, which have one of their own.
+    /// A worker of the goods, their names and their categories: what the shelf is filled with.
+    fn shelf(&self) -> Worker {
+        self.worker().actor::<GoodsActor>().actor::<GoodsNameActor>().actor::<CategoryActor>()
+    }
+
+    /// A worker of the other actors of these roles.
     fn counter(&self, roles: &BTreeSet<Role>) -> Worker {
         let worker = self.worker();
         roles.iter().fold(worker, |worker, role| match role {
@@ -140,7 +145,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let goods = async {
         match has_goods {
-            true => flags.worker().actor::<GoodsActor>().run(stop.clone()).await.map_err(boxed),
+            true => flags.shelf().run(stop.clone()).await.map_err(boxed),
             false => Ok(()),
         }
     };

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use odeon_sdk::{Client, Error, Result};
 
-use crate::GoodsActor;
 use crate::domain::answer::Reason;
+use crate::domain::categories;
 use crate::domain::goods::commands::Create;
+use crate::domain::handlers;
+use crate::{CategoryActor, GoodsActor, register};
 
 /// Units of each kind that the shop opens with.
 pub const STOCK: u32 = 100;
@@ -63,8 +65,27 @@ pub async fn seed(client: &Client) -> Result<()> {
             Err(refusal) if refusal.reason != Reason::Duplicate => {
                 return Err(Error::failed(format!("{id}: {refusal}")));
             }
-            Ok(_) | Err(_) => {}
+            Ok(_) | Err(_) => enrol(&client, id).await?,
         }
     }
+    Ok(())
+}
+
+/// Sees to it that goods have their name and their category, as they are now.
+async fn enrol(client: &Client, goods_id: &str) -> Result<()> {
+    let Some(meta) = register::known(client, goods_id).await? else { return Ok(()) };
+    let mut categories = CATEGORIES.iter().zip(0..);
+    if let Some(((id, name), sort)) = categories.find(|(one, _)| one.0 == meta.category_id) {
+        let command = categories::Create {
+            cmd_id: format!("seed-{id}"),
+            id: (*id).to_owned(),
+            category_name: (*name).to_owned(),
+            sort,
+        };
+        // There already, or others are called so by now: the goods stay where they are.
+        drop(client.actor::<CategoryActor>(handlers::CATEGORIES)?.create(command).await?);
+    }
+    drop(register::join(client, goods_id, &meta.category_id).await?);
+    drop(register::claim(client, &meta.name, goods_id).await?);
     Ok(())
 }

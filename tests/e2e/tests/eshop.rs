@@ -4,13 +4,15 @@
 //! Buyers go in by the services, as clients do, and ask again with the same request when an
 //! answer got lost. At the end of each, the ledger is closed: nothing was sold that was not
 //! there, nothing is held but for orders that can still be paid (`ledger`). `cases` has what
-//! goes wrong in a shop, `troubles` what goes wrong below it, `loads` the crowds, `figures` how
+//! goes wrong in a shop, `troubles` what goes wrong below it, `loads` the crowds, `baskets` what they carry, `figures` how
 //! many a second; those that are too long for every day are ignored and run by hand.
 
+mod baskets;
 mod cases;
 mod figures;
 mod ledger;
 mod loads;
+mod replicas;
 mod troubles;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

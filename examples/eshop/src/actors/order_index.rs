@@ -1,18 +1,21 @@
-//! The orders of a buyer; the id of the actor is `buyer:` and the id of the buyer's account.
+//! A list of orders; the id of the actor says of which.
+//!
+//! `buyer:` and the id of an account: the buyer's. `day:20260301`: those of all buyers that
+//! were placed, or refused, on that day; `paid:20260301`: those that were paid then. `day` and
+//! `paid` list those days.
 //!
 //! State: `order:{time}:{orderId}`, so that the newest order comes first, and `count`. Where
 //! an order stands is the order's to say; here is only that there is one.
 
-use odeon_sdk::{Ctx, Result, actor};
+use odeon_sdk::{Ctx, Message, Result, actor};
 
 use crate::domain::answer::Answer;
 use crate::domain::events::OrderStep;
-use crate::domain::listed::{Listed, place};
-use crate::domain::pages::Pages;
+use crate::domain::listed::{Listed, Part, first_of_day, place};
 
 const ORDERS: &str = "order:";
 
-/// The orders of a buyer.
+/// A list of orders.
 #[derive(Debug, Default)]
 pub struct OrderIndexActor {
     count: u64,
@@ -34,6 +37,11 @@ impl OrderIndexActor {
     async fn put(&mut self, ctx: &mut Ctx, first: OrderStep) -> Result<()> {
         let key = format!("{ORDERS}{}", place(&first));
         if ctx.get::<String>(&key).await?.is_none() {
+            if self.count == 0
+                && let Some((days, day)) = first_of_day(ctx.id().as_str(), &first)
+            {
+                ctx.send(Message::to("OrderIndexActor", days, "Put")?.with(&day)?);
+            }
             self.count += 1;
             ctx.set(&key, &first.order_id)?;
             ctx.set("count", &self.count)?;
@@ -42,13 +50,14 @@ impl OrderIndexActor {
     }
 
     /// Some of the orders, newest first.
-    async fn list(&self, ctx: &Ctx, pages: Pages) -> Result<Answer<Listed>> {
-        let range = match pages.range() {
+    async fn list(&self, ctx: &Ctx, part: Part) -> Result<Answer<Listed>> {
+        let range = match part.range() {
             Ok(range) => range,
             Err(refusal) => return Ok(Answer(Err(refusal))),
         };
         let (mut ids, mut after) = (Vec::new(), None);
-        while ids.len() < range.end {
+        let end = if range.is_empty() { 0 } else { range.end };
+        while ids.len() < end {
             let page = ctx.range::<String>(ORDERS, after.as_deref()).await?;
             ids.extend(page.items.into_iter().map(|(_, id)| id));
             after = page.next;

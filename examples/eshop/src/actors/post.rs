@@ -83,6 +83,8 @@ fn message(call: &Call) -> Result<Message> {
         Call::PaymentResult(id, command) => to("OrderActor", id, "PaymentResult", command),
         Call::RefundDone(id, command) => to("OrderActor", id, "RefundDone", command),
         Call::ListGoods(id, facts) => to("CatalogIndexActor", id, "Put", facts),
+        Call::LeaveCategory(id, leave) => to("CategoryActor", id, "Leave", leave),
+        Call::FreeName(id, free) => to("GoodsNameActor", id, "Release", free),
         Call::ListOrder(id, step) => to("OrderIndexActor", id, "Put", step),
     }
 }

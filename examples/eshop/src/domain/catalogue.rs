@@ -31,13 +31,16 @@ pub struct Browse {
     /// Those that are not for sale, too.
     #[serde(default)]
     pub hidden: bool,
+    /// The ids of the categories in the order in which they are shown; others come after them.
+    #[serde(default)]
+    pub order: Vec<String>,
 }
 
 /// Some of the goods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Browsed {
-    /// Them, by category and id.
+    /// Them, by category and name.
     pub goods: Vec<GoodsFacts>,
     /// How many there are on all pages.
     pub total: u64,
@@ -73,7 +76,13 @@ impl Catalogue {
                 && facts.name.to_lowercase().contains(&name)
         };
         let mut found: Vec<&GoodsFacts> = self.goods.values().filter(is_found).collect();
-        found.sort_by_key(|facts| (&facts.category_id, &facts.id));
+        let place = |category: &String| {
+            query.order.iter().position(|id| id == category).unwrap_or(query.order.len())
+        };
+        found.sort_by_cached_key(|facts| {
+            let name = facts.name.to_lowercase();
+            (place(&facts.category_id), &facts.category_id, name, &facts.id)
+        });
         let goods = found.iter().skip(range.start).take(range.len());
         let goods = goods.map(|facts| (*facts).clone().at(now)).collect();
         Ok(Browsed { goods, total: found.len() as u64 })
@@ -142,6 +151,11 @@ mod tests {
             (Browse { name: "BLE S".into(), ..Browse::default() }, vec!["soup"], 1),
             (Browse { pages: page(2, 2), ..Browse::default() }, vec!["soup"], 3),
             (Browse { pages: page(3, 2), ..Browse::default() }, vec![], 3),
+            (
+                Browse { order: vec!["hot".into()], ..Browse::default() },
+                vec!["rice", "soup", "tart"],
+                3,
+            ),
         ] {
             let found: Vec<String> = found.into_iter().map(str::to_owned).collect();
             assert_eq!(ids(&catalogue, &query), (found, total), "{query:?}");

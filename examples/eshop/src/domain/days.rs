@@ -23,14 +23,14 @@ pub struct Days {
 impl Days {
     /// So many were sold now.
     pub fn add(&mut self, count: u32, now: Time) {
-        *self.sold.entry(day(now)).or_default() += count;
+        *self.sold.entry(now.day()).or_default() += count;
         let oldest = oldest(now);
         self.sold.retain(|day, _| *day >= oldest);
     }
 
     /// Of what was sold then, so many came back.
     pub fn take_back(&mut self, count: u32, sold_at: Time) {
-        if let Some(sold) = self.sold.get_mut(&day(sold_at)) {
+        if let Some(sold) = self.sold.get_mut(&sold_at.day()) {
             *sold = sold.saturating_sub(count);
         }
     }
@@ -43,13 +43,7 @@ impl Days {
 }
 
 fn oldest(now: Time) -> String {
-    day(now.before(Duration::from_secs(24 * 60 * 60) * (DAYS_KEPT - 1)))
-}
-
-fn day(time: Time) -> String {
-    let mut digits = time.digits();
-    digits.truncate(8);
-    digits
+    now.before(Duration::from_secs(24 * 60 * 60) * (DAYS_KEPT - 1)).day()
 }
 
 #[cfg(test)]

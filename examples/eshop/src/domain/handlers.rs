@@ -6,9 +6,13 @@
 //! held since then are asked about when their time is over, and sold or given back.
 
 use crate::domain::bank::{Charge, Refund};
+use crate::domain::categories::Leave;
 use crate::domain::events::{
     Event, GoodsFacts, HoldExpired, LineFacts, OrderStep, PaymentAsked, PaymentTold,
 };
+use crate::domain::ids;
+use crate::domain::listed::Kind;
+use crate::domain::names::Free;
 use crate::domain::order::Phase;
 use crate::domain::order::payment::{PaymentResult, RefundDone};
 use crate::domain::reservation::HOLD;
@@ -17,6 +21,8 @@ use crate::domain::time::Time;
 
 /// The id of the list of all goods.
 pub const CATALOGUE: &str = "goods";
+/// The id of the categories.
+pub const CATEGORIES: &str = "all";
 
 /// A call of an actor: its id, and the command.
 #[derive(Debug, Clone)]
@@ -41,6 +47,10 @@ pub enum Call {
     HoldExpired(String, HoldExpired),
     /// `Put` of this list of goods.
     ListGoods(String, GoodsFacts),
+    /// `Leave` of these categories.
+    LeaveCategory(String, Leave),
+    /// `Release` of this name.
+    FreeName(String, Free),
     /// `Put` of this list of orders.
     ListOrder(String, OrderStep),
 }
@@ -74,11 +84,23 @@ pub fn calls(event: &Event) -> Vec<Call> {
             vec![Call::HoldExpired(hold.order_id.clone(), hold.clone())]
         }
         Event::GoodsChanged(facts) => {
-            vec![Call::ListGoods(CATALOGUE.to_owned(), facts.clone())]
+            let mut calls = vec![Call::ListGoods(CATALOGUE.to_owned(), facts.clone())];
+            if facts.deleted {
+                let goods_id = facts.id.clone();
+                let leave = Leave { goods_id: goods_id.clone() };
+                calls.push(Call::LeaveCategory(CATEGORIES.to_owned(), leave));
+                calls.push(Call::FreeName(ids::name(&facts.name), Free { goods_id }));
+            }
+            calls
         }
         // Where it stands later is asked of the order itself.
         Event::OrderStateChanged(step) if step.version == 1 => {
-            vec![Call::ListOrder(orders_of(&step.user_id), step.clone())]
+            [orders_of(&step.user_id), Kind::Placed.day(step.at)]
+                .map(|list| Call::ListOrder(list, step.clone()))
+                .into()
+        }
+        Event::OrderStateChanged(step) if step.phase == Phase::Paid.name() => {
+            vec![Call::ListOrder(Kind::Paid.day(step.at), step.clone())]
         }
         Event::CreateOrderSucc(_)
         | Event::OrderStateChanged(_)

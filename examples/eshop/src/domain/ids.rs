@@ -19,6 +19,26 @@ pub fn order(buyer_id: &str, request_id: &str) -> String {
     derived("order", buyer_id, request_id).to_string()
 }
 
+/// The id of whoever keeps a name: the name in lower case, with what no id can hold written
+/// in hexadecimal digits.
+#[must_use]
+pub fn name(name: &str) -> String {
+    let mut id = String::new();
+    for char in name.trim().to_lowercase().chars() {
+        match char {
+            '%' | '#' | '?' | '/' | '\\' | '.' => id.push_str(&format!("%{:02x}", u32::from(char))),
+            _ => id.push(char),
+        }
+    }
+    id
+}
+
+/// The category that a request creates.
+#[must_use]
+pub fn category(request_id: &str) -> String {
+    derived("category", request_id, "").to_string()
+}
+
 /// The goods that a request creates.
 #[must_use]
 pub fn goods(request_id: &str) -> String {
@@ -47,12 +67,6 @@ pub fn merge(guest: &str, version: u64) -> String {
 #[must_use]
 pub fn sale_round(activity_id: &str, round: u64) -> String {
     derived("round", activity_id, &round.to_string()).to_string()
-}
-
-/// The parcel of an order: there is one.
-#[must_use]
-pub fn parcel(order_id: &str) -> String {
-    derived("parcel", order_id, "").to_string()
 }
 
 /// What people call an order: the time to the second and ten characters.
@@ -89,10 +103,22 @@ mod tests {
             order("ann", "r2"),
             order("an", "nr1"),
             payment("ann", "r1"),
-            parcel("ann"),
+            goods("ann"),
         ];
         for (at, id) in ids.iter().enumerate() {
             assert!(!ids[..at].contains(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_have_one_keeper() {
+        for (text, id) in [
+            ("Beef Noodles", "beef noodles"),
+            (" Tea ", "tea"),
+            ("50% / a.b", "50%25 %2f a%2eb"),
+            ("面", "面"),
+        ] {
+            assert_eq!(name(text), id);
         }
     }
 

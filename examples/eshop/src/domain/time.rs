@@ -57,6 +57,14 @@ impl Time {
         format!("{:014}", 99_999_999_999_999_i64.saturating_sub(self.millis.max(0)))
     }
 
+    /// The digits of its day in UTC: `20260301`.
+    #[must_use]
+    pub fn day(self) -> String {
+        let mut digits = self.digits();
+        digits.truncate(8);
+        digits
+    }
+
     /// Digits only, to the second: `20260301120000`.
     #[must_use]
     pub fn digits(self) -> String {

@@ -4,14 +4,15 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::categories;
 use super::desk::{Ask, Desk};
 use super::goods::{decimal, is_gone, none_or_decimal, shown};
 use super::reply::{No, Outcome, Reply, page};
 use crate::domain::catalogue::{Browse, Browsed};
+use crate::domain::categories::Shown;
 use crate::domain::events::GoodsFacts;
 use crate::domain::handlers::CATALOGUE;
 use crate::domain::pages::Pages;
-use crate::seed::CATEGORIES;
 use crate::{CatalogIndexActor, GoodsActor};
 
 /// How many goods are asked at once.
@@ -27,20 +28,20 @@ struct Named {
 
 /// What is for sale, by category.
 pub(super) async fn shelf(desk: &Desk, ask: Ask) -> Outcome {
-    let query = Browse { pages: ask.read()?, ..Browse::default() };
-    let Browsed { goods, total } = browse(desk, query).await?;
-    let mut groups: Vec<(usize, &str, Vec<Value>)> = Vec::new();
+    let pages = ask.read()?;
+    let (categories, Browsed { goods, total }) = browse(desk, pages, false).await?;
+    let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
     for facts in &goods {
-        let (place, name) = category(&facts.category_id);
-        match groups.iter_mut().find(|group| group.1 == name) {
-            Some(group) => group.2.push(food(facts)),
-            None => groups.push((place, name, vec![food(facts)])),
+        match groups.last_mut().filter(|group| group.0 == facts.category_id) {
+            Some(group) => group.1.push(food(facts)),
+            None => groups.push((&facts.category_id, vec![food(facts)])),
         }
     }
-    groups.sort_by_key(|(place, ..)| *place);
-    let groups = groups
-        .into_iter()
-        .map(|(place, name, foods)| json!({"name": name, "type": place, "foods": foods}));
+    let groups = groups.into_iter().map(|(id, foods)| {
+        let place = categories.iter().position(|category| category.id == id);
+        let place = place.unwrap_or(categories.len());
+        json!({"name": called(&categories, id), "type": place, "foods": foods})
+    });
     Ok(Reply::Done(page(groups, total)))
 }
 
@@ -49,8 +50,9 @@ pub(super) async fn by_name(desk: &Desk, ask: Ask) -> Outcome {
     let Named { goods_name, page: number, limit } = ask.read()?;
     let first = Pages::default();
     let pages = Pages { page: number.unwrap_or(first.page), limit: limit.unwrap_or(first.limit) };
-    let query = Browse { pages, name: goods_name, hidden: false };
-    let Browsed { goods, total } = browse(desk, query).await?;
+    let query = Browse { pages, name: goods_name, ..Browse::default() };
+    let Browsed { goods, total } =
+        desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?;
     let found = goods.iter().map(|facts| {
         let price = decimal(facts.price_cents);
         json!({"id": facts.id, "goodsName": facts.name, "price": price, "priceCents": facts.price_cents})
@@ -60,9 +62,8 @@ pub(super) async fn by_name(desk: &Desk, ask: Ask) -> Outcome {
 
 /// All goods, as they are now.
 pub(super) async fn all(desk: &Desk, ask: Ask) -> Outcome {
-    let query = Browse { pages: ask.read()?, hidden: true, ..Browse::default() };
-    let Browsed { goods, total } = browse(desk, query).await?;
-    let asked: Vec<_> = goods.iter().map(|facts| now(desk, facts).boxed()).collect();
+    let (categories, Browsed { goods, total }) = browse(desk, ask.read()?, true).await?;
+    let asked: Vec<_> = goods.iter().map(|facts| now(desk, &categories, facts).boxed()).collect();
     let now: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     // Who was deleted a moment ago is left out.
     let now = now.into_iter().filter(|one| !one.as_ref().is_err_and(is_gone));
@@ -70,21 +71,26 @@ pub(super) async fn all(desk: &Desk, ask: Ask) -> Outcome {
 }
 
 /// Goods as they are now.
-async fn now(desk: &Desk, facts: &GoodsFacts) -> Result<Value, No> {
+async fn now(desk: &Desk, categories: &[Shown], facts: &GoodsFacts) -> Result<Value, No> {
     let view = desk.actor::<GoodsActor>(&facts.id)?.get().await?.0?;
     let mut shown = shown(&view);
-    shown["categoryName"] = json!(category(&view.meta.category_id).1);
+    shown["categoryName"] = json!(called(categories, &view.meta.category_id));
     Ok(shown)
 }
 
-async fn browse(desk: &Desk, query: Browse) -> Result<Browsed, No> {
-    Ok(desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?)
+/// Goods in the order of their categories, and those.
+async fn browse(desk: &Desk, pages: Pages, hidden: bool) -> Result<(Vec<Shown>, Browsed), No> {
+    let shown = categories::shown(desk).await?;
+    let order = shown.iter().map(|category| category.id.clone()).collect();
+    let query = Browse { pages, hidden, order, ..Browse::default() };
+    let browsed = desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?;
+    Ok((shown, browsed))
 }
 
-/// A category's place and name; one that the shop did not open with is its own name.
-fn category(id: &str) -> (usize, &str) {
-    let known = CATEGORIES.iter().enumerate().find(|(_, category)| category.0 == id);
-    known.map_or((CATEGORIES.len(), id), |(place, category)| (place, category.1))
+/// What a category is called; one that is not there by its id.
+fn called<'a>(categories: &'a [Shown], id: &'a str) -> &'a str {
+    let known = categories.iter().find(|category| category.id == id);
+    known.map_or(id, |category| &category.category_name)
 }
 
 /// Goods as a menu shows them; the fields that nobody fills are those that its clients read.

@@ -45,6 +45,11 @@ impl Desk {
         Self { client: client.with_timeout(CALL_LIMIT), entropy }
     }
 
+    /// The way to all actors.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The actor of this id.
     pub(super) fn actor<A: Actor>(&self, id: &str) -> Result<A::Client> {
         self.client.actor::<A>(id)

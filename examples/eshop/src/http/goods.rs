@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use super::desk::{Ask, Desk};
 use super::input::{Cents, Named, Shelf};
 use super::reply::{No, Outcome, Reply};
-use crate::GoodsActor;
+use crate::domain::answer::Refusal;
 use crate::domain::checks;
+use crate::domain::goods::NAME_CHARS_MAX;
 use crate::domain::goods::commands::{
-    Create, Deduct, Delete, SetShelf, SetStock, UpdateMeta, View,
+    Changed, Create, Deduct, Delete, SetShelf, SetStock, UpdateMeta, View,
 };
 use crate::domain::ids;
+use crate::{GoodsActor, register};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -66,6 +68,15 @@ pub(super) async fn get(desk: &Desk, ask: Ask) -> Outcome {
 pub(super) async fn create(desk: &Desk, ask: Ask) -> Outcome {
     let New { id, goods_name, goods_image, description, price, stock, category_id } = ask.read()?;
     let goods_id = id.unwrap_or_else(|| ids::goods(&ask.request_id));
+    checks::id("id", &goods_id)?;
+    // Those that are there have all that they need, and answer as they did or refuse.
+    let names = match register::known(desk.client(), &goods_id).await? {
+        Some(_) => Vec::new(),
+        None => {
+            enrol(desk, &goods_id, Some(&goods_name), Some(&category_id)).await?;
+            vec![goods_name.clone()]
+        }
+    };
     let command = Create {
         cmd_id: ask.request_id.clone(),
         category_id,
@@ -76,14 +87,18 @@ pub(super) async fn create(desk: &Desk, ask: Ask) -> Outcome {
         stock,
         shelf: false,
     };
-    checks::id("id", &goods_id)?;
-    Ok(Reply::of(desk.actor::<GoodsActor>(&goods_id)?.create(command).await?.0?))
+    let created = desk.actor::<GoodsActor>(&goods_id)?.create(command).await?.0;
+    settled(desk, &goods_id, &names, created).await
 }
 
 /// Changes what is said about goods, and their price.
 pub(super) async fn update(desk: &Desk, ask: Ask) -> Outcome {
     let edit: Edit = ask.read()?;
     checks::id("id", &edit.id)?;
+    let before = desk.actor::<GoodsActor>(&edit.id)?.get().await?.0?.meta;
+    enrol(desk, &edit.id, edit.goods_name.as_deref(), edit.category_id.as_deref()).await?;
+    let names: Vec<String> =
+        [Some(before.name), edit.goods_name.clone()].into_iter().flatten().collect();
     let command = UpdateMeta {
         cmd_id: ask.id_or(edit.cmd_id),
         category_id: edit.category_id,
@@ -92,7 +107,42 @@ pub(super) async fn update(desk: &Desk, ask: Ask) -> Outcome {
         description: edit.description,
         price_cents: edit.price.map(|price| price.0),
     };
-    Ok(Reply::of(desk.actor::<GoodsActor>(&edit.id)?.update_meta(command).await?.0?))
+    let updated = desk.actor::<GoodsActor>(&edit.id)?.update_meta(command).await?.0;
+    settled(desk, &edit.id, &names, updated).await
+}
+
+/// Claims the name and joins the category that goods are about to have.
+async fn enrol(
+    desk: &Desk,
+    goods_id: &str,
+    name: Option<&str>,
+    category_id: Option<&str>,
+) -> Result<(), No> {
+    if let Some(name) = name {
+        checks::name("goodsName", name, NAME_CHARS_MAX)?;
+        register::claim(desk.client(), name, goods_id).await??;
+    }
+    if let Some(category_id) = category_id {
+        checks::id("categoryId", category_id)?;
+        let joined = register::join(desk.client(), goods_id, category_id).await?;
+        if let Err(refusal) = joined {
+            register::settle(desk.client(), goods_id, name.as_slice()).await?;
+            return Err(refusal.into());
+        }
+    }
+    Ok(())
+}
+
+/// What goods have answered, once their names and their category are as they say.
+async fn settled(
+    desk: &Desk,
+    goods_id: &str,
+    names: &[String],
+    answer: Result<Changed, Refusal>,
+) -> Outcome {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    register::settle(desk.client(), goods_id, &names).await?;
+    Ok(Reply::of(answer?))
 }
 
 /// Puts goods on the shelf, or takes them off.
@@ -108,7 +158,10 @@ pub(super) async fn delete(desk: &Desk, ask: Ask) -> Outcome {
     let Named { id, cmd_id } = ask.read()?;
     checks::id("id", &id)?;
     let command = Delete { cmd_id: ask.id_or(cmd_id) };
-    Ok(Reply::of(desk.actor::<GoodsActor>(&id)?.delete(command).await?.0?))
+    let known = register::known(desk.client(), &id).await?;
+    let names: Vec<String> = known.map(|meta| meta.name).into_iter().collect();
+    let deleted = desk.actor::<GoodsActor>(&id)?.delete(command).await?.0;
+    settled(desk, &id, &names, deleted).await
 }
 
 /// Says how many are in the house.

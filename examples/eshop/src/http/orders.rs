@@ -1,35 +1,25 @@
-//! `tradeservice`: orders, from their checkout to their parcel.
+//! `tradeservice`: orders, from their checkout to their end.
 
 use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::checkout::{self, Wanted};
 use super::desk::{Ask, Desk};
 use super::goods::{decimal, none_or_decimal};
-use super::reply::{No, Outcome, Reply, page};
+use super::reply::{No, Outcome, Reply};
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
-use crate::domain::handlers::orders_of;
-use crate::domain::listed::Listed;
-use crate::domain::order::delivery::{Deliver, Receive};
 use crate::domain::order::payment::{Paid, Pay, PaymentState};
 use crate::domain::order::{Cancel, Consignee, Order};
-use crate::domain::pages::Pages;
 use crate::domain::saga::commands::{Source, Standing, StartLine};
-use crate::domain::time::Time;
-use crate::{CheckoutActor, OrderActor, OrderIndexActor};
+use crate::{CheckoutActor, OrderActor};
 
 /// How long a buyer who pays is kept waiting for the bank.
 const PAID_WITHIN: Duration = Duration::from_secs(2);
 /// Between two looks at a payment.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How many orders are asked at once.
-const AT_ONCE: usize = 8;
-/// Who sends parcels, and from where.
-const SENDER: [&str; 2] = ["Harbour Kitchen", "1 Harbour Road"];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -61,24 +51,6 @@ struct GivenUp {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Query {
     order_id: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Parcel {
-    order_id: String,
-    cmd_id: Option<String>,
-    logistics_type: usize,
-    logistics_no: String,
-    delive_time: Option<Time>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Received {
-    order_id: String,
-    cmd_id: Option<String>,
-    receive_time: Option<Time>,
 }
 
 /// Places an order and waits for it.
@@ -177,20 +149,6 @@ pub(super) async fn get(desk: &Desk, ask: Ask) -> Outcome {
     Ok(Reply::Done(shown(&owned(desk, &ask, &order_id).await?)))
 }
 
-/// The orders of who asks, newest first, as they stand now.
-pub(super) async fn mine(desk: &Desk, ask: Ask) -> Outcome {
-    let list = desk.actor::<OrderIndexActor>(&orders_of(ask.account()?))?;
-    let Listed { order_ids, total } = list.list(ask.read::<Pages>()?).await?.0?;
-    let asked: Vec<_> = order_ids.iter().map(|order_id| now(desk, order_id).boxed()).collect();
-    let orders: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
-    Ok(Reply::Done(page(orders.into_iter().collect::<Result<Vec<_>, _>>()?, total)))
-}
-
-/// An order as it stands now.
-async fn now(desk: &Desk, order_id: &str) -> Result<Value, No> {
-    Ok(shown(&desk.actor::<OrderActor>(order_id)?.get().await?.0?))
-}
-
 /// What happened to an order, newest first.
 pub(super) async fn log(desk: &Desk, ask: Ask) -> Outcome {
     let Query { order_id } = ask.read()?;
@@ -199,34 +157,8 @@ pub(super) async fn log(desk: &Desk, ask: Ask) -> Outcome {
     Ok(Reply::of(log))
 }
 
-/// Sends the parcel.
-pub(super) async fn deliver(desk: &Desk, ask: Ask) -> Outcome {
-    let Parcel { order_id, cmd_id, logistics_type, logistics_no, delive_time } = ask.read()?;
-    checks::id("orderId", &order_id)?;
-    let [deliver_name, deliver_address] = SENDER.map(str::to_owned);
-    let command = Deliver {
-        cmd_id: ask.id_or(cmd_id),
-        by: ask.account()?.to_owned(),
-        logistics_type,
-        logistics_no,
-        deliver_name,
-        deliver_address,
-        deliver_time: delive_time,
-    };
-    Ok(Reply::of(desk.actor::<OrderActor>(&order_id)?.deliver(command).await?.0?))
-}
-
-/// Receives the parcel.
-pub(super) async fn receive(desk: &Desk, ask: Ask) -> Outcome {
-    let Received { order_id, cmd_id, receive_time } = ask.read()?;
-    owned(desk, &ask, &order_id).await?;
-    let by = ask.account()?.to_owned();
-    let command = Receive { cmd_id: ask.id_or(cmd_id), by, receive_time };
-    Ok(Reply::of(desk.actor::<OrderActor>(&order_id)?.receive(command).await?.0?))
-}
-
 /// The order, if it is that of who asks, or if they belong to the shop.
-async fn owned(desk: &Desk, ask: &Ask, order_id: &str) -> Result<Order, No> {
+pub(super) async fn owned(desk: &Desk, ask: &Ask, order_id: &str) -> Result<Order, No> {
     checks::id("orderId", order_id)?;
     let order = desk.actor::<OrderActor>(order_id)?.get().await?.0?;
     if ask.is_staff() || order.head.user_id == ask.account()? {
@@ -235,7 +167,7 @@ async fn owned(desk: &Desk, ask: &Ask, order_id: &str) -> Result<Order, No> {
     Err(No::Forbidden)
 }
 
-fn shown(order: &Order) -> Value {
+pub(super) fn shown(order: &Order) -> Value {
     let head = &order.head;
     let lines = order.items.iter().map(|line| {
         json!({

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::desk::{Ask, Desk};
 use super::reply::Outcome;
-use super::{basket, catalogue, goods, orders, payments, sales};
+use super::{basket, catalogue, categories, goods, listed, logistics, orders, payments, sales};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,11 @@ pub(super) const ROUTES: &[Route] = routes! {
     "/goodsservice/goodsusecase/deletegoods" Staff goods::delete;
     "/goodsservice/goodsusecase/updategoodsstock" Staff goods::set_stock;
     "/goodsservice/goodsusecase/deductiongoodsstock" Staff goods::deduct;
+    "/goodsservice/categoryquery/getallcategorylist" Anyone categories::all;
+    "/goodsservice/categoryquery/getcategorylist" Staff categories::some;
+    "/goodsservice/categoryusecase/createcategory" Staff categories::create;
+    "/goodsservice/categoryusecase/updatecategory" Staff categories::update;
+    "/goodsservice/categoryusecase/deletecategory" Staff categories::delete;
     "/goodsservice/activitiquery/getlimitedtimeactivitie" Anyone sales::get;
     "/goodsservice/activitiusecase/createlimitedtimeactivitie" Staff sales::create;
     "/goodsservice/activitiusecase/updatelimitedtimeactivitie" Staff sales::update;
@@ -69,10 +74,12 @@ pub(super) const ROUTES: &[Route] = routes! {
     "/tradeservice/orderusecase/ordercancel" Buyer orders::cancel;
     "/tradeservice/orderquery/getcheckout" Buyer orders::get_checkout;
     "/tradeservice/orderquery/getorder" Buyer orders::get;
-    "/tradeservice/orderquery/myorders" Buyer orders::mine;
+    "/tradeservice/orderquery/myorders" Buyer listed::mine;
+    "/tradeservice/orderquery/getorderlist" Staff listed::all;
+    "/tradeservice/logisticsquery/getlogisticslist" Staff listed::parcels;
     "/tradeservice/tradelogquery/gettradeloglistbyorderid" Buyer orders::log;
-    "/tradeservice/logisticsusecase/deliver" Staff orders::deliver;
-    "/tradeservice/logisticsusecase/receive" Buyer orders::receive;
+    "/tradeservice/logisticsusecase/deliver" Staff logistics::deliver;
+    "/tradeservice/logisticsusecase/receive" Buyer logistics::receive;
     "/paymentservice/paymentquery/getpayment" Staff payments::get;
 };
 

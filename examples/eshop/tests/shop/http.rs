@@ -6,10 +6,12 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use odeon_base::Entropy;
 use odeon_eshop::domain::basket::Merge;
+use odeon_eshop::domain::categories::Create as Category;
 use odeon_eshop::domain::goods::commands::Create;
+use odeon_eshop::domain::handlers::CATEGORIES;
 use odeon_eshop::domain::ids;
 use odeon_eshop::http::Services;
-use odeon_eshop::{BasketActor, GoodsActor};
+use odeon_eshop::{BasketActor, CategoryActor, GoodsActor};
 use odeon_sdk::testkit::Running;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -26,6 +28,14 @@ impl Desk {
     /// With ten bowls of soup and two tarts on the shelf.
     async fn new() -> Self {
         let kit = shop().await;
+        let hot = Category {
+            cmd_id: "c".into(),
+            id: "hot".into(),
+            category_name: "Hot dishes".into(),
+            sort: 0,
+        };
+        let categories = kit.client().actor::<CategoryActor>(CATEGORIES).unwrap();
+        categories.create(hot).await.unwrap().0.unwrap();
         for (id, name, price_cents, stock) in
             [("soup", "Noodle soup", 900, 10), ("tart", "Egg tart", 500, 2)]
         {

@@ -18,15 +18,20 @@ const MINE: &str = "/tradeservice/orderquery/myorders";
 const ORDER: &str = "/tradeservice/orderusecase/createorder";
 
 /// The shop as it opens, and its services.
-async fn open() -> (Running, Router) {
+pub(crate) async fn open() -> (Running, Router) {
     let kit = shop().await;
     seed(&kit.client()).await.unwrap();
     kit.advance(SECOND).await;
-    let router = Services::new(kit.client(), Entropy::seeded(1)).router();
+    let router = services(&kit, 1);
     (kit, router)
 }
 
-async fn ask(router: &Router, who: &str, path: &str, body: Value) -> Value {
+/// The services before a shop; the ids that they give follow from the seed.
+pub(crate) fn services(kit: &Running, seed: u64) -> Router {
+    Services::new(kit.client(), Entropy::seeded(seed)).router()
+}
+
+pub(crate) async fn ask(router: &Router, who: &str, path: &str, body: Value) -> Value {
     let mut request = Request::post(path);
     if !who.is_empty() {
         request = request.header("Authentication", who);
@@ -63,7 +68,7 @@ async fn the_shelf_is_shown_by_category_and_follows_what_the_shop_changes() {
     ask(&router, "eshopadmin", "/goodsservice/goodsusecase/upordownshelfgoods", off).await;
     kit.advance(SECOND).await;
     kit.restart().await;
-    let router = Services::new(kit.client(), Entropy::seeded(2)).router();
+    let router = services(&kit, 2);
     let path = "/goodsservice/goodsquery/getgoodslistbygoodsname";
     let found = ask(&router, "", path, json!({"goodsName": "TART"})).await;
     let tart =
@@ -101,7 +106,7 @@ async fn a_buyers_orders_are_listed_newest_first_with_where_they_stand() {
     assert_eq!(mine["pageData"][1]["orderItems"][0]["count"], 2);
     kit.advance(MINUTE * 6).await;
     kit.restart().await;
-    let router = Services::new(kit.client(), Entropy::seeded(2)).router();
+    let router = services(&kit, 2);
     let mine = ask(&router, "ann", MINE, json!({"page": 2, "limit": 2})).await;
     assert_eq!(
         (&mine["pageTotal"], names(&mine["pageData"], "phase")),
@@ -111,4 +116,65 @@ async fn a_buyers_orders_are_listed_newest_first_with_where_they_stand() {
     let nobodys = ask(&router, "cat", MINE, json!({})).await;
     assert_eq!(nobodys, json!({"pageData": [], "pageTotal": 0}));
     assert_eq!(ask(&router, "", MINE, json!({})).await["reason"], "unauthorised");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shop_sees_the_orders_of_all_day_by_day_and_which_are_to_be_sent() {
+    const ALL: &str = "/tradeservice/orderquery/getorderlist";
+    const PARCELS: &str = "/tradeservice/logisticsquery/getlogisticslist";
+    let (mut kit, router) = open().await;
+    let to = json!({"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"});
+    let mut placed = Vec::new();
+    for (day, who, count) in [(0, "ann", 1), (0, "bob", 2), (2, "ann", 3), (2, "cat", 4)] {
+        if day == 2 && placed.len() == 2 {
+            kit.advance(MINUTE * 60 * 48).await;
+        }
+        let body = json!({"requestId": format!("r{count}"), "consignee": to, "payWithinSeconds": 300,
+            "items": [{"goodsId": "egg-tart", "count": count}]});
+        placed.push(ask(&router, who, ORDER, body).await["orderId"].clone());
+        kit.advance(SECOND).await;
+    }
+    let pay = json!({"orderId": placed[2], "requestId": "p1"});
+    ask(&router, "ann", "/tradeservice/orderusecase/orderpay", pay).await;
+    kit.advance(SECOND).await;
+    kit.restart().await;
+    let router = services(&kit, 2);
+    let all = ask(&router, "eshopclerk", ALL, json!({})).await;
+    let phases = vec!["unpaid", "paid", "cancelled", "cancelled"];
+    assert_eq!((&all["pageTotal"], names(&all["pageData"], "phase")), (&json!(4), phases), "{all}");
+    assert_eq!(names(&all["pageData"], "userName"), ["cat", "ann", "bob", "ann"]);
+    let line = json!({"goodsName": "Egg tart", "price": 15.0, "count": 3});
+    assert_eq!(all["pageData"][1]["orderItems"], json!([line]));
+    // A page of both days.
+    let some = ask(&router, "eshopclerk", ALL, json!({"page": 1, "limit": 3})).await;
+    assert_eq!(names(&some["pageData"], "userName"), ["cat", "ann", "bob"]);
+    let rest = ask(&router, "eshopclerk", ALL, json!({"page": 2, "limit": 3})).await;
+    assert_eq!(
+        (names(&rest["pageData"], "userName"), &rest["pageTotal"]),
+        (vec!["ann"], &json!(4))
+    );
+    assert_eq!(ask(&router, "ann", ALL, json!({})).await["reason"], "forbidden");
+
+    let parcels = ask(&router, "eshopclerk", PARCELS, json!({})).await;
+    assert_eq!(
+        (&parcels["pageTotal"], &parcels["pageData"][0]["logisticsState"]),
+        (&json!(1), &json!(0))
+    );
+    let sent = json!({"orderId": placed[2], "logisticsType": 0, "logisticsNo": "SF1"});
+    ask(&router, "eshopclerk", "/tradeservice/logisticsusecase/deliver", sent).await;
+    let parcels = ask(&router, "eshopclerk", PARCELS, json!({})).await;
+    let parcel = &parcels["pageData"][0];
+    assert_eq!(
+        (&parcel["orderId"], &parcel["logisticsState"]),
+        (&placed[2], &json!(1)),
+        "{parcel}"
+    );
+    assert_eq!(
+        (&parcel["logisticsNo"], &parcel["receiverName"]),
+        (&json!("SF1"), &json!("Ann Lee"))
+    );
+    let received = json!({"logisticsId": parcel["id"]});
+    ask(&router, "ann", "/tradeservice/logisticsusecase/receive", received).await;
+    let parcels = ask(&router, "eshopclerk", PARCELS, json!({})).await;
+    assert_eq!(parcels["pageData"][0]["logisticsState"], 2, "{parcels}");
 }

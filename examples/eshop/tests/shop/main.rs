@@ -16,13 +16,14 @@ mod http;
 mod lists;
 mod order;
 mod payment;
+mod register;
 mod sale;
 mod seed;
 
 use odeon_eshop::domain::answer::{Answer, Reason};
 use odeon_eshop::{
-    BasketActor, CatalogIndexActor, CheckoutActor, FlashSaleActor, GoodsActor, OrderActor,
-    OrderIndexActor, PaymentActor,
+    BasketActor, CatalogIndexActor, CategoryActor, CheckoutActor, FlashSaleActor, GoodsActor,
+    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor,
 };
 use odeon_sdk::testkit::{Running, TestKit};
 use serde_json::Value;
@@ -32,9 +33,11 @@ async fn shop() -> Running {
     TestKit::new()
         .actor::<BasketActor>()
         .actor::<CatalogIndexActor>()
+        .actor::<CategoryActor>()
         .actor::<CheckoutActor>()
         .actor::<FlashSaleActor>()
         .actor::<GoodsActor>()
+        .actor::<GoodsNameActor>()
         .actor::<OrderActor>()
         .actor::<OrderIndexActor>()
         .actor::<PaymentActor>()

@@ -9,9 +9,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use futures::future::join;
 use odeon_test_support::process::kill;
 use odeon_test_support::until;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
+use super::replicas::Replica;
 use super::{
     CANCEL, LONG, ORDER, PAY, STAFF, Shop, Told, cancellations, for_all, now, order, pay, say, time,
 };
@@ -57,15 +58,23 @@ async fn never_sold_twice(buyers: u32, stock: u32, is_killed: bool) {
             kill(shop.running.host(1).await);
             kill(shop.running.worker(0).await);
             assert!(!done.get(), "the crowd was gone before anybody was killed");
+            return vec![Replica::start(&shop).await, Replica::start(&shop).await];
         }
+        Vec::new()
     };
-    let (told, ()) = join(crowd, trouble).await;
+    let (told, replicas) = join(crowd, trouble).await;
+    for replica in &replicas {
+        replica.until_it_has_its_share(&shop).await;
+    }
     say(&format!("{buyers} buyers and {stock} units: {:?}", began.elapsed()));
     sold_out(&told, stock);
     // Asked again, everybody is told the same.
     assert_eq!(each_orders_one(&shop, buyers, LONG).await, told);
     assert_eq!(shop.close_ledger("soup", stock).await["held"], stock);
     shop.close_orders(&placed(&told)).await;
+    for replica in replicas {
+        replica.stop().await;
+    }
     shop.close().await;
 }
 
@@ -75,7 +84,7 @@ async fn a_crowd_gets_what_there_is_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crowd_gets_what_there_is_though_a_host_and_a_worker_are_killed() {
+async fn a_crowd_gets_what_there_is_though_some_are_killed_and_others_come() {
     never_sold_twice(200, 50, true).await;
 }
 
@@ -287,48 +296,4 @@ async fn the_ledger_closes_whatever_buyers_do() {
 #[ignore = "some minutes: five thousand buyers of twenty kinds of goods"]
 async fn the_ledger_closes_whatever_five_thousand_buyers_do() {
     all_sorts_of_buyers(5_000, 20).await;
-}
-
-// L6.
-async fn every_basket_is_its_model(baskets: u32) {
-    let shop = Shop::open().await;
-    let began = Instant::now();
-    let edit = |basket: u32| {
-        let shop = &shop;
-        async move {
-            let who = format!("buyer-{basket}");
-            let mut model: BTreeMap<&str, u32> = BTreeMap::new();
-            for (n, id) in
-                ["egg-tart", "pancake", "egg-tart", "cucumber", "pancake"].iter().enumerate()
-            {
-                let count = (basket + n as u32) % 4;
-                let line = json!({"cmdId": format!("c{n}"), "goodsId": id, "count": count});
-                shop.ok(&who, "/basketservice/basket/setitem", line).await;
-                match count {
-                    0 => model.remove(id),
-                    _ => model.insert(id, count),
-                };
-            }
-            let shown = shop.ok(&who, "/basketservice/basket/get", Value::Null).await;
-            let lines = shown["items"].as_array().expect("lines").iter().map(|line| {
-                let count = line["count"].as_u64().and_then(|count| u32::try_from(count).ok());
-                (line["goodsId"].as_str().expect("goods"), count.expect("few"))
-            });
-            assert_eq!(lines.collect::<BTreeMap<_, _>>(), model, "{who}");
-        }
-    };
-    for_all((0..baskets).map(edit)).await;
-    say(&format!("{baskets} baskets: {:?}", began.elapsed()));
-    shop.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn baskets_are_what_was_put_in() {
-    every_basket_is_its_model(100).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "some minutes: fifty thousand edits"]
-async fn ten_thousand_baskets_are_what_was_put_in() {
-    every_basket_is_its_model(10_000).await;
 }

@@ -11,7 +11,6 @@ use crate::domain::answer::Refusal;
 use crate::domain::checks::{self, TEXT_CHARS_MAX};
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::events::{Event, ParcelFacts};
-use crate::domain::ids;
 use crate::domain::order::{Order, PERSON_CHARS_MAX, Phase, Standing};
 use crate::domain::time::Time;
 
@@ -25,7 +24,7 @@ pub const RECEIVED_WITHIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Logistics {
-    /// Its id.
+    /// Its id: that of its order, which has one parcel.
     pub id: String,
     /// Who carries it: an index into [`CARRIERS`].
     #[serde(rename = "type")]
@@ -107,7 +106,7 @@ impl Order {
             return Err(self.wrong_state());
         }
         self.logistics = Some(Logistics {
-            id: ids::parcel(&self.head.order_id),
+            id: self.head.order_id.clone(),
             carrier: command.logistics_type,
             no: command.logistics_no.clone(),
             deliver_name: command.deliver_name.clone(),
@@ -176,7 +175,7 @@ impl Order {
 
     fn parcel_facts(&self) -> ParcelFacts {
         ParcelFacts {
-            logistics_id: ids::parcel(&self.head.order_id),
+            logistics_id: self.head.order_id.clone(),
             order_id: self.head.order_id.clone(),
             user_id: self.head.user_id.clone(),
             user_name: self.head.user_name.clone(),

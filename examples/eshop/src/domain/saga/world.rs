@@ -282,8 +282,11 @@ impl World {
             Call::Extend(..) | Call::HoldExpired(..) => {
                 panic!("nobody looks after units held for too long")
             }
-            // Lists are only to be looked at.
-            Call::ListGoods(..) | Call::ListOrder(..) => {}
+            // Lists are only to be looked at, and no goods are ever gone.
+            Call::ListGoods(..)
+            | Call::LeaveCategory(..)
+            | Call::FreeName(..)
+            | Call::ListOrder(..) => {}
             Call::Charge(payment_id, command) => {
                 let (mut slot, mut effects) = (self.deeds.remove(&payment_id), Vec::new());
                 Deed::charge(&mut slot, &payment_id, &command, 1_000_000, now, &mut effects)

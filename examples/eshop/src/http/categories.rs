@@ -1,0 +1,72 @@
+//! `goodsservice`'s categories.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::desk::{Ask, Desk};
+use super::input::Named;
+use super::reply::{No, Outcome, Reply, page};
+use crate::CategoryActor;
+use crate::domain::categories::{Create, Delete, Shown, Update};
+use crate::domain::handlers::CATEGORIES;
+use crate::domain::ids;
+use crate::domain::pages::Pages;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct New {
+    /// Default: one that follows from the request's id.
+    id: Option<String>,
+    category_name: String,
+    #[serde(default)]
+    sort: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Edit {
+    id: String,
+    cmd_id: Option<String>,
+    category_name: Option<String>,
+    sort: Option<u32>,
+}
+
+/// The categories, in the order in which they are shown.
+pub(super) async fn shown(desk: &Desk) -> Result<Vec<Shown>, No> {
+    Ok(desk.actor::<CategoryActor>(CATEGORIES)?.list().await?.0?.categories)
+}
+
+/// All of them.
+pub(super) async fn all(desk: &Desk, _: Ask) -> Outcome {
+    Ok(Reply::of(shown(desk).await?))
+}
+
+/// Some of them.
+pub(super) async fn some(desk: &Desk, ask: Ask) -> Outcome {
+    let range = ask.read::<Pages>()?.range()?;
+    let all = shown(desk).await?;
+    let some = all.iter().skip(range.start).take(range.len()).map(|one| json!(one));
+    Ok(Reply::Done(page(some, all.len() as u64)))
+}
+
+/// Creates a category.
+pub(super) async fn create(desk: &Desk, ask: Ask) -> Outcome {
+    let New { id, category_name, sort } = ask.read()?;
+    let id = id.unwrap_or_else(|| ids::category(&ask.request_id));
+    let command = Create { cmd_id: ask.request_id.clone(), id, category_name, sort };
+    Ok(Reply::of(desk.actor::<CategoryActor>(CATEGORIES)?.create(command).await?.0?))
+}
+
+/// Changes a category.
+pub(super) async fn update(desk: &Desk, ask: Ask) -> Outcome {
+    let Edit { id, cmd_id, category_name, sort } = ask.read()?;
+    let command = Update { cmd_id: ask.id_or(cmd_id), id, category_name, sort };
+    Ok(Reply::of(desk.actor::<CategoryActor>(CATEGORIES)?.update(command).await?.0?))
+}
+
+/// Deletes a category that no goods belong to.
+pub(super) async fn delete(desk: &Desk, ask: Ask) -> Outcome {
+    let Named { id, cmd_id } = ask.read()?;
+    let command = Delete { cmd_id: ask.id_or(cmd_id), id };
+    Ok(Reply::of(desk.actor::<CategoryActor>(CATEGORIES)?.delete(command).await?.0?))
+}

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use odeon_base::{ActorType, AppId, Namespace};
 use odeon_blocks::reminder::Reminders;
 use odeon_runtime::{ActorRef, Engine};
+use tokio::time::Instant;
 
 pub use effects::is_effect;
 pub(crate) use ended::Ended;
@@ -266,28 +267,35 @@ impl Api {
         self.0.parts.reminders.as_ref()
     }
 
-    /// Where an actor's reminders are kept.
+    /// Where an actor's reminders are kept. While it is not known whether its type is hosted
+    /// here this waits, as calls do (RT-6).
     ///
     /// # Errors
     /// The first reason why it can have none.
-    pub fn reminders_of(&self, actor: &ActorRef) -> Result<&Reminders, Unremindable> {
+    ///
+    /// # Cancel safety
+    /// Can be dropped at will.
+    pub async fn reminders_of(
+        &self,
+        actor: &ActorRef,
+        deadline: Option<Instant>,
+    ) -> Result<&Reminders, Unremindable> {
         let actor_type = &actor.actor_type;
         if !self.can_run(actor_type) {
             return Err(Unremindable::NotRunnable);
         }
+        let is_hosted = tokio::select! {
+            biased;
+            is_hosted = self.engine().until_hosted(actor, deadline) => is_hosted,
+            () = self.health().ruled_out(actor_type) => false,
+        };
         if self.engine().is_pooled(actor_type) {
             return Err(Unremindable::Pooled(actor_type.clone()));
         }
-        if !self.hosts(actor_type) {
+        if !is_hosted {
             return Err(Unremindable::NotHosted);
         }
         self.reminders().ok_or(Unremindable::NoStore)
-    }
-
-    /// Whether actors of a type are hosted here.
-    #[must_use]
-    pub fn hosts(&self, actor_type: &ActorType) -> bool {
-        self.engine().hosts_type(actor_type)
     }
 
     /// Who answers ownership questions, if somebody does.

@@ -170,7 +170,7 @@ pub async fn start(
 
     let watch = BecomeHealthy { engine: engine.clone(), health: health.clone(), began };
     if !types.is_empty() {
-        health.hosting_known();
+        health.hosting_known(types.iter().map(|spec| &spec.actor_type));
         engine.offer(types).await.map_err(Error::Offer)?;
     }
     core.spawn(TaskKind::Watcher, watch.run(core.stopping().clone()));

@@ -25,7 +25,7 @@ use crate::idle::Idle;
 use crate::invocation::{ActorRef, Awaits, CallKind, Invocation, Reply};
 use crate::lease::Lease;
 use crate::mailbox::{Phase, Why};
-use crate::membership::{Command, Membership, patience};
+use crate::membership::{Command, Membership};
 use crate::metrics::{OutboxCounters, ReminderCounters};
 use crate::ownership::{Identity, Ownership};
 use crate::peers::Peers;
@@ -44,6 +44,7 @@ mod keyed;
 mod moving;
 mod offering;
 mod one_way;
+mod patience;
 mod stored;
 mod ticks;
 mod waking;
@@ -453,38 +454,6 @@ impl Engine {
 
     fn known_entry(&self, actor: &ActorRef) -> Option<Arc<TypeEntry>> {
         self.inner.types.of(&self.inner.core.config.app, actor)
-    }
-
-    /// The entry of a type; waits for it while hosts may still be starting (RT-6).
-    async fn entry(
-        &self,
-        actor: &ActorRef,
-        deadline: Option<tokio::time::Instant>,
-    ) -> Result<Arc<TypeEntry>, Error> {
-        if let Some(entry) = self.known_entry(actor) {
-            return Ok(entry);
-        }
-        let core = &self.inner.core;
-        let left = patience(Some(self.inner.started), core.lease.now(), core.config.no_host_wait);
-        let until = tokio::time::Instant::now() + left;
-        let until = deadline.map_or(until, |deadline| deadline.min(until));
-        let known = tokio::time::timeout_at(until, self.known(actor)).await;
-        known.map_err(|_| Error::NoHost {
-            actor_type: actor.actor_type.clone(),
-            id: actor.id.clone(),
-        })
-    }
-
-    /// The entry of a type, once there is one.
-    async fn known(&self, actor: &ActorRef) -> Arc<TypeEntry> {
-        loop {
-            let mut added = std::pin::pin!(self.inner.types.added.notified());
-            added.as_mut().enable();
-            if let Some(entry) = self.known_entry(actor) {
-                return entry;
-            }
-            added.await;
-        }
     }
 
     /// Brings a call to the start of its turn; nothing has begun when this fails.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use odeon_base::ActorType;
 use tokio::sync::Notify;
 
 /// Readiness of this host. Cheap to clone; all clones are one.
@@ -17,10 +18,11 @@ pub struct Health(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     awaited: Mutex<BTreeSet<&'static str>>,
-    /// Told when something came up.
+    /// Told when something came up, or the application said what it hosts.
     changed: Notify,
     outbound: AtomicBool,
-    hosting: AtomicBool,
+    /// The types that the application has ever said it hosts; `None` before it said anything.
+    hosting: Mutex<Option<BTreeSet<ActorType>>>,
 }
 
 impl Health {
@@ -45,14 +47,7 @@ impl Health {
     /// # Cancel safety
     /// Can be dropped at will.
     pub async fn ready(&self) {
-        loop {
-            let mut changed = std::pin::pin!(self.0.changed.notified());
-            changed.as_mut().enable();
-            if self.awaited().is_empty() {
-                return;
-            }
-            changed.await;
-        }
+        self.until(|| self.awaited().is_empty()).await;
     }
 
     /// A part went down, or is awaited from now on.
@@ -77,15 +72,42 @@ impl Health {
         self.0.outbound.load(Ordering::Acquire)
     }
 
-    /// The application has said which actor types it hosts, perhaps none.
-    pub fn hosting_known(&self) {
-        self.0.hosting.store(true, Ordering::Release);
+    /// The application has said which actor types it hosts, perhaps none: called before
+    /// they are.
+    pub fn hosting_known<'a>(&self, types: impl IntoIterator<Item = &'a ActorType>) {
+        let mut hosting = self.0.hosting.lock().unwrap_or_else(PoisonError::into_inner);
+        hosting.get_or_insert_default().extend(types.into_iter().cloned());
+        drop(hosting);
+        self.0.changed.notify_waiters();
     }
 
     /// Whether it is known which actor types the application hosts.
     #[must_use]
     pub fn is_hosting_known(&self) -> bool {
-        self.0.hosting.load(Ordering::Acquire)
+        self.0.hosting.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Waits until the application has said which types it hosts, and not this one.
+    ///
+    /// # Cancel safety
+    /// Can be dropped at will.
+    pub async fn ruled_out(&self, actor_type: &ActorType) {
+        self.until(|| {
+            let hosting = self.0.hosting.lock().unwrap_or_else(PoisonError::into_inner);
+            hosting.as_ref().is_some_and(|types| !types.contains(actor_type))
+        })
+        .await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Hub {
             joined.push(worker);
         }
         // The application has spoken, even if it hosts nothing.
-        self.0.health.hosting_known();
+        self.0.health.hosting_known(joined.iter().map(|worker| &worker.actor_type));
         self.settle(&joined).await
     }
 

@@ -15,8 +15,8 @@ use odeon_proto::dapr::runtime::v1::{
     UnregisterActorReminderRequest, UnregisterActorRemindersByTypeRequest,
     UnregisterActorRemindersByTypeResponse,
 };
-use odeon_runtime::ActorRef;
 use odeon_runtime::schedule::go_text;
+use odeon_runtime::{ActorRef, Caller};
 use serde_json::value::RawValue;
 use tonic::metadata::MetadataMap;
 
@@ -48,7 +48,8 @@ pub(super) async fn register(
         return Err(Failure::bad_request("reminder name cannot be empty"));
     }
     ident::check_name("name", &name).map_err(Failure::bad_request)?;
-    let reminders = reminders(api, &actor)?;
+    let asker = called_by(caller)?;
+    let reminders = reminders(api, &actor, &asker).await?;
     let data = json_of(caller, &data).map_err(Failure::bad_request)?;
     let data = (!data.is_empty()).then(|| serde_json::from_slice::<Box<RawValue>>(&data));
     let asked = Registration {
@@ -63,7 +64,7 @@ pub(super) async fn register(
         failure_policy: failure_policy.and_then(policy),
         ..Registration::default()
     };
-    let registered = reminders.register(asked, called_by(caller)?).await;
+    let registered = reminders.register(asked, asker).await;
     match registered.map_err(|error| Failure::reminder(&error, ReminderWork::Create))? {
         true => Ok(()),
         false => Err(Failure::reminder_exists(&name)),
@@ -78,8 +79,9 @@ pub(super) async fn unregister(
 ) -> Result<(), Failure> {
     let actor = schedulable_actor(&request.actor_type, &request.actor_id)?;
     ident::check_name("name", &request.name).map_err(Failure::bad_request)?;
-    let reminders = reminders(api, &actor)?;
-    let deleted = reminders.delete(&actor, &request.name, called_by(caller)?).await;
+    let caller = called_by(caller)?;
+    let reminders = reminders(api, &actor, &caller).await?;
+    let deleted = reminders.delete(&actor, &request.name, caller).await;
     deleted.map_err(|error| Failure::reminder(&error, ReminderWork::Delete))
 }
 
@@ -91,8 +93,9 @@ pub(super) async fn unregister_all(
 ) -> Result<UnregisterActorRemindersByTypeResponse, Failure> {
     let id = request.actor_id.as_deref().filter(|id| !id.is_empty());
     let actor = schedulable_actor(&request.actor_type, id.unwrap_or("any"))?;
-    let reminders = reminders(api, &actor)?;
-    let deleted = reminders.delete_all(&actor.actor_type, id, called_by(caller)?).await;
+    let caller = called_by(caller)?;
+    let reminders = reminders(api, &actor, &caller).await?;
+    let deleted = reminders.delete_all(&actor.actor_type, id, caller).await;
     deleted.map_err(|error| Failure::reminder(&error, ReminderWork::Delete))?;
     Ok(UnregisterActorRemindersByTypeResponse {})
 }
@@ -105,7 +108,8 @@ pub(super) async fn list(
 ) -> Result<ListActorRemindersResponse, Failure> {
     let id = request.actor_id.filter(|id| !id.is_empty());
     let actor = schedulable_actor(&request.actor_type, id.as_deref().unwrap_or("any"))?;
-    let (reminders, caller) = (reminders(api, &actor)?, called_by(caller)?);
+    let caller = called_by(caller)?;
+    let reminders = reminders(api, &actor, &caller).await?;
     let mut listing = Listing { r#type: request.actor_type, id, after: None, limit: PAGE_MAX };
     let mut found = Vec::new();
     loop {
@@ -132,15 +136,22 @@ pub(super) async fn get(
 ) -> Result<GetActorReminderResponse, Failure> {
     let actor = schedulable_actor(&request.actor_type, &request.actor_id)?;
     ident::check_name("name", &request.name).map_err(Failure::bad_request)?;
-    let found = reminders(api, &actor)?.get(&actor, &request.name, called_by(caller)?).await;
+    let caller = called_by(caller)?;
+    let reminders = reminders(api, &actor, &caller).await?;
+    let found = reminders.get(&actor, &request.name, caller).await;
     let found = found.map_err(|error| Failure::reminder(&error, ReminderWork::Get))?;
     let found = found.ok_or_else(|| Failure::no_reminder(&request.name))?;
     let ActorReminder { actor_type, actor_id, due_time, period, data, ttl } = shown(found);
     Ok(GetActorReminderResponse { actor_type, actor_id, due_time, period, data, ttl })
 }
 
-fn reminders<'a>(api: &'a Api, actor: &ActorRef) -> Result<&'a Reminders, Failure> {
-    api.reminders_of(actor).map_err(|why| Failure::unremindable(&why))
+async fn reminders<'a>(
+    api: &'a Api,
+    actor: &ActorRef,
+    caller: &Caller,
+) -> Result<&'a Reminders, Failure> {
+    let found = api.reminders_of(actor, caller.deadline).await;
+    found.map_err(|why| Failure::unremindable(&why))
 }
 
 fn shown(found: ReminderForm) -> ActorReminder {

@@ -24,7 +24,7 @@ pub(super) async fn register(call: Call<'_>) -> Result<Answer, Failure> {
     // Wire: what is wrong with the body is said before what is wrong with the name.
     let body = call.body.read(limit).await.map_err(Failure::body_read)?;
     let asked = read(&body, &actor, &name).map_err(Failure::malformed)?;
-    let reminders = reminders_of(call.api, &actor, &name)?;
+    let reminders = reminders_of(call.api, &actor, &name, &caller).await?;
     let registered = reminders.register(asked, caller).await;
     match registered.map_err(|error| Failure::reminder(&error, ReminderWork::Create))? {
         true => Ok(answer::empty()),
@@ -34,7 +34,7 @@ pub(super) async fn register(call: Call<'_>) -> Result<Answer, Failure> {
 
 /// `GET /v1.0/actors/{type}/{id}/reminders/{name}`.
 pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
-    let Asked { reminders, actor, name, caller } = Asked::read(&call)?;
+    let Asked { reminders, actor, name, caller } = Asked::read(&call).await?;
     let found = reminders.get(&actor, &name, caller).await;
     match found.map_err(|error| Failure::reminder(&error, ReminderWork::Get))? {
         Some(found) => Ok(answer::json(&Shown::new(&found))),
@@ -44,7 +44,7 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
 
 /// `DELETE /v1.0/actors/{type}/{id}/reminders/{name}`: 204 also when there was none.
 pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
-    let Asked { reminders, actor, name, caller } = Asked::read(&call)?;
+    let Asked { reminders, actor, name, caller } = Asked::read(&call).await?;
     let deleted = reminders.delete(&actor, &name, caller).await;
     deleted.map_err(|error| Failure::reminder(&error, ReminderWork::Delete))?;
     Ok(answer::empty())
@@ -75,18 +75,24 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn read(call: &Call<'a>) -> Result<Self, Failure> {
+    async fn read(call: &Call<'a>) -> Result<Self, Failure> {
         let (actor, name) = (call.schedulable_actor()?, call.param("name")?.into_owned());
-        let reminders = reminders_of(call.api, &actor, &name)?;
         let caller = Caller { deadline: call.deadline()?, chain: call.chain() };
+        let reminders = reminders_of(call.api, &actor, &name, &caller).await?;
         Ok(Self { reminders, actor, name, caller })
     }
 }
 
 /// Where the actor's reminders are, if it may have one of this name here.
-fn reminders_of<'a>(api: &'a Api, actor: &ActorRef, name: &str) -> Result<&'a Reminders, Failure> {
+async fn reminders_of<'a>(
+    api: &'a Api,
+    actor: &ActorRef,
+    name: &str,
+    caller: &Caller,
+) -> Result<&'a Reminders, Failure> {
     ident::check_name("name", name).map_err(Failure::bad_request)?;
-    api.reminders_of(actor).map_err(|why| Failure::unremindable(&why))
+    let found = api.reminders_of(actor, caller.deadline).await;
+    found.map_err(|why| Failure::unremindable(&why))
 }
 
 /// A reminder as Dapr shows it.

@@ -28,12 +28,6 @@ impl Engine {
         target.entry.as_ref().is_some_and(|entry| entry.is_hosted())
     }
 
-    /// Whether actors of a type are hosted in this process.
-    #[must_use]
-    pub fn hosts_type(&self, actor_type: &ActorType) -> bool {
-        self.inner.types.get(actor_type.as_str()).is_some_and(|entry| entry.is_hosted())
-    }
-
     /// The resources that this host holds and placement refused, and why: it must not use them.
     #[must_use]
     pub fn refusals(&self) -> watch::Receiver<BTreeMap<ActorType, String>> {

@@ -75,9 +75,23 @@ impl Rig {
     /// # Panics
     /// When something that cannot fail did, as befits a test.
     pub async fn with_reminders() -> Self {
+        Self::remembering(|_| {}).await
+    }
+
+    /// The same, beside an application that has not said yet what it hosts.
+    pub async fn before_its_app() -> Self {
+        Self::remembering(|parts| {
+            parts.health = Health::default();
+            parts.health.set_outbound(true);
+        })
+        .await
+    }
+
+    async fn remembering(change: impl FnOnce(&mut Parts)) -> Self {
         let rig = Self::with(|parts| {
             let reminders = Reminders::new(&parts.engine, "store", PARTITIONS);
             parts.reminders = Some(reminders.expect("constants"));
+            change(parts);
         });
         let rig = rig.await;
         let outbox = Outbox::new(&rig.engine, "store", PARTITIONS, rig.tasks.clone());
@@ -138,7 +152,7 @@ impl Rig {
         engine.offer(vec![spec]).await.expect("settings that agree");
         let health = Health::default();
         health.set_outbound(true);
-        health.hosting_known();
+        health.hosting_known(&[ActorType::parse(TYPE).expect("a constant")]);
         let mut parts = Parts::new(engine.clone(), Identity::new(app, Namespace::default()));
         parts.health = health;
         change(&mut parts);

@@ -240,7 +240,7 @@ impl Inner {
                 Vec::new()
             }
         };
-        self.parts.health.hosting_known();
+        self.parts.health.hosting_known(types.iter().map(|(actor_type, _)| actor_type));
         types
     }
 

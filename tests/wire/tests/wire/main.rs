@@ -6,6 +6,7 @@ mod activation;
 mod app;
 mod app_life;
 mod bytes;
+mod early;
 mod errors;
 mod fuzz;
 mod grpc;

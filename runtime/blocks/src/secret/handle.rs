@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use odeon_base::ident::Invalid;
 use odeon_runtime::seams::SharedWork;
 use odeon_runtime::{ActorRef, Caller, Engine, Error, Target, Turn};
 
-use super::actor::{Component, SecretActor, TYPE};
-use super::store::{self, Metadata, Secret, SecretStore};
+use super::actor::{Component, TYPE};
+use super::store::{self, Metadata, Secret};
 
 /// The secret stores of a host, by name.
 #[derive(Debug, Clone)]
@@ -34,22 +35,21 @@ pub enum Refused {
 }
 
 impl Secrets {
-    /// Puts the system actor in front of these stores; from then on they can be reached.
+    /// Those of these names; [`SecretActor::spec`](super::actor::SecretActor::spec) is what
+    /// answers, and is best offered before.
     ///
     /// # Errors
-    /// [`Error::Name`] when a component's name cannot be an actor's id; as [`Engine::offer`].
-    pub async fn offer(
+    /// The name's own when a component's cannot be an actor's id.
+    pub fn new<'a>(
         engine: &Engine,
-        stores: BTreeMap<String, Arc<dyn SecretStore>>,
-    ) -> Result<Self, Error> {
-        let targets = stores.keys().map(|name| {
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, Invalid> {
+        let targets = names.into_iter().map(|name| {
             let actor = ActorRef::parse(TYPE, name)?;
-            Ok((name.clone(), actor))
+            Ok((name.to_owned(), engine.target(&actor)))
         });
-        let actors: Vec<(String, ActorRef)> = targets.collect::<Result<_, Error>>()?;
-        engine.offer(vec![SecretActor::spec(stores)?]).await?;
-        let stores = actors.into_iter().map(|(name, actor)| (name, engine.target(&actor)));
-        Ok(Self { engine: engine.clone(), stores: Arc::new(stores.collect()) })
+        let stores = targets.collect::<Result<_, Invalid>>()?;
+        Ok(Self { engine: engine.clone(), stores: Arc::new(stores) })
     }
 
     /// One secret of a store.

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use odeon_base::{ActorType, AppId, Namespace};
 use odeon_blocks::reminder::Reminders;
+use odeon_blocks::secret::{Refused, Secrets};
 use odeon_runtime::{ActorRef, Engine};
 use tokio::time::Instant;
 
@@ -157,6 +158,8 @@ pub struct Parts {
     pub health: Health,
     /// Where reminders are kept; `None` where there is no store for actors' state.
     pub reminders: Option<Reminders>,
+    /// The secret stores; `None` where there are none.
+    pub secrets: Option<Secrets>,
     /// Answers who owns an actor; `None` where no placement can be asked from here.
     pub owners: Option<Arc<dyn Owners>>,
     /// Where a request to stop goes.
@@ -183,6 +186,7 @@ impl Parts {
             origins: Origins::default(),
             health: Health::default(),
             reminders: None,
+            secrets: None,
             owners: None,
             shutdown: ShutdownHandle::default(),
             components: Vec::new(),
@@ -296,6 +300,14 @@ impl Api {
             return Err(Unremindable::NotHosted);
         }
         self.reminders().ok_or(Unremindable::NoStore)
+    }
+
+    /// The secret stores.
+    ///
+    /// # Errors
+    /// [`Refused::NoStores`] where there are none.
+    pub fn secrets(&self) -> Result<&Secrets, Refused> {
+        self.0.parts.secrets.as_ref().ok_or(Refused::NoStores)
     }
 
     /// Who answers ownership questions, if somebody does.

@@ -13,6 +13,7 @@ mod listen;
 mod placement;
 mod reach;
 mod reminders;
+mod secrets;
 pub mod service;
 
 use std::sync::Arc;
@@ -142,6 +143,7 @@ pub async fn start(
     let health = Health::awaiting(&awaited(&config));
     let holding = Holding::new(&engine, &health, &core, is_shared);
     holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
+    let secrets = secrets::offer(&engine, opened.secrets).await?;
     let kept_in = opened.for_actors.as_deref().filter(|_| config.placement.is_on());
 
     let shutdown = ShutdownHandle::default();
@@ -152,6 +154,7 @@ pub async fn start(
         health: health.clone(),
         owners,
         reminders: reminders::start(&engine, kept_in, &entropy, &core)?,
+        secrets: Some(secrets),
         shutdown: shutdown.clone(),
         components: opened.listed,
         app_connection: config.app.as_ref().map(app_connection),

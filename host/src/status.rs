@@ -11,6 +11,7 @@ pub(crate) mod schedules;
 
 use http::StatusCode;
 use odeon_base::{Execution, Kind};
+use odeon_blocks::secret;
 use odeon_placement::token::Denied;
 use odeon_placement::wire;
 use odeon_runtime::peers::{self, PeerError};
@@ -427,6 +428,30 @@ impl Failure {
     pub fn state_write(error: &Error) -> Self {
         let message = format!("error saving actor transaction state: {error}");
         Self::state(error, "ERR_ACTOR_STATE_TRANSACTION_SAVE", message)
+    }
+
+    /// A secret, or with no `key` all of a store, cannot be had. Source: http-api.md 9.
+    #[must_use]
+    pub fn secret(refused: &secret::Refused, store: &str, key: Option<&str>) -> Self {
+        use secret::Refused;
+        let text = refused.to_string();
+        match refused {
+            Refused::NoStores => {
+                Self::new(500, Code::FailedPrecondition, "ERR_SECRET_STORES_NOT_CONFIGURED", text)
+            }
+            Refused::NoStore(_) => {
+                Self::new(401, Code::InvalidArgument, "ERR_SECRET_STORE_NOT_FOUND", text)
+            }
+            Refused::Store(_) | Refused::Engine(_) => {
+                let what = match key {
+                    Some(key) => {
+                        format!("failed getting secret with key {key} from secret store {store}")
+                    }
+                    None => format!("failed getting secrets from secret store {store}"),
+                };
+                Self::new(500, Code::Internal, "ERR_SECRET_GET", format!("{what}: {text}"))
+            }
+        }
     }
 
     /// An operation of a state transaction has no meaning; nothing was written.

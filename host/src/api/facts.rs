@@ -25,6 +25,17 @@ pub struct Component {
 }
 
 impl Component {
+    /// A component of which there is nothing to say but what it is.
+    #[must_use]
+    pub fn plain(name: &str, kind: &str, version: &str) -> Self {
+        Self {
+            name: name.into(),
+            kind: kind.into(),
+            version: version.into(),
+            capabilities: Vec::new(),
+        }
+    }
+
     /// A state store; its abilities in Dapr's words, `ACTOR` last when actors may use it.
     #[must_use]
     pub fn state(name: &str, kind: &str, version: &str, can: Capabilities) -> Self {
@@ -35,16 +46,9 @@ impl Component {
             (can.scan, "KEYS_LIKE"),
             (can.etag && can.transactional, "ACTOR"),
         ];
-        Self {
-            name: name.into(),
-            kind: kind.into(),
-            version: version.into(),
-            capabilities: words
-                .into_iter()
-                .filter(|(has, _)| *has)
-                .map(|(_, word)| word.into())
-                .collect(),
-        }
+        let has = words.into_iter().filter(|(has, _)| *has);
+        let capabilities = has.map(|(_, word)| word.into()).collect();
+        Self { capabilities, ..Self::plain(name, kind, version) }
     }
 }
 

@@ -12,7 +12,7 @@ use odeon_blocks::embedded::Taken;
 use odeon_blocks::state::{self, Context, prefix};
 use odeon_runtime::store::Capabilities;
 
-use super::Error;
+use super::{Error, secrets};
 use crate::api;
 use crate::config::components::{self, Component, Surroundings};
 use crate::config::{Config, Environment, Role};
@@ -30,8 +30,23 @@ pub(super) struct Opened {
     pub(super) stores: BTreeMap<String, Store>,
     /// The name of the one that keeps actors' state.
     pub(super) for_actors: Option<String>,
+    /// Secret stores by name.
+    pub(super) secrets: secrets::Stores,
     /// As metadata lists them.
     pub(super) listed: Vec<api::Component>,
+}
+
+impl Opened {
+    /// Tells that a component is open, and lists it as this makes it of name, type and version.
+    fn loaded(
+        &mut self,
+        component: &Component,
+        list: impl FnOnce(&str, &str, &str) -> api::Component,
+    ) {
+        tracing::info!("Component loaded: {}", component.label());
+        let version = if component.version.is_empty() { "v1" } else { &component.version };
+        self.listed.push(list(&component.name, &component.type_name, version));
+    }
 }
 
 /// A store of this host's application.
@@ -111,18 +126,40 @@ impl Opener<'_> {
             wanted.push(default_store());
         }
         let mut opened = Opened::default();
-        for component in wanted {
-            let ignore = component.ignore_errors;
-            match self.open(component, &mut opened).await {
-                Ok(()) => {}
-                Err(error) if ignore => {
-                    tracing::warn!("Ignoring error processing component: {error}");
-                }
-                Err(error) => return Err(error),
-            }
+        let (mut vaults, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(secrets::is_one);
+        while let Some(component) = secrets::take_next(&mut vaults, &opened.secrets) {
+            self.process(component, &mut opened).await?;
+        }
+        for component in others {
+            self.process(component, &mut opened).await?;
         }
         tracing::info!("All outstanding components processed");
         Ok(opened)
+    }
+
+    async fn process(&self, mut component: Component, opened: &mut Opened) -> Result<(), Error> {
+        let ignore = component.ignore_errors;
+        let processed = async {
+            secrets::fill(&mut component, &opened.secrets).await?;
+            match secrets::is_one(&component) {
+                true => self.open_secrets(component, opened).await,
+                false => self.open(component, opened).await,
+            }
+        };
+        match processed.await {
+            Err(error) if ignore => {
+                tracing::warn!("Ignoring error processing component: {error}");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn open_secrets(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
+        let store = secrets::open(&component, self.environment).await?;
+        opened.loaded(&component, api::Component::plain);
+        opened.secrets.insert(component.name, store);
+        Ok(())
     }
 
     async fn open(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
@@ -187,10 +224,9 @@ impl Opener<'_> {
             opened.for_actors = Some(component.name.clone());
             tracing::info!("Using '{}' as actor state store", component.name);
         }
-        tracing::info!("Component loaded: {label}");
-        let version = if component.version.is_empty() { "v1" } else { &component.version };
-        let listed = api::Component::state(&component.name, &component.type_name, version, can);
-        opened.listed.push(listed);
+        opened.loaded(&component, |name, kind, version| {
+            api::Component::state(name, kind, version, can)
+        });
         opened.stores.insert(component.name, Store { place, can, prefix });
         Ok(())
     }
@@ -218,6 +254,8 @@ fn default_store() -> Component {
         version: "v1".to_owned(),
         ignore_errors: false,
         settings: vec![(FOR_ACTORS.to_owned(), "true".to_owned())],
+        secrets: Vec::new(),
+        secret_store: None,
         place: "default component".to_owned(),
     }
 }

@@ -27,9 +27,26 @@ pub struct Component {
     pub version: String,
     /// Whether the start goes on when it cannot be opened.
     pub ignore_errors: bool,
-    /// Its settings.
+    /// Its settings, but for those that are secrets.
     pub settings: Vec<(String, String)>,
+    /// Settings whose values a secret store has.
+    pub secrets: Vec<SecretRef>,
+    /// The component that has them.
+    pub secret_store: Option<String>,
     /// The file and line of its name, for messages.
+    pub place: String,
+}
+
+/// A setting whose value is a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef {
+    /// The setting.
+    pub setting: String,
+    /// The secret.
+    pub name: String,
+    /// Which of its values; the secret's own name if it was not written.
+    pub key: String,
+    /// The file and line of the setting, for messages.
     pub place: String,
 }
 
@@ -127,17 +144,15 @@ struct Item {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SecretKeyRef {
-    #[serde(rename = "name")]
-    _name: String,
-    #[serde(default, rename = "key")]
-    _key: Option<String>,
+    name: String,
+    #[serde(default)]
+    key: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Auth {
-    #[serde(rename = "secretStore")]
-    _secret_store: String,
+    secret_store: String,
 }
 
 /// Reads all components that the folders describe for an application.
@@ -232,36 +247,58 @@ fn load_document(
     if name.value.contains(['/', '%']) || matches!(name.value.as_str(), "" | "." | "..") {
         return Err(Mistake::new(place, format!("'{}' cannot be a component's name", name.value)));
     }
-    let mut settings = Vec::new();
+    let secret_store = document.auth.map(|auth| auth.secret_store);
+    let (mut settings, mut secrets) = (Vec::new(), Vec::new());
     for item in document.spec.metadata {
         let place = yaml::place(file, &item.name);
+        let setting = item.name.value.clone();
         match resolve(&item, around) {
-            Ok(value) => settings.push((item.name.value, value)),
+            Ok(Resolved::Text(value)) => settings.push((setting, value)),
+            Ok(Resolved::Secret { name, key }) if secret_store.is_some() => {
+                secrets.push(SecretRef { setting, name, key, place });
+            }
+            Ok(Resolved::Secret { .. }) => {
+                let text = format!(
+                    "'{setting}' refers to a secret, but nothing says which store has it: expected \
+                     'auth: {{secretStore: NAME}}' beside 'spec'"
+                );
+                mistakes.push(Mistake::new(place, text));
+            }
             Err(text) => mistakes.push(Mistake::new(place, text)),
         }
     }
-    drop(document.auth);
     Ok(Some(Component {
         name: name.value.clone(),
         type_name: document.spec.type_name,
         version: document.spec.version,
         ignore_errors: document.spec.ignore_errors,
         settings,
+        secrets,
+        secret_store,
         place,
     }))
 }
 
-/// The plain text of one setting.
-fn resolve(item: &Item, around: Surroundings<'_>) -> Result<String, String> {
+/// What a setting comes to.
+enum Resolved {
+    Text(String),
+    Secret { name: String, key: String },
+}
+
+/// The plain text of one setting, or which secret it is.
+fn resolve(item: &Item, around: Surroundings<'_>) -> Result<Resolved, String> {
     if let Some(value) = item.value.as_ref().filter(|value| !value.0.is_empty()) {
-        return substitute(&value.0, around);
+        return substitute(&value.0, around).map(Resolved::Text);
     }
-    if item.secret_key_ref.is_some() {
-        return Err(format!(
-            "'{}' refers to a secret, and this release has no secret stores; use envRef",
-            item.name.value
-        ));
+    if let Some(SecretKeyRef { name, key }) = &item.secret_key_ref {
+        let key = key.as_deref().filter(|key| !key.is_empty()).unwrap_or(name).to_owned();
+        return Ok(Resolved::Secret { name: name.clone(), key });
     }
+    variable(item, around).map(Resolved::Text)
+}
+
+/// The variable that a setting names, if it names one.
+fn variable(item: &Item, around: Surroundings<'_>) -> Result<String, String> {
     let Some(variable) = item.env_ref.as_deref() else { return Ok(String::new()) };
     if !is_readable(variable, around.environment) {
         return Err(format!("the variable '{variable}' may not be read by a component"));

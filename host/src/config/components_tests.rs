@@ -75,7 +75,7 @@ fn mistakes_come_together_with_file_and_line() {
     assert_eq!(
         load_text(&text, &Environment::default()).unwrap_err(),
         "a.yaml:7: unknown field 'metdata'; did you mean 'metadata'?\n\
-         a.yaml:16: 'x' refers to a secret, and this release has no secret stores; use envRef\n\
+         a.yaml:16: 'x' refers to a secret, but nothing says which store has it: expected 'auth: {secretStore: NAME}' beside 'spec'\n\
          a.yaml:18: the variable 'DAPR_API_TOKEN' may not be read by a component"
     );
 }
@@ -101,4 +101,20 @@ fn a_missing_folder_is_named() {
         error.starts_with("--resources-path: cannot read the folder /nowhere/at/all"),
         "{error}"
     );
+}
+
+#[test]
+fn a_setting_may_be_a_secret_of_a_store() {
+    let text = format!(
+        "{}  metadata:\n  - name: x\n    secretKeyRef: {{name: k}}\n  - name: y\n    secretKeyRef: {{name: k, key: z}}\nauth:\n  secretStore: vault\n",
+        store("one")
+    );
+    let component = load_one(&text);
+    assert_eq!((component.secret_store.as_deref(), component.settings.len()), (Some("vault"), 0));
+    let named: Vec<_> = component
+        .secrets
+        .iter()
+        .map(|one| [&one.setting, &one.name, &one.key].map(String::as_str))
+        .collect();
+    assert_eq!(named, [["x", "k", "k"], ["y", "k", "z"]]);
 }

@@ -39,6 +39,12 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
+
+    /// All variables.
+    #[must_use]
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {

@@ -14,6 +14,7 @@ mod metadata;
 mod missing;
 mod reminders;
 mod scheduled;
+mod secrets;
 mod timers;
 
 pub use door::Door;

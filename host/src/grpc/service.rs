@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer::{self, answered};
 use super::missing::rpcs_to_come;
-use super::{actors, metadata, reminders, timers};
+use super::{actors, metadata, reminders, secrets, timers};
 use crate::api::Api;
 use crate::channel::{self, Hub, Outbound, Refusals};
 use crate::status::Failure;
@@ -148,6 +148,20 @@ impl Dapr for Service {
         Ok(Response::new(metadata::get(&self.api)))
     }
 
+    async fn get_secret(
+        &self,
+        request: Request<GetSecretRequest>,
+    ) -> Result<Response<GetSecretResponse>, Status> {
+        answered(secrets::get(&self.api, request.into_inner()).await)
+    }
+
+    async fn get_bulk_secret(
+        &self,
+        request: Request<GetBulkSecretRequest>,
+    ) -> Result<Response<GetBulkSecretResponse>, Status> {
+        answered(secrets::all(&self.api, request.into_inner()).await)
+    }
+
     async fn set_metadata(
         &self,
         request: Request<SetMetadataRequest>,
@@ -183,10 +197,6 @@ impl Dapr for Service {
         }
         "output bindings" {
             invoke_binding(InvokeBindingRequest) -> InvokeBindingResponse,
-        }
-        "the secrets building block" {
-            get_secret(GetSecretRequest) -> GetSecretResponse,
-            get_bulk_secret(GetBulkSecretRequest) -> GetBulkSecretResponse,
         }
         "the configuration building block" {
             get_configuration_alpha1(GetConfigurationRequest) -> GetConfigurationResponse,

@@ -23,6 +23,7 @@ mod patience;
 mod reminders;
 mod request;
 mod routes;
+mod secrets;
 mod shutdown;
 mod state;
 mod timers;

@@ -23,10 +23,14 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// An item of a query, decoded; the first of its name. What cannot be decoded counts as absent.
 pub(crate) fn query_item(uri: &http::Uri, name: &str) -> Option<String> {
-    uri.query()?.split('&').find_map(|item| {
+    query_items(uri).find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+}
+
+/// Every item of the query that can be decoded, in order.
+pub(super) fn query_items(uri: &http::Uri) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    uri.query().unwrap_or_default().split('&').filter_map(|item| {
         let (key, value) = item.split_once('=').unwrap_or((item, ""));
-        let key = path::unescape(key).ok()?;
-        (key == name).then(|| path::unescape(value).ok().map(Cow::into_owned))?
+        Some((path::unescape(key).ok()?, path::unescape(value).ok()?))
     })
 }
 

@@ -11,7 +11,7 @@ use http::Method;
 
 use super::answer::Answer;
 use super::request::Call;
-use super::{actors, health, keys, metadata, odeon, reminders, shutdown, state, timers};
+use super::{actors, health, keys, metadata, odeon, reminders, secrets, shutdown, state, timers};
 use crate::status::Failure;
 
 const GET: u8 = 1;
@@ -77,7 +77,6 @@ const INVOKE: &str = "service invocation";
 const STATE: &str = "the state building block";
 const PUBSUB: &str = "the pub/sub building block";
 const BINDINGS: &str = "output bindings";
-const SECRETS: &str = "the secrets building block";
 const CONFIGURATION: &str = "the configuration building block";
 const LOCK: &str = "the distributed lock building block";
 const WORKFLOW: &str = "workflows";
@@ -96,6 +95,9 @@ const ROUTES: &[Route] = &[
     api(DELETE, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", run!(reminders::delete)),
     api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::set)),
     api(DELETE, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::drop)),
+
+    api(GET, "/v1.0/secrets/{store}/{key}", run!(secrets::get)),
+    api(GET, "/v1.0/secrets/{store}/bulk", run!(secrets::all)),
 
     public(GET, "/v1.0/metadata", run!(metadata::get)),
     api(PUT, "/v1.0/metadata/{key}", run!(metadata::put)),
@@ -128,7 +130,6 @@ const ROUTES: &[Route] = &[
     missing(POST | PUT, "/v1.0/publish/{pubsub}/{*topic}", PUBSUB),
     missing(POST | PUT, "/v1.0-alpha1/publish/bulk/{pubsub}/{*topic}", PUBSUB),
     missing(POST | PUT, "/v1.0/bindings/{name}", BINDINGS),
-    missing(GET, "/v1.0/secrets/{store}/{key}", SECRETS),
     missing(GET, "/v1.0/configuration/{store}", CONFIGURATION),
     missing(GET, "/v1.0/configuration/{store}/subscribe", CONFIGURATION),
     missing(GET, "/v1.0/configuration/{store}/{id}/unsubscribe", CONFIGURATION),

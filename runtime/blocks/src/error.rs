@@ -91,6 +91,14 @@ pub enum OpenError {
         /// Its first characters.
         found: String,
     },
+    /// A file that the component reads is not as it should be.
+    #[error("{} {reason}", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, without what stands there.
+        reason: String,
+    },
     /// The operating system refused.
     #[error("cannot {what} {}: {source}", .path.display())]
     Io {
@@ -117,7 +125,9 @@ impl OpenError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::UnknownType { .. } | Self::UnknownVersion { .. } => Kind::NotFound,
-            Self::Settings(_) | Self::Format { .. } | Self::Id { .. } => Kind::Invalid,
+            Self::Settings(_) | Self::File { .. } | Self::Format { .. } | Self::Id { .. } => {
+                Kind::Invalid
+            }
             Self::NotYet { .. } | Self::Newer { .. } => Kind::Unsupported,
             Self::Locked { .. } | Self::Io { .. } | Self::Engine { .. } => Kind::Unavailable,
         }

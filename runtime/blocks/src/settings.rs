@@ -75,6 +75,14 @@ pub enum Mistake {
         /// Its name.
         name: &'static str,
     },
+    /// The setting is not given, and nothing can stand for it.
+    #[error("setting '{name}' is missing: expected {expected}")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// What would have been right.
+        expected: &'static str,
+    },
     /// The value cannot be understood.
     #[error("setting '{name}' is '{value}', expected {expected}")]
     Value {
@@ -169,6 +177,22 @@ impl Settings {
     #[must_use]
     pub fn text(&self, setting: &Setting) -> &str {
         self.values.get(setting.name).map_or(setting.default, String::as_str)
+    }
+
+    /// The text of a setting that has no default.
+    ///
+    /// # Errors
+    /// [`Mistakes`] when it is not given, or empty.
+    pub fn required(&self, type_name: &'static str, setting: &Setting) -> Result<&str, Mistakes> {
+        let text = self.text(setting);
+        if text.is_empty() {
+            let (name, expected) = (setting.name, setting.kind.expected());
+            return Err(Mistakes {
+                type_name,
+                mistakes: vec![Mistake::Missing { name, expected }],
+            });
+        }
+        Ok(text)
     }
 
     /// The time that a setting means; nothing if it is not of that kind.

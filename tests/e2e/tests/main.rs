@@ -13,6 +13,7 @@ mod placement;
 mod python;
 mod readme;
 mod reminders;
+mod secrets;
 mod shop;
 mod start;
 mod stop;

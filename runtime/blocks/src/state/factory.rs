@@ -13,6 +13,7 @@ use odeon_runtime::store::{Capabilities, StateStore};
 
 use crate::OpenError;
 use crate::embedded::{SetAside, Taken};
+use crate::kind::Named;
 use crate::settings::{Setting, Settings};
 
 /// What a component is given besides its settings.
@@ -68,5 +69,15 @@ pub struct Factory {
 impl fmt::Debug for Factory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Factory").field("type_name", &self.type_name).finish_non_exhaustive()
+    }
+}
+
+impl Named for Factory {
+    fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        self.versions
     }
 }

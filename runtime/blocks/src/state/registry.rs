@@ -4,12 +4,10 @@
 //! tests walk the list, the host's documentation is printed from it, and opening
 //! goes through it. It knows no component by name beyond the list itself.
 
-use odeon_base::suggest;
-
 use super::factory::{Context, Factory, Opened};
 use super::{memory, prefix, sled};
-use crate::OpenError;
 use crate::settings::{Kind, Setting, Settings};
+use crate::{OpenError, kind};
 
 /// All state stores there are; one line each.
 pub const FACTORIES: &[Factory] = &[memory::FACTORY, sled::FACTORY];
@@ -51,21 +49,7 @@ const fn common(name: &'static str, kind: Kind, doc: &'static str) -> Setting {
 /// [`OpenError::UnknownType`] with the nearest known type, or
 /// [`OpenError::UnknownVersion`].
 pub fn find(type_name: &str, version: &str) -> Result<&'static Factory, OpenError> {
-    let factory = FACTORIES
-        .iter()
-        .find(|factory| factory.type_name.eq_ignore_ascii_case(type_name))
-        .ok_or_else(|| OpenError::UnknownType {
-            written: type_name.to_owned(),
-            nearest: suggest::nearest(type_name, FACTORIES.iter().map(|f| f.type_name)),
-        })?;
-    if !version.is_empty() && !factory.versions.iter().any(|v| v.eq_ignore_ascii_case(version)) {
-        return Err(OpenError::UnknownVersion {
-            type_name: factory.type_name,
-            written: version.to_owned(),
-            known: factory.versions,
-        });
-    }
-    Ok(factory)
+    kind::find(FACTORIES, type_name, version)
 }
 
 /// Opens a component by the type, version (empty for the default) and settings in its file.

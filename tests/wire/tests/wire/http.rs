@@ -260,7 +260,6 @@ async fn what_is_not_there_yet_says_what_it_is() {
         ("POST", "/v1.0/state/s/bulk", "the state building block"),
         ("POST", "/v1.0/publish/p/a/b", "the pub/sub building block"),
         ("POST", "/v1.0/bindings/b", "output bindings"),
-        ("GET", "/v1.0/secrets/s/bulk", "the secrets building block"),
         ("GET", "/v1.0/configuration/s/subscribe", "the configuration building block"),
         ("POST", "/v1.0-alpha1/unlock/s", "the distributed lock building block"),
         ("POST", "/v1.0-beta1/workflows/dapr/w/start", "workflows"),

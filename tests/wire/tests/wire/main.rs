@@ -18,6 +18,7 @@ mod peer;
 mod refusals;
 mod reminders;
 mod sdk;
+mod secrets;
 mod state;
 mod stream;
 mod timers;

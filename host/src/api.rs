@@ -160,6 +160,9 @@ pub struct Parts {
     pub reminders: Option<Reminders>,
     /// The secret stores; `None` where there are none.
     pub secrets: Option<Secrets>,
+    /// Where reminders of types are managed that are hosted elsewhere; `None` where they are not
+    /// (REM-9).
+    pub reminders_elsewhere: Option<Reminders>,
     /// Answers who owns an actor; `None` where no placement can be asked from here.
     pub owners: Option<Arc<dyn Owners>>,
     /// Where a request to stop goes.
@@ -187,6 +190,7 @@ impl Parts {
             health: Health::default(),
             reminders: None,
             secrets: None,
+            reminders_elsewhere: None,
             owners: None,
             shutdown: ShutdownHandle::default(),
             components: Vec::new(),
@@ -272,7 +276,8 @@ impl Api {
     }
 
     /// Where an actor's reminders are kept. While it is not known whether its type is hosted
-    /// here this waits, as calls do (RT-6).
+    /// here this waits, as calls do (RT-6). If it is not they are reached by way of another host,
+    /// where that is allowed (REM-9).
     ///
     /// # Errors
     /// The first reason why it can have none.
@@ -288,16 +293,21 @@ impl Api {
         if !self.can_run(actor_type) {
             return Err(Unremindable::NotRunnable);
         }
-        let is_hosted = tokio::select! {
-            biased;
-            is_hosted = self.engine().until_hosted(actor, deadline) => is_hosted,
-            () = self.health().ruled_out(actor_type) => false,
+        let elsewhere = self.0.parts.reminders_elsewhere.as_ref();
+        let is_hosted = match elsewhere {
+            // Whoever is asked there waits for a host, which may come to be this one.
+            Some(_) => self.engine().is_hosted(&self.engine().target(actor)),
+            None => tokio::select! {
+                biased;
+                is_hosted = self.engine().until_hosted(actor, deadline) => is_hosted,
+                () = self.health().ruled_out(actor_type) => false,
+            },
         };
         if self.engine().is_pooled(actor_type) {
             return Err(Unremindable::Pooled(actor_type.clone()));
         }
         if !is_hosted {
-            return Err(Unremindable::NotHosted);
+            return elsewhere.ok_or(Unremindable::NotHosted);
         }
         self.reminders().ok_or(Unremindable::NoStore)
     }
@@ -308,6 +318,26 @@ impl Api {
     /// [`Refused::NoStores`] where there are none.
     pub fn secrets(&self) -> Result<&Secrets, Refused> {
         self.0.parts.secrets.as_ref().ok_or(Refused::NoStores)
+    }
+
+    /// Where the reminders of a type are listed: by any host of its application, whether or not
+    /// that hosts the type, and where it is allowed by any other host too (REM-9).
+    ///
+    /// # Errors
+    /// That there is no store.
+    pub fn reminders_to_list(&self, actor_type: &str) -> Result<&Reminders, Unremindable> {
+        let is_elsewhere = || {
+            let hosts = self.engine().hosts();
+            let offers = |one: &ActorType| one.as_str() == actor_type;
+            hosts.iter().any(|host| host.types.iter().any(offers)) && !self.hosts(actor_type)
+        };
+        let elsewhere = self.0.parts.reminders_elsewhere.as_ref().filter(|_| is_elsewhere());
+        elsewhere.or(self.reminders()).ok_or(Unremindable::NoStore)
+    }
+
+    fn hosts(&self, actor_type: &str) -> bool {
+        let types = self.engine().status().types;
+        types.iter().any(|one| one.is_hosted && one.actor_type.as_str() == actor_type)
     }
 
     /// Who answers ownership questions, if somebody does.

@@ -153,6 +153,7 @@ pub async fn start(
         origins: Origins::parse(&config.allowed_origins),
         health: health.clone(),
         owners,
+        reminders_elsewhere: reminders::elsewhere(&config, &engine)?,
         reminders: reminders::start(&engine, kept_in, &entropy, &core)?,
         secrets: Some(secrets),
         shutdown: shutdown.clone(),

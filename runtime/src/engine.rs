@@ -39,6 +39,7 @@ mod by_name;
 mod catch_up;
 mod forward;
 mod holding;
+mod host_of;
 mod inspect;
 mod keyed;
 mod moving;

@@ -126,4 +126,15 @@ mod tests {
         other.down("app");
         assert_eq!(health.awaited(), ["app"]);
     }
+
+    #[tokio::test]
+    async fn what_the_application_did_not_name_is_ruled_out_once_it_has_spoken() {
+        let health = Health::default();
+        let [order, basket] = ["Order", "Basket"].map(|name| ActorType::parse(name).unwrap());
+        let mut waiting = std::pin::pin!(health.ruled_out(&basket));
+        assert!(futures::poll!(waiting.as_mut()).is_pending() && !health.is_hosting_known());
+        health.hosting_known([&order]);
+        assert!(futures::poll!(waiting.as_mut()).is_ready() && health.is_hosting_known());
+        assert!(futures::poll!(std::pin::pin!(health.ruled_out(&order))).is_pending());
+    }
 }

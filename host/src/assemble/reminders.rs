@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use odeon_base::clock::SystemClock;
 use odeon_base::ident::Invalid;
-use odeon_base::{Entropy, TaskKind, Tasks};
+use odeon_base::{ActorType, Entropy, TaskKind, Tasks};
+use odeon_blocks::host;
 use odeon_blocks::reminder::book::Limits;
 use odeon_blocks::reminder::{Outbox, PARTITIONS, Parts, ReminderActor, Reminders, lanes};
 use odeon_runtime::Engine;
 
 use super::Error;
+use crate::config::Config;
 
 /// Offers the partitions as soon as there is a lease, if there is a store; what reaches them may be used at once.
 pub(super) fn start(
@@ -46,4 +48,13 @@ pub(super) fn start(
         }
     });
     Ok(Some(reminders))
+}
+
+/// The way to reminders of types that other hosts have, if they may be managed from here (REM-9).
+pub(super) fn elsewhere(config: &Config, engine: &Engine) -> Result<Option<Reminders>, Error> {
+    if !config.has_open_reminders {
+        return Ok(None);
+    }
+    let hosts = ActorType::parse(host::TYPE).map_err(|error| Error::Offer(error.into()))?;
+    Ok(Some(Reminders::elsewhere(engine, hosts)))
 }

@@ -19,6 +19,9 @@ pub fn describe(config: &Config) -> String {
     add("app-id", config.app_id.as_str());
     add("namespace", config.namespace.as_str());
     add("compat", config.compat.name());
+    if config.has_open_reminders {
+        add("open-reminders", "true");
+    }
     if let Some(app) = &config.app {
         add("app", &format!("{}://{}:{}", app.protocol.name(), app.address, app.port));
     }

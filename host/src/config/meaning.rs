@@ -51,6 +51,7 @@ impl Config {
             data_dir: read_data_dir(role, &reader, &app_id),
             app_id,
             compat: read_compat(role, &mut reader),
+            has_open_reminders: reader.is_on("open-reminders"),
             namespace: read_namespace(environment, &mut mistakes),
             app: app::read(&mut reader, body_bytes_max),
             http: listener(&mut reader, "dapr-http-port", "dapr-listen-addresses"),

@@ -131,6 +131,9 @@ pub struct Config {
     /// Whose behaviour counts where ours differs from Dapr's on purpose. Default: ours; for daprd
     /// Dapr's.
     pub compat: Compat,
+    /// Whether reminders of types that are hosted elsewhere are managed from here (REM-9).
+    /// Default: they are not, as with daprd.
+    pub has_open_reminders: bool,
     /// From `NAMESPACE`. Default: `default`.
     pub namespace: Namespace,
     /// How the application is called on its port, if it has one.

@@ -118,6 +118,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "dapr: Dapr's behaviour where ours differs on purpose, unless it would be unsafe; under daprd's name always",
     ),
+    honoured(
+        "open-reminders",
+        SWITCH,
+        "false",
+        "Manage reminders of types that other hosts of the namespace host, too; else that is refused, as by daprd",
+    ),
     honoured("dapr-http-port", PORT, "3500", "Port of the HTTP API; 0 takes any free one"),
     honoured("dapr-grpc-port", PORT, "50001", "Port of the gRPC API; 0 takes any free one"),
     honoured(

@@ -74,6 +74,26 @@ fn the_placement_address_says_where_the_lease_comes_from() {
     }
 }
 
+// REM-9: strict unless asked for.
+#[test]
+fn reminders_are_open_only_where_that_is_asked_for() {
+    for (role, written, expected) in [
+        (Role::Host, None, false),
+        (Role::Daprd, None, false),
+        (Role::Standalone, Some("false"), false),
+        (Role::Host, Some("true"), true),
+        (Role::Daprd, Some("true"), true),
+    ] {
+        let mut given = Given::from([("app-id", "a")]);
+        if let Some(written) = written {
+            given.push("open-reminders", written);
+        }
+        let config = read(role, &given).unwrap();
+        assert_eq!(config.has_open_reminders, expected, "{role:?} {written:?}");
+        assert_eq!(effective::describe(&config).contains(" open-reminders=true "), expected);
+    }
+}
+
 #[test]
 fn dapr_s_behaviour_is_asked_for_or_implied_by_its_name() {
     for (role, written, expected) in [

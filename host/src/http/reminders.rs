@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
 use super::request::Call;
-use crate::api::{Api, Unremindable};
+use crate::api::Api;
 use crate::json::{self, Fields};
 use crate::status::Failure;
 use crate::status::schedules::ReminderWork;
@@ -51,12 +51,13 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
 }
 
 /// `GET /odeon/v1/reminders/{type}?id=..&after=..&limit=..`: those of a type, or of one actor of
-/// it, with where they stand (REM-14). Any host of the application tells.
+/// it, with where they stand (REM-14). Any host of the application tells; where reminders are open, any host of the namespace.
 pub(super) async fn listing(call: Call<'_>) -> Result<Answer, Failure> {
-    let reminders = call.api.reminders();
-    let reminders = reminders.ok_or_else(|| Failure::unremindable(&Unremindable::NoStore))?;
+    let actor_type = call.param("actorType")?.into_owned();
+    let reminders = call.api.reminders_to_list(&actor_type);
+    let reminders = reminders.map_err(|why| Failure::unremindable(&why))?;
     let listing = Listing {
-        r#type: call.param("actorType")?.into_owned(),
+        r#type: actor_type,
         id: call.query("id").filter(|id| !id.is_empty()),
         after: call.query("after").filter(|after| !after.is_empty()),
         limit: call.limit()?,

@@ -101,6 +101,12 @@ impl Failure {
             ReminderWork::Get => ("ERR_ACTOR_REMINDER_GET", "getting"),
             ReminderWork::Delete => ("ERR_ACTOR_REMINDER_DELETE", "deleting"),
         };
+        if let Error::NoHost { actor_type, .. } = error
+            && !actor_type.is_system()
+        {
+            // It was to be managed where it is hosted (REM-9), and so fails as a call there.
+            return Self::invoke(error);
+        }
         let message = format!("error {doing} actor reminder: {error}");
         let failure = match error.kind() {
             Kind::Overloaded | Kind::Draining | Kind::Timeout | Kind::Moved | Kind::Unavailable => {

@@ -111,6 +111,9 @@ pub struct Host {
     /// Whose behaviour counts; handed on as it is. Default: ours.
     #[serde(default)]
     pub compat: Option<Scalar>,
+    /// Whether reminders of types that others host are managed; handed on as it is. Default: no.
+    #[serde(default)]
+    pub open_reminders: Option<Scalar>,
     /// Variables of its process.
     #[serde(default)]
     pub env: BTreeMap<String, Scalar>,
@@ -210,6 +213,8 @@ pub struct App {
     enable_api_logging: Option<Scalar>,
     #[serde(default)]
     compat: Option<Scalar>,
+    #[serde(default)]
+    open_reminders: Option<Scalar>,
     /// Dapr's, without meaning here: output goes to the console.
     #[serde(default, rename = "daprdLogDestination")]
     _daprd_log_destination: Option<Scalar>,
@@ -243,7 +248,7 @@ impl App {
         self.internal_grpc_port.as_ref()?.0.parse().ok()
     }
 
-    fn handed_on(&self) -> [(&'static str, Option<&Scalar>); 21] {
+    fn handed_on(&self) -> [(&'static str, Option<&Scalar>); 22] {
         [
             ("app-channel-address", self.app_channel_address.as_ref()),
             ("app-protocol", self.app_protocol.as_ref()),
@@ -266,6 +271,7 @@ impl App {
             ("app-health-threshold", self.app_health_threshold.as_ref()),
             ("enable-api-logging", self.enable_api_logging.as_ref()),
             ("compat", self.compat.as_ref()),
+            ("open-reminders", self.open_reminders.as_ref()),
         ]
     }
 }

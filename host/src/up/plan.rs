@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::config::mistakes::{Mistake, Mistakes};
+use crate::config::settings::{self, Shape};
 use crate::config::yaml::{self, Scalar, Spanned};
 
 use super::file::{App, File, Host, HostKind, Placement};
@@ -303,8 +304,10 @@ impl Planner<'_> {
         let role = if placement.is_some() { "host" } else { "standalone" };
         let mut arguments = arguments(role, app_id, &data_dir, host.log_level.as_deref());
         add_ports(&mut arguments, &http, &grpc, &metrics);
-        if let Some(compat) = &host.compat {
-            push(&mut arguments, "compat", compat.0.clone());
+        for (flag, said) in [("compat", &host.compat), ("open-reminders", &host.open_reminders)] {
+            if let Some(said) = said {
+                push(&mut arguments, flag, said.0.clone());
+            }
         }
         if let Some(placement) = placement {
             self.add_cluster(&mut arguments, placement);
@@ -638,6 +641,12 @@ fn add_ports(arguments: &mut Vec<String>, http: &Port, grpc: &Port, metrics: &Po
 }
 
 fn push(arguments: &mut Vec<String>, flag: &str, value: impl Into<String>) {
+    let is_switch = settings::find(flag).is_some_and(|known| known.shape == Shape::Switch);
+    if is_switch {
+        // A word that follows a switch is not its value.
+        arguments.push(format!("--{flag}={}", value.into()));
+        return;
+    }
     arguments.push(format!("--{flag}"));
     arguments.push(value.into());
 }

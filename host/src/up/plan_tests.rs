@@ -129,6 +129,20 @@ fn whose_behaviour_counts_is_handed_on() {
     assert_eq!(compat(own), Some("dapr".to_owned()));
 }
 
+// REM-9; and a switch takes no word that follows it.
+#[test]
+fn switches_are_handed_on_in_one_word() {
+    let has = |text: &str, word: &str| {
+        read(text).unwrap().hosts[0].launch.arguments.iter().any(|one| one == word)
+    };
+    let open = "--open-reminders=true";
+    let shared =
+        SHOP.replace("    dataDir: data\n", "    dataDir: data\n    openReminders: true\n");
+    assert!(!has(SHOP, open) && has(&shared, open));
+    let own = "version: 1\ncommon:\n  openReminders: true\n  enableAppHealthCheck: true\napps:\n  - appDirPath: web\n";
+    assert!(has(own, open) && has(own, "--enable-app-health-check=true"));
+}
+
 #[test]
 fn mistakes_name_their_lines() {
     assert_eq!(

@@ -1,5 +1,6 @@
 //! What system actors are asked and answer, as JSON in the bodies of calls.
 
+use bytes::Bytes;
 use odeon_runtime::seams::Call;
 use odeon_runtime::{Error, Reply};
 use serde::Serialize;
@@ -26,8 +27,8 @@ pub(crate) fn bytes(form: &impl Serialize) -> Result<Vec<u8>, Error> {
 }
 
 /// What a system actor answered.
-pub(crate) fn answer<T: DeserializeOwned>(reply: &Reply) -> Result<T, Error> {
-    serde_json::from_slice(&reply.body).map_err(|error| {
+pub(crate) fn answer<T: DeserializeOwned>(body: &Bytes) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
         Error::Arguments(format!("a system actor answered what cannot be read: {error}"))
     })
 }

@@ -21,7 +21,7 @@ use crate::types::TypeEntry;
 
 /// What has to happen before a call is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
+pub(super) enum Wait {
     /// This table, or a later one, comes here.
     Table(Epoch),
     /// Tables or marks change, whose changes counted so many before the call went out, or
@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// Waits until sending again may lead further; `false` when time is up.
-    async fn wait_to_resend(
+    pub(super) async fn wait_to_resend(
         &self,
         path: &Path<'_>,
         wait: Wait,

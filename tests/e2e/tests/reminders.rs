@@ -126,3 +126,54 @@ async fn a_reminder_is_on_disk_when_it_is_answered() {
     })
     .await;
 }
+
+// REM-9: between two real hosts of different applications; strict is the default.
+#[tokio::test]
+async fn another_application_manages_reminders_where_they_are_open() {
+    let data = tempdir().unwrap();
+    let placement = Placement::builder(data.path().join("placement"));
+    let placement = placement.words(&["--new-cluster", "--lease", LEASE]).start().await;
+    let port = ports::free();
+    let _app = app(data.path(), port);
+    let beside =
+        |name: &str| Node::builder(data.path().join(name)).joining(&placement.address(), name);
+    let (_alarms, open, strict, apart) = tokio::join!(
+        host(data.path(), &placement, port).start(),
+        beside("open").words(&["--open-reminders"]).start(),
+        beside("strict").start(),
+        beside("apart").words(&["--open-reminders"]).env("NAMESPACE", "elsewhere").start(),
+    );
+    let (client, path) = (open.client(), "/v1.0/actors/Alarm/a/reminders/ring");
+    until("the reminder is taken", || async {
+        let answer = client.post(path, r#"{"dueTime":"2s","data":1}"#).await.ok()?;
+        (answer.status == 204).then_some(())
+    })
+    .await;
+    let later = "/v1.0/actors/Alarm/a/reminders/later";
+    let answer = client.post(later, r#"{"dueTime":"1h","data":{"a":1}}"#).await.unwrap();
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let shown = client.get(later).await.unwrap();
+    assert_eq!((shown.status, &shown.json()["data"]["a"]), (200, &1.into()), "{shown:?}");
+    let listed = client.get("/odeon/v1/reminders/Alarm?id=a").await.unwrap().json();
+    let names = listed["reminders"].as_array().unwrap().iter().map(|one| one["name"].clone());
+    assert!(names.collect::<Vec<_>>().contains(&"later".into()), "{listed}");
+    for (host, status, code) in [
+        (&strict, 403, "ERR_ACTOR_REMINDER_NON_HOSTED"),
+        // Another namespace, where nobody hosts it: as a call.
+        (&apart, 500, "ERR_ACTOR_INVOKE_METHOD"),
+    ] {
+        let answer = host.client().get(later).await.unwrap();
+        assert_eq!(
+            (answer.status, &answer.json()["errorCode"]),
+            (status, &code.into()),
+            "{answer:?}"
+        );
+    }
+    until("the alarm rings", || async {
+        let rang = std::fs::read_to_string(data.path().join("rang")).ok()?;
+        (rang == "a\n").then_some(())
+    })
+    .await;
+    assert_eq!(client.delete(later).await.unwrap().status, 204);
+    assert_eq!(client.get(later).await.unwrap().status, 404);
+}

@@ -15,7 +15,8 @@ fn write(folder: &Path, name: &str) {
         )
     };
     let file = folder.join("secrets.json");
-    std::fs::write(&file, r#"{"db": {"password": "s3cret"}, "prefix": "hidden"}"#).unwrap();
+    std::fs::write(&file, r#"{"db": {"password": "s3cret"}, "prefix": "hidden"}"#)
+        .expect("the folder is ours");
     // In the order of their names each comes before what it needs.
     let state = format!(
         "{}  type: state.sled\n  metadata:\n  - {{name: actorStateStore, value: \"true\"}}\n  \
@@ -28,7 +29,8 @@ fn write(folder: &Path, name: &str) {
         head("file")
     );
     let env = format!("{}  type: secretstores.local.env\n", head("env"));
-    std::fs::write(folder.join("a.yaml"), format!("{state}---\n{of_file}---\n{env}")).unwrap();
+    std::fs::write(folder.join("a.yaml"), format!("{state}---\n{of_file}---\n{env}"))
+        .expect("the folder is ours");
 }
 
 fn with_secrets(data: &Path, folder: &Path) -> NodeBuilder {

@@ -90,6 +90,14 @@ impl Client {
         self.send(Method::POST, path, body).await
     }
 
+    /// DELETE.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn delete(&self, path: &str) -> Result<Answer, String> {
+        self.send(Method::DELETE, path, "").await
+    }
+
     /// Any request.
     ///
     /// # Errors

@@ -20,7 +20,9 @@ use super::forms::{
     InspectForm, KeyForm, Listing, MovedForm, Moving, Named, PAGE_MAX, TimerForm, TypeForm, millis,
     policy_word,
 };
+use super::reminding;
 use crate::json;
+use crate::reminder::handle::FOR_OTHERS;
 use crate::reminder::{PARTITIONS, Reminders};
 
 /// The actor type of hosts.
@@ -83,6 +85,11 @@ impl Behaviour for HostActor {
             let above = chain.hops().split_last().map_or(&[][..], |(_, above)| above);
             let above = CallChain::new(above, None);
             let reminders_in = self.reminders_in.clone();
+            if call.method.starts_with(FOR_OTHERS) {
+                let caller = Caller { deadline: turn.deadline(), chain: above };
+                let store = reminders_in.as_deref();
+                return reminding::answer(&engine, store, turn, call, caller).await;
+            }
             let desk = Desk { name: engine.config().host.to_string(), engine, above, reminders_in };
             let asked = turn.actor().id.as_str();
             if asked == desk.name {

@@ -190,6 +190,6 @@ impl Gather {
         let forms: Vec<&Registration> = batch.iter().map(|asked| &asked.form).collect();
         let actor = partition_ref(&self.actor_type, partition)?;
         let call = Invocation::new(actor, REGISTER, json::bytes(&forms)?);
-        json::answer(&self.engine.call(call).await?)
+        json::answer(&self.engine.call(call).await?.body)
     }
 }

@@ -4,8 +4,9 @@
 //! many partitions, of whose number `count` keeps record; `partition` its turns; [`book`] what it has in memory, [`reading`] how far it has
 //! read (both pure); [`sheet`], [`row`] and [`name`] what is stored, `sheets` what a turn has open
 //! of it; `courier` delivers between turns; `watch` wakes partitions that have
-//! become this host's; [`handle`] is how the doors reach them, and `gather` has those who register
-//! at the same time share a turn. How times are written, and what
+//! become this host's; [`handle`] is how the doors reach them, `gather` has those who register
+//! at the same time share a turn, and `told` is what hosts of other applications are answered
+//! (REM-9). How times are written, and what
 //! follows from them, is `odeon_runtime::schedule`'s. Source: actor-semantics.md 9.
 //!
 //! A partition also has delivered what the turns of its actors send out (ST-7, DX-2): [`outbox`]
@@ -38,6 +39,7 @@ mod partition;
 mod post;
 mod rounds;
 mod sheets;
+pub(crate) mod told;
 mod watch;
 
 pub use actor::{PARTITIONS, Parts, ReminderActor};

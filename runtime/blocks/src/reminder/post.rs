@@ -126,7 +126,7 @@ impl Post {
     /// A turn of the own partition, wherever it is.
     async fn asked(&self, work: &Posting) -> Result<Posted, Error> {
         let posted = self.rounds.ask(POST, work).await?;
-        serde_json::from_slice(&posted).map_err(|error| Error::Arguments(error.to_string()))
+        crate::json::answer(&posted)
     }
 
     /// What could not be done is to be done later.

@@ -11,6 +11,7 @@ mod kinds;
 mod life;
 mod moves;
 mod one_way;
+mod open_reminders;
 mod operators;
 mod outbox;
 mod pools;

@@ -116,10 +116,7 @@ pub async fn start(
 ) -> Result<Host, Error> {
     let began = Instant::now();
     announce(&config);
-    if !config.placement.is_on() && !types.is_empty() {
-        // They would wait for ever to be offered.
-        return Err(Error::ActorsDisabled);
-    }
+    check_types(&config, &types)?;
     let mut bound = Bound::bind(&config).await?;
     let entropy = Entropy::from_os().map_err(|error| machine("randomness", error))?;
     // With placement inside nobody else is in the cluster, who could hold what is needed here.
@@ -191,6 +188,11 @@ pub async fn start(
         limit: config.shutdown_limit,
     };
     Ok(Host { addresses, engine, health, shutdown, running })
+}
+
+/// Without placement they would wait for ever to be offered.
+fn check_types(config: &Config, types: &[TypeSpec]) -> Result<(), Error> {
+    if config.placement.is_on() || types.is_empty() { Ok(()) } else { Err(Error::ActorsDisabled) }
 }
 
 /// The first lines of the log: who this is, and what it was told.

@@ -17,16 +17,13 @@ use tokio::time::Instant;
 
 use super::forms::{
     ActorForm, ActorsForm, Draining, EndedForm, ExplainForm, HostForm, HostRow, HostsForm,
-    InspectForm, KeyForm, Listing, MovedForm, Moving, Named, PAGE_MAX, TimerForm, TypeForm, millis,
-    policy_word,
+    InspectForm, KeyForm, Listing, MovedForm, Moving, Named, PAGE_MAX, TYPE, TimerForm, TypeForm,
+    millis, policy_word,
 };
 use super::reminding;
 use crate::json;
 use crate::reminder::handle::FOR_OTHERS;
 use crate::reminder::{PARTITIONS, Reminders};
-
-/// The actor type of hosts.
-pub const TYPE: &str = "sys.host";
 
 /// Methods about one actor, which its owner answers.
 const ABOUT_ONE: [&str; 4] = ["inspect", "explain", "deactivate", "delete"];

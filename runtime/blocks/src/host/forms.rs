@@ -11,6 +11,9 @@ use odeon_runtime::timers::TimerStatus;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+/// The actor type of hosts.
+pub const TYPE: &str = "sys.host";
+
 /// The longest page that is given at once.
 pub const PAGE_MAX: usize = 1_000;
 /// A page that nobody asked otherwise for.

@@ -10,4 +10,5 @@ pub mod forms;
 mod actor;
 mod reminding;
 
-pub use actor::{HostActor, TYPE};
+pub use actor::HostActor;
+pub use forms::TYPE;

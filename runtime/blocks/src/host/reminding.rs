@@ -7,7 +7,7 @@ use odeon_runtime::seams::Call;
 use odeon_runtime::{ActorRef, Caller, Engine, Error, Reply, Turn};
 use serde::Deserialize;
 
-use super::TYPE;
+use super::forms::TYPE;
 use crate::json;
 use crate::reminder::forms::{Deleted, FoundForm, Listing, Named, Registered, Registration};
 use crate::reminder::handle::FOR_OTHERS;

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use odeon_base::{ActorType, AppId, Namespace};
 use odeon_blocks::reminder::Reminders;
 use odeon_blocks::secret::{Refused, Secrets};
+use odeon_blocks::state::Stores;
 use odeon_runtime::{ActorRef, Engine};
 use tokio::time::Instant;
 
@@ -158,6 +159,8 @@ pub struct Parts {
     pub health: Health,
     /// Where reminders are kept; `None` where there is no store for actors' state.
     pub reminders: Option<Reminders>,
+    /// The stores of the state API.
+    pub stores: Stores,
     /// The secret stores; `None` where there are none.
     pub secrets: Option<Secrets>,
     /// Where reminders of types are managed that are hosted elsewhere; `None` where they are not
@@ -189,6 +192,7 @@ impl Parts {
             origins: Origins::default(),
             health: Health::default(),
             reminders: None,
+            stores: Stores::default(),
             secrets: None,
             reminders_elsewhere: None,
             owners: None,
@@ -310,6 +314,12 @@ impl Api {
             return elsewhere.ok_or(Unremindable::NotHosted);
         }
         self.reminders().ok_or(Unremindable::NoStore)
+    }
+
+    /// The stores of the state API.
+    #[must_use]
+    pub fn stores(&self) -> &Stores {
+        &self.0.parts.stores
     }
 
     /// The secret stores.

@@ -139,8 +139,7 @@ pub async fn start(
     let engine = start_engine(&config, &settings, listening, link, &entropy, &core, &peers);
     let health = Health::awaiting(&awaited(&config));
     let holding = Holding::new(&engine, &health, &core, is_shared);
-    holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
-    let secrets = secrets::offer(&engine, opened.secrets).await?;
+    let stores = holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
     let kept_in = opened.for_actors.as_deref().filter(|_| config.placement.is_on());
 
     let shutdown = ShutdownHandle::default();
@@ -152,7 +151,8 @@ pub async fn start(
         owners,
         reminders_elsewhere: reminders::elsewhere(&config, &engine)?,
         reminders: reminders::start(&engine, kept_in, &entropy, &core)?,
-        secrets: Some(secrets),
+        stores,
+        secrets: Some(secrets::offer(&engine, opened.secrets).await?),
         shutdown: shutdown.clone(),
         components: opened.listed,
         app_connection: config.app.as_ref().map(app_connection),

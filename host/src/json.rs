@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use odeon_runtime::store::Item;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -108,6 +109,11 @@ pub(crate) fn text(text: &str) -> String {
         |_| "\"\"".to_owned(),
         |raw| String::from_utf8_lossy(&compact(&raw)).into_owned(),
     )
+}
+
+/// What is told of a stored value beside it: when it vanishes, if ever.
+pub(crate) fn expiry(item: &Item) -> Option<(&'static str, String)> {
+    item.expires_at.map(|at| ("ttlExpireTime", timestamp(at)))
 }
 
 /// RFC 3339, to the second.

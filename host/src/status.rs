@@ -7,7 +7,9 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod details;
 pub(crate) mod schedules;
+pub(crate) mod state;
 
 use http::StatusCode;
 use odeon_base::{Execution, Kind};
@@ -189,6 +191,8 @@ pub struct Failure {
     pub retry_after: Option<u32>,
     /// How it is written over HTTP.
     pub form: Form,
+    /// What is told beside the text, where there is more.
+    pub details: Option<Box<details::Details>>,
 }
 
 impl Failure {
@@ -203,6 +207,7 @@ impl Failure {
             execution: Execution::None,
             retry_after: None,
             form: Form::Json,
+            details: None,
         }
     }
 

@@ -12,7 +12,7 @@ use odeon_base::{TaskKind, Tasks};
 use odeon_blocks::host::HostActor;
 use odeon_blocks::state::actor::{Component, Reach, StateActor};
 use odeon_blocks::state::handle::StateHandle;
-use odeon_blocks::state::{Opened, Prefixes};
+use odeon_blocks::state::{self, Opened, Prefixes};
 use odeon_runtime::Engine;
 
 use super::Error;
@@ -40,22 +40,25 @@ impl Holding {
         Self { engine, stores: Stores::default(), health, tasks, is_shared }
     }
 
-    /// Puts the system actor in front of the components, and gives actors their store.
+    /// Puts the system actor in front of the components, and gives actors their store. All of
+    /// them are for the state API.
     pub(super) async fn offer(
         &self,
         stores: BTreeMap<String, Store>,
         for_actors: Option<&str>,
-    ) -> Result<(), Error> {
+    ) -> Result<state::Stores, Error> {
         let rest = StateActor::rest(stores.keys().cloned().collect()).map_err(Error::Offer)?;
         let host = HostActor::spec(for_actors).map_err(|error| Error::Offer(error.into()))?;
         self.engine.offer(vec![rest, host]).await.map_err(Error::Offer)?;
+        let mut reached = Vec::new();
         for (name, Store { place, can, prefix }) in stores {
             // From now on calls of it wait for whoever holds it.
             let handle = StateHandle::new(&self.engine, &name, can);
-            let handle = handle.map_err(|error| Error::Offer(error.into()))?;
+            let handle = Arc::new(handle.map_err(|error| Error::Offer(error.into()))?);
             if for_actors == Some(&name) {
-                self.engine.use_store(Arc::new(handle));
+                self.engine.use_store(Arc::<StateHandle>::clone(&handle));
             }
+            reached.push((name.clone(), state::stores::Store::new(handle, Arc::clone(&prefix))));
             match place {
                 Place::Here(opened) => self.take(&name, prefix, opened).await?,
                 Place::Elsewhere(pending) => {
@@ -67,7 +70,7 @@ impl Holding {
         if self.is_shared {
             self.tasks.spawn(TaskKind::Watcher, self.clone().watch_refusals());
         }
-        Ok(())
+        Ok(reached.into_iter().collect())
     }
 
     /// Offers a store that is open here.

@@ -3,15 +3,21 @@
 //! Which status and code a failure has is decided in `status.rs`; this file only
 //! dresses it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use odeon_proto::names;
 use odeon_runtime::Reply;
+use odeon_runtime::store::Item;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::headers;
+use crate::json;
+use crate::status::details::{DOMAIN, Details, Link, Resource};
 use crate::status::{Failure, Form};
 
 /// An answer of the HTTP door.
@@ -22,6 +28,9 @@ pub(crate) const EXECUTION: HeaderName = HeaderName::from_static(names::ACTOR_EX
 const REPLAY: HeaderName = HeaderName::from_static(names::IDEMPOTENT_REPLAY);
 const APP_ERROR: HeaderName = HeaderName::from_static("x-daprerrorresponseheader");
 
+/// What the names of the types of details begin with.
+const TYPES: &str = "type.googleapis.com/google.rpc.";
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -30,6 +39,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 struct ErrorBody<'a> {
     error_code: &'a str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Value>,
 }
 
 fn with(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Answer {
@@ -56,6 +67,16 @@ pub(super) fn raw_json(body: Bytes) -> Answer {
     with(StatusCode::OK, Some(JSON), body)
 }
 
+/// 200 with a stored value, and when it vanishes.
+pub(super) fn item(item: Item) -> Answer {
+    let expiry = json::expiry(&item);
+    let mut answer = raw_json(item.value);
+    if let Some(at) = expiry.and_then(|(_, at)| at.parse().ok()) {
+        answer.headers_mut().insert("metadata.ttlexpiretime", at);
+    }
+    answer
+}
+
 /// 200 with a value as JSON.
 pub(super) fn json(value: &impl Serialize) -> Answer {
     raw_json(encode(value))
@@ -70,7 +91,9 @@ pub(super) fn ok() -> Answer {
 pub(super) fn failure(failure: &Failure) -> Answer {
     let (content_type, body) = match failure.form {
         Form::Json => {
-            let body = ErrorBody { error_code: failure.code, message: &failure.message };
+            let told = failure.details.as_deref().filter(|details| details.is_rich);
+            let details = told.map(details).unwrap_or_default();
+            let body = ErrorBody { error_code: failure.code, message: &failure.message, details };
             (JSON, encode(&body))
         }
         Form::Text => (TEXT, Bytes::from(format!("{}\n", failure.message))),
@@ -82,6 +105,36 @@ pub(super) fn failure(failure: &Failure) -> Answer {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
+}
+
+/// Details as objects, each of which names its type.
+fn details(details: &Details) -> Vec<Value> {
+    let of = |kind: &str, mut fields: Value| {
+        fields["@type"] = format!("{TYPES}{kind}").into();
+        fields
+    };
+    let metadata: BTreeMap<_, _> = details.metadata.iter().cloned().collect();
+    let metadata = (!metadata.is_empty()).then_some(metadata);
+    let reason =
+        serde_json::json!({"reason": details.reason, "domain": DOMAIN, "metadata": metadata});
+    let mut told = vec![of("ErrorInfo", reason)];
+    if let Some(Resource { kind, name, description }) = &details.resource {
+        let resource = serde_json::json!({
+            "resource_type": kind, "resource_name": name, "owner": "", "description": description,
+        });
+        told.push(of("ResourceInfo", resource));
+    }
+    if let Some((field, description)) = &details.violation {
+        let violations = serde_json::json!([{"field": field, "description": description}]);
+        told.push(of("BadRequest", serde_json::json!({"field_violations": violations})));
+    }
+    if let Some(Link { url, description }) = &details.help {
+        told.push(of(
+            "Help",
+            serde_json::json!({"links": [{"description": description, "url": url}]}),
+        ));
+    }
+    told
 }
 
 /// What an actor answered: 200, with its headers and body as they are.

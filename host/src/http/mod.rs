@@ -26,7 +26,9 @@ mod routes;
 mod secrets;
 mod shutdown;
 mod state;
+mod stores;
 mod timers;
+mod written;
 
 pub use answer::Answer;
 pub use door::{Audience, Door};

@@ -4,9 +4,11 @@
 //! same input in the same words.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::request::Parts;
 use odeon_base::{Fence, IdempotencyKey};
 use odeon_proto::names;
@@ -27,12 +29,15 @@ pub(crate) fn query_item(uri: &http::Uri, name: &str) -> Option<String> {
 }
 
 /// Every item of the query that can be decoded, in order.
-pub(super) fn query_items(uri: &http::Uri) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+fn query_items(uri: &http::Uri) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     uri.query().unwrap_or_default().split('&').filter_map(|item| {
         let (key, value) = item.split_once('=').unwrap_or((item, ""));
         Some((path::unescape(key).ok()?, path::unescape(value).ok()?))
     })
 }
+
+/// What the names of a request's metadata begin with in the query.
+const METADATA: &str = "metadata.";
 
 /// A request on its way to a handler.
 #[derive(Debug)]
@@ -42,6 +47,25 @@ pub(super) struct Call<'a> {
     pub(super) params: matchit::Params<'a, 'a>,
     pub(super) trace: &'a TraceContext,
     pub(super) body: Inbound,
+}
+
+impl<'a> Call<'a> {
+    /// The metadata of the request, which is in its query; of two of one name the first counts.
+    pub(super) fn metadata(&self) -> BTreeMap<String, String> {
+        let mut metadata = BTreeMap::new();
+        for (name, value) in query_items(&self.head.uri) {
+            if let Some(name) = name.strip_prefix(METADATA) {
+                metadata.entry(name.to_owned()).or_insert_with(|| value.into_owned());
+            }
+        }
+        metadata
+    }
+
+    /// The body, and what answers it.
+    pub(super) async fn read_body(self) -> Result<(&'a Api, Bytes), Failure> {
+        let limit = self.api.limits().body_bytes;
+        Ok((self.api, self.body.read(limit).await.map_err(Failure::body_read)?))
+    }
 }
 
 impl Call<'_> {

@@ -11,13 +11,17 @@ use http::Method;
 
 use super::answer::Answer;
 use super::request::Call;
-use super::{actors, health, keys, metadata, odeon, reminders, secrets, shutdown, state, timers};
+use super::{
+    actors, health, keys, metadata, odeon, reminders, secrets, shutdown, state, stores, timers,
+};
 use crate::status::Failure;
 
 const GET: u8 = 1;
 const POST: u8 = 2;
 const PUT: u8 = 4;
 const DELETE: u8 = 8;
+/// Every other verb; only routes of any verb have it.
+const OTHER: u8 = 1 << 7;
 const ANY: u8 = u8::MAX;
 
 type Handler = for<'a> fn(Call<'a>) -> BoxFuture<'a, Result<Answer, Failure>>;
@@ -74,7 +78,6 @@ const fn missing(verbs: u8, path: &'static str, what: &'static str) -> Route {
 }
 
 const INVOKE: &str = "service invocation";
-const STATE: &str = "the state building block";
 const PUBSUB: &str = "the pub/sub building block";
 const BINDINGS: &str = "output bindings";
 const CONFIGURATION: &str = "the configuration building block";
@@ -95,6 +98,13 @@ const ROUTES: &[Route] = &[
     api(DELETE, "/v1.0/actors/{actorType}/{actorId}/reminders/{name}", run!(reminders::delete)),
     api(POST | PUT, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::set)),
     api(DELETE, "/v1.0/actors/{actorType}/{actorId}/timers/{name}", run!(timers::drop)),
+
+    api(GET, "/v1.0/state/{store}/{key}", run!(stores::get)),
+    api(DELETE, "/v1.0/state/{store}/{key}", run!(stores::delete)),
+    api(POST | PUT, "/v1.0/state/{store}", run!(stores::save)),
+    api(POST | PUT, "/v1.0/state/{store}/bulk", run!(stores::bulk_get)),
+    api(POST | PUT, "/v1.0/state/{store}/transaction", run!(stores::transact)),
+    api(POST | PUT, "/v1.0-alpha1/state/{store}/query", run!(stores::query)),
 
     api(GET, "/v1.0/secrets/{store}/{key}", run!(secrets::get)),
     api(GET, "/v1.0/secrets/{store}/bulk", run!(secrets::all)),
@@ -122,11 +132,6 @@ const ROUTES: &[Route] = &[
 
     missing(ANY, "/v1.0/invoke/{app}/method", INVOKE),
     missing(ANY, "/v1.0/invoke/{app}/method/{*method}", INVOKE),
-    missing(POST | PUT, "/v1.0/state/{store}", STATE),
-    missing(POST | PUT, "/v1.0/state/{store}/bulk", STATE),
-    missing(POST | PUT, "/v1.0/state/{store}/transaction", STATE),
-    missing(GET | DELETE, "/v1.0/state/{store}/{key}", STATE),
-    missing(POST | PUT, "/v1.0-alpha1/state/{store}/query", STATE),
     missing(POST | PUT, "/v1.0/publish/{pubsub}/{*topic}", PUBSUB),
     missing(POST | PUT, "/v1.0-alpha1/publish/bulk/{pubsub}/{*topic}", PUBSUB),
     missing(POST | PUT, "/v1.0/bindings/{name}", BINDINGS),
@@ -150,21 +155,18 @@ const ROUTES: &[Route] = &[
     missing(POST, "/v1.0-alpha2/conversation/{name}/converse", CONVERSATION),
 ];
 
-static ROUTER: LazyLock<matchit::Router<Vec<&'static Route>>> = LazyLock::new(|| {
-    let mut by_path: Vec<(&str, Vec<&Route>)> = Vec::new();
-    for route in ROUTES {
-        match by_path.iter_mut().find(|(path, _)| *path == route.path) {
-            Some((_, routes)) => routes.push(route),
-            None => by_path.push((route.path, vec![route])),
+/// The routes of each verb by themselves, so that a name which one verb has for its own is a
+/// parameter like any other for the next: a key may be called `bulk`.
+static ROUTERS: LazyLock<[(u8, matchit::Router<&'static Route>); 5]> = LazyLock::new(|| {
+    [GET, POST, PUT, DELETE, OTHER].map(|verb| {
+        let mut router = matchit::Router::new();
+        for route in ROUTES.iter().filter(|route| route.verbs & verb != 0) {
+            let inserted = router.insert(route.path, route);
+            // A test walks the list, so a line that contradicts another never ships.
+            debug_assert!(inserted.is_ok(), "{}: {inserted:?}", route.path);
         }
-    }
-    let mut router = matchit::Router::new();
-    for (path, routes) in by_path {
-        let inserted = router.insert(path, routes);
-        // A test walks the list, so a line that contradicts another never ships.
-        debug_assert!(inserted.is_ok(), "{path}: {inserted:?}");
-    }
-    router
+        (verb, router)
+    })
 });
 
 /// The route of a cleaned path and a verb, with the parameters still escaped.
@@ -172,10 +174,10 @@ pub(super) fn find<'p>(
     method: &Method,
     path: &'p str,
 ) -> Option<(&'static Route, matchit::Params<'static, 'p>)> {
-    let matched = LazyLock::force(&ROUTER).at(path).ok()?;
     let verb = bit(method);
-    let route = matched.value.iter().find(|route| route.verbs & verb != 0)?;
-    Some((route, matched.params))
+    let (_, router) = LazyLock::force(&ROUTERS).iter().find(|(of, _)| *of == verb)?;
+    let matched = router.at(path).ok()?;
+    Some((matched.value, matched.params))
 }
 
 fn bit(method: &Method) -> u8 {
@@ -184,8 +186,7 @@ fn bit(method: &Method) -> u8 {
         Method::POST => POST,
         Method::PUT => PUT,
         Method::DELETE => DELETE,
-        // Only routes of any verb have this bit.
-        _ => 1 << 7,
+        _ => OTHER,
     }
 }
 
@@ -233,5 +234,7 @@ mod tests {
         assert!(find(&Method::HEAD, "/v1.0/healthz").is_none());
         assert!(find(&Method::PATCH, "/v1.0/invoke/a/method/b/c").is_some());
         assert!(find(&Method::POST, "/v1.0/actors/t/i/method/a/b").is_none());
+        let (route, params) = find(&Method::GET, "/v1.0/state/s/bulk").unwrap();
+        assert_eq!((route.path, params.get("key")), ("/v1.0/state/{store}/{key}", Some("bulk")));
     }
 }

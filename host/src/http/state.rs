@@ -1,13 +1,13 @@
 //! State of actors: one key read, a transaction written. Source: http-api.md 8.4.
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use odeon_blocks::state::write::Write;
 
 use super::answer::{self, Answer};
 use super::request::Call;
+use super::written;
 use crate::api::{FEATURE_STATE_TTL, Operation, check_key, is_effect};
-use crate::json::{self, Fields};
+use crate::json::Fields;
 use crate::status::Failure;
 
 /// `GET /v1.0/actors/{type}/{id}/state/{key}`.
@@ -20,11 +20,7 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
     let Some(item) = item.map_err(|error| Failure::state_get(&error))? else {
         return Ok(answer::empty());
     };
-    let mut answer = answer::raw_json(item.value);
-    if let Some(at) = item.expires_at.and_then(|at| json::timestamp(at).parse().ok()) {
-        answer.headers_mut().insert("metadata.ttlexpiretime", at);
-    }
-    Ok(answer)
+    Ok(answer::item(item))
 }
 
 /// `POST|PUT /v1.0/actors/{type}/{id}/state`.
@@ -35,14 +31,13 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
     }
     let actor = call.actor()?;
     let activation = call.activation()?;
-    let limit = call.api.limits().body_bytes;
-    let body = call.body.read(limit).await.map_err(Failure::body_read)?;
+    let (api, body) = call.read_body().await?;
     let operations = operations(&body).map_err(Failure::malformed)?;
-    Failure::check_runnable(call.api.can_run(&actor.actor_type))?;
-    let has_ttl = call.api.has_feature(FEATURE_STATE_TTL);
+    Failure::check_runnable(api.can_run(&actor.actor_type))?;
+    let has_ttl = api.has_feature(FEATURE_STATE_TTL);
     let commit = Operation::commit(operations, has_ttl);
     let commit = commit.map_err(|error| Failure::operation(&error))?;
-    let written = call.api.engine().write_state(&actor, activation, commit).await;
+    let written = api.engine().write_state(&actor, activation, commit).await;
     written.map_err(|error| Failure::state_write(&error))?;
     Ok(answer::empty())
 }
@@ -50,12 +45,7 @@ pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
 /// Reads `[{"operation", "request": {"key", "value", "etag", "metadata"}}]`; the request of what
 /// sends something out is left as it is.
 fn operations(body: &[u8]) -> Result<Vec<Operation>, String> {
-    let listed: Option<Vec<Option<Fields<'_>>>> = json::first(body)?;
-    listed
-        .unwrap_or_default()
-        .into_iter()
-        .map(|fields| operation(&fields.unwrap_or_default()))
-        .collect()
+    written::objects(body)?.iter().map(operation).collect()
 }
 
 fn operation(fields: &Fields<'_>) -> Result<Operation, String> {
@@ -65,27 +55,8 @@ fn operation(fields: &Fields<'_>) -> Result<Operation, String> {
         return Ok(Operation { kind, value: request.unwrap_or_default(), ..Operation::default() });
     }
     let request: Fields<'_> = fields.read("request")?.unwrap_or_default();
-    let metadata: Fields<'_> = request.read("metadata")?.unwrap_or_default();
-    Ok(Operation {
-        kind,
-        key: request.read("key")?.unwrap_or_default(),
-        value: request.raw("value").map_or(Bytes::from_static(b"null"), json::compact),
-        etag: request.read("etag")?,
-        ttl: metadata.raw("ttlInSeconds").map(text).transpose()?,
-    })
-}
-
-/// A metadata value as text: SDKs send numbers too.
-fn text(raw: &RawValue) -> Result<String, String> {
-    match String::deserialize(raw) {
-        Ok(text) => Ok(text),
-        Err(_)
-            if raw.get().starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) =>
-        {
-            Ok(raw.get().to_owned())
-        }
-        Err(error) => Err(format!("metadata: {error}")),
-    }
+    let Write { key, value, etag, ttl, .. } = written::write(&request)?;
+    Ok(Operation { kind, key, value: value.unwrap_or_default(), etag, ttl })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use odeon_runtime::store::Key;
+
 /// The setting, in a component's file.
 pub const SETTING: &str = "keyPrefix";
 
@@ -20,10 +22,10 @@ pub struct Prefixes {
     pub actors: Arc<str>,
 }
 
-/// A prefix that would make keys ambiguous.
+/// A prefix or a key that would make keys ambiguous.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("input key/keyPrefix '{0}' can't contain '||'")]
-pub struct Illegal(String);
+pub struct Illegal(pub String);
 
 /// Whose keys they are.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,17 @@ pub fn of_keys(written: &str, names: Names<'_>) -> Result<Arc<str>, Illegal> {
         (other, _) => other.to_owned(),
     };
     Ok((first + SEPARATOR).into())
+}
+
+/// The stored form of a key of the state API.
+///
+/// # Errors
+/// [`Illegal`] for a key that contains the separator.
+pub fn key(prefix: &str, name: &str) -> Result<Key, Illegal> {
+    if name.contains(SEPARATOR) {
+        return Err(Illegal(name.to_owned()));
+    }
+    Ok(Key::Plain(format!("{prefix}{name}").into()))
 }
 
 #[cfg(test)]

@@ -8,19 +8,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use odeon_runtime::seams::Call;
 use odeon_runtime::state::{check_name, visible};
-use odeon_runtime::store::{
-    ActorScope, Condition, Expiry, Item, Key, Op, Scan, StateStore, Transaction,
-};
+use odeon_runtime::store::{ActorScope, Condition, Expiry, Key, Op, Scan, StateStore, Transaction};
 use odeon_runtime::{ActorRef, Error, Headers, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::prefix::{Prefixes, SEPARATOR};
+use super::prefix::{self, Prefixes};
+use super::write::{self, as_json};
 
 /// A key, plain or an actor's.
 #[derive(Debug, Deserialize)]
@@ -169,10 +166,7 @@ fn plain(prefixes: &Prefixes, key: &str) -> Result<Key, Error> {
     if key.is_empty() {
         return Err(Error::Arguments("key cannot be empty".to_owned()));
     }
-    if key.contains(SEPARATOR) {
-        return Err(Error::Arguments(format!("input key/keyPrefix '{key}' can't contain '||'")));
-    }
-    Ok(Key::Plain(format!("{}{key}", prefixes.plain).into()))
+    prefix::key(&prefixes.plain, key).map_err(|illegal| Error::Arguments(illegal.to_string()))
 }
 
 fn scope(prefixes: &Prefixes, actor_type: &str, actor_id: &str) -> Result<ActorScope, Error> {
@@ -218,39 +212,19 @@ async fn bulk_get(
     let answers = request.keys.into_iter().zip(items).map(|(key, item)| match item {
         None => BulkItem { key, data: None, etag: None },
         Some(item) => {
-            BulkItem { key, etag: Some(item.etag.to_string()), data: Some(as_json(&item)) }
+            BulkItem { key, etag: Some(item.etag.to_string()), data: Some(as_json(&item.value)) }
         }
     });
     json(&answers.collect::<Vec<_>>())
 }
 
-/// The value as JSON: as it is when it is JSON, else as a base64 string.
-fn as_json(item: &Item) -> Box<RawValue> {
-    let text = std::str::from_utf8(&item.value).ok().map(str::to_owned);
-    let raw = text.and_then(|text| RawValue::from_string(text).ok());
-    raw.unwrap_or_else(|| {
-        let quoted = format!("\"{}\"", STANDARD.encode(&item.value));
-        RawValue::from_string(quoted).unwrap_or_default()
-    })
-}
-
 fn condition(write: &Write<'_>) -> Result<Condition, Error> {
-    let concurrency = write.options.concurrency.as_deref();
-    if let Some(other) = write.options.consistency.as_deref()
-        && !matches!(other, "strong" | "eventual")
-    {
-        return Err(Error::Arguments(format!(
-            "options.consistency '{other}' is not one of strong, eventual"
-        )));
-    }
-    match (concurrency, &write.etag) {
-        (None | Some("first-write"), Some(etag)) => Ok(Condition::ETag(etag.as_str().into())),
-        (Some("first-write"), None) => Ok(Condition::Absent),
-        (None | Some("last-write"), _) => Ok(Condition::None),
-        (Some(other), _) => Err(Error::Arguments(format!(
-            "options.concurrency '{other}' is not one of first-write, last-write"
-        ))),
-    }
+    let Options { concurrency, consistency } = &write.options;
+    let options = write::Options {
+        concurrency: concurrency.as_deref().unwrap_or_default(),
+        consistency: consistency.as_deref().unwrap_or_default(),
+    };
+    options.condition(write.etag.as_deref()).map_err(Error::Arguments)
 }
 
 fn upsert(prefixes: &Prefixes, write: &Write<'_>) -> Result<Op, Error> {
@@ -275,11 +249,7 @@ fn upsert(prefixes: &Prefixes, write: &Write<'_>) -> Result<Op, Error> {
 }
 
 fn delete(prefixes: &Prefixes, write: &Write<'_>) -> Result<Op, Error> {
-    let condition = match condition(write)? {
-        Condition::Absent => Condition::None,
-        other => other,
-    };
-    Ok(Op::Delete { key: plain(prefixes, &write.key)?, condition })
+    Ok(Op::Delete { key: plain(prefixes, &write.key)?, condition: condition(write)? })
 }
 
 async fn commit(store: &dyn StateStore, ops: Vec<Op>) -> Result<Reply, Error> {

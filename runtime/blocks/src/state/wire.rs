@@ -19,7 +19,7 @@ use super::ask::{Answer, Ask};
 pub const VERSION: u8 = 1;
 
 /// Most operations, keys or items in one message.
-const COUNT_MAX: u32 = 100_000;
+pub const COUNT_MAX: u32 = 100_000;
 
 /// Bytes that say nothing in this form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -256,8 +256,6 @@ async fn what_is_not_there_yet_says_what_it_is() {
     for (verb, path, what) in [
         ("GET", "/v1.0/invoke/app/method/a/b", "service invocation"),
         ("PATCH", "/v1.0/invoke/app/method", "service invocation"),
-        ("GET", "/v1.0/state/s/k", "the state building block"),
-        ("POST", "/v1.0/state/s/bulk", "the state building block"),
         ("POST", "/v1.0/publish/p/a/b", "the pub/sub building block"),
         ("POST", "/v1.0/bindings/b", "output bindings"),
         ("GET", "/v1.0/configuration/s/subscribe", "the configuration building block"),

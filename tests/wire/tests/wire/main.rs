@@ -20,6 +20,7 @@ mod reminders;
 mod sdk;
 mod secrets;
 mod state;
+mod stores;
 mod stream;
 mod timers;
 mod worker;

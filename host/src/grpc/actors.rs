@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tonic::Response;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap, MetadataValue};
 
+use super::stores;
 use crate::api::{
     Api, FEATURE_STATE_TTL, Operation, TraceContext, check_key, is_to_the_host, read_activation,
     read_one_way,
@@ -92,15 +93,8 @@ pub(super) async fn state(
     let item = api.engine().read_state(&actor, activation, &request.key).await;
     let item = item.map_err(|error| Failure::state_get(&error))?;
     Ok(item.map_or_else(GetActorStateResponse::default, |item| GetActorStateResponse {
+        metadata: stores::metadata(&item),
         data: item.value,
-        metadata: item
-            .expires_at
-            .map(|at| {
-                let at = prost_types::Timestamp { nanos: 0, ..at.into() };
-                ("ttlExpireTime".to_owned(), at.to_string())
-            })
-            .into_iter()
-            .collect(),
     }))
 }
 

@@ -15,6 +15,7 @@ mod missing;
 mod reminders;
 mod scheduled;
 mod secrets;
+mod stores;
 mod timers;
 
 pub use door::Door;

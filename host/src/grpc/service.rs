@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer::{self, answered};
 use super::missing::rpcs_to_come;
-use super::{actors, metadata, reminders, secrets, timers};
+use super::{actors, metadata, reminders, secrets, stores, timers};
 use crate::api::Api;
 use crate::channel::{self, Hub, Outbound, Refusals};
 use crate::status::Failure;
@@ -162,6 +162,52 @@ impl Dapr for Service {
         answered(secrets::all(&self.api, request.into_inner()).await)
     }
 
+    async fn get_state(
+        &self,
+        request: Request<GetStateRequest>,
+    ) -> Result<Response<GetStateResponse>, Status> {
+        answered(stores::get(&self.api, request.into_inner()).await)
+    }
+
+    async fn get_bulk_state(
+        &self,
+        request: Request<GetBulkStateRequest>,
+    ) -> Result<Response<GetBulkStateResponse>, Status> {
+        answered(stores::bulk_get(&self.api, request.into_inner()).await)
+    }
+
+    async fn save_state(&self, request: Request<SaveStateRequest>) -> Result<Response<()>, Status> {
+        answered(stores::save(&self.api, request.into_inner()).await)
+    }
+
+    async fn delete_state(
+        &self,
+        request: Request<DeleteStateRequest>,
+    ) -> Result<Response<()>, Status> {
+        answered(stores::delete(&self.api, request.into_inner()).await)
+    }
+
+    async fn delete_bulk_state(
+        &self,
+        request: Request<DeleteBulkStateRequest>,
+    ) -> Result<Response<()>, Status> {
+        answered(stores::bulk_delete(&self.api, request.into_inner()).await)
+    }
+
+    async fn execute_state_transaction(
+        &self,
+        request: Request<ExecuteStateTransactionRequest>,
+    ) -> Result<Response<()>, Status> {
+        answered(stores::transact(&self.api, request.into_inner()).await)
+    }
+
+    async fn query_state_alpha1(
+        &self,
+        request: Request<QueryStateRequest>,
+    ) -> Result<Response<QueryStateResponse>, Status> {
+        answered(stores::query(&self.api, request.get_ref()))
+    }
+
     async fn set_metadata(
         &self,
         request: Request<SetMetadataRequest>,
@@ -178,15 +224,6 @@ impl Dapr for Service {
     rpcs_to_come! {
         "service invocation" {
             invoke_service(InvokeServiceRequest) -> InvokeResponse,
-        }
-        "the state building block" {
-            get_state(GetStateRequest) -> GetStateResponse,
-            get_bulk_state(GetBulkStateRequest) -> GetBulkStateResponse,
-            save_state(SaveStateRequest) -> (),
-            query_state_alpha1(QueryStateRequest) -> QueryStateResponse,
-            delete_state(DeleteStateRequest) -> (),
-            delete_bulk_state(DeleteBulkStateRequest) -> (),
-            execute_state_transaction(ExecuteStateTransactionRequest) -> (),
         }
         "the pub/sub building block" {
             publish_event(PublishEventRequest) -> (),

@@ -268,8 +268,8 @@ async fn rpcs_to_come_say_what_is_missing() {
         assert_eq!(status.message(), format!("this API is currently not implemented: {what}"));
     };
     says(
-        client.get_state(GetStateRequest::default()).await.unwrap_err(),
-        "the state building block",
+        client.publish_event(PublishEventRequest::default()).await.unwrap_err(),
+        "the pub/sub building block",
     );
     says(client.get_job(GetJobRequest::default()).await.unwrap_err(), "the jobs building block");
     let streams = futures::stream::empty::<EncryptRequest>();

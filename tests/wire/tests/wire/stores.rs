@@ -325,3 +325,237 @@ async fn a_store_that_fails_is_told_by_what_was_asked_of_it() {
         assert_eq!(told.error(), (500, code.to_owned(), format!("{text}: {why}")));
     }
 }
+
+mod grpc {
+    use std::collections::HashMap;
+
+    use odeon_proto::dapr::common::v1::state_options::StateConcurrency;
+    use odeon_proto::dapr::common::v1::{Etag, StateItem, StateOptions};
+    use odeon_proto::dapr::runtime::v1::*;
+    use prost::Message;
+    use tonic::{Code, Status};
+
+    use super::{Rig, StateStore, get, start};
+
+    /// `google.rpc.Status`, with its details as bytes.
+    #[derive(Clone, PartialEq, Message)]
+    struct RpcStatus {
+        #[prost(int32, tag = "1")]
+        code: i32,
+        #[prost(string, tag = "2")]
+        message: String,
+        #[prost(message, repeated, tag = "3")]
+        details: Vec<prost_types::Any>,
+    }
+
+    /// `google.rpc.ErrorInfo`.
+    #[derive(Clone, PartialEq, Message)]
+    struct ErrorInfo {
+        #[prost(string, tag = "1")]
+        reason: String,
+        #[prost(string, tag = "2")]
+        domain: String,
+        #[prost(map = "string, string", tag = "3")]
+        metadata: HashMap<String, String>,
+    }
+
+    /// The reason, its metadata, and the kinds of all details.
+    fn details(status: &Status) -> (String, HashMap<String, String>, Vec<String>) {
+        let told = RpcStatus::decode(status.details()).unwrap();
+        assert_eq!((told.code, &*told.message), (status.code() as i32, status.message()));
+        let kinds = told.details.iter().map(|one| {
+            one.type_url.strip_prefix("type.googleapis.com/google.rpc.").unwrap().to_owned()
+        });
+        let kinds = kinds.collect();
+        let info = ErrorInfo::decode(&*told.details[0].value).unwrap();
+        assert_eq!(info.domain, "dapr.io");
+        (info.reason, info.metadata, kinds)
+    }
+
+    fn item(key: &str, value: &str, etag: Option<&str>) -> StateItem {
+        StateItem {
+            key: key.to_owned(),
+            value: value.as_bytes().to_vec().into(),
+            etag: etag.map(|etag| Etag { value: etag.to_owned() }),
+            ..StateItem::default()
+        }
+    }
+
+    fn ttl(item: StateItem) -> StateItem {
+        StateItem { metadata: [("ttlInSeconds".to_owned(), "5".to_owned())].into(), ..item }
+    }
+
+    fn save(store: &str, states: Vec<StateItem>) -> SaveStateRequest {
+        SaveStateRequest { store_name: store.to_owned(), states }
+    }
+
+    async fn read(rig: &Rig, key: &str) -> GetStateResponse {
+        let request = GetStateRequest {
+            store_name: "s".to_owned(),
+            key: key.to_owned(),
+            ..GetStateRequest::default()
+        };
+        rig.client().get_state(request).await.unwrap().into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_saved_is_read_and_gone_when_deleted() {
+        let (rig, _) = start().await;
+        let mut client = rig.client();
+        let first = StateOptions {
+            concurrency: StateConcurrency::ConcurrencyFirstWrite.into(),
+            ..StateOptions::default()
+        };
+        let states = vec![
+            StateItem { options: Some(first), ..item("a", "\u{0}raw", None) },
+            ttl(item("b", "[1 ]", Some(""))),
+            item("empty", "", None),
+        ];
+        client.save_state(save("s", states)).await.unwrap();
+        client.save_state(save("s", Vec::new())).await.unwrap();
+        let told = read(&rig, "a").await;
+        assert_eq!((&*told.data, told.metadata.len()), (&b"\0raw"[..], 0));
+        assert_eq!(get(&rig, "s/a").await.header("etag"), told.etag);
+        assert_eq!(read(&rig, "b").await.metadata["ttlExpireTime"].len(), 20);
+        assert_eq!(read(&rig, "never").await, GetStateResponse::default());
+        let empty = get(&rig, "s/empty").await;
+        assert_eq!((empty.status.as_u16(), empty.text()), (200, ""), "a value of no bytes is one");
+
+        let again = StateItem { options: Some(first), ..item("a", "2", None) };
+        let status = client.save_state(save("s", vec![again])).await.unwrap_err();
+        assert_eq!(status.code(), Code::Aborted);
+        let text = "failed saving state in state store s: possible etag mismatch for key 'a'";
+        assert_eq!(status.message(), text);
+        assert_eq!(details(&status).0, "ERR_STATE_SAVE");
+        let delete = |etag: Option<&str>| DeleteStateRequest {
+            store_name: "s".to_owned(),
+            key: "a".to_owned(),
+            etag: etag.map(|etag| Etag { value: etag.to_owned() }),
+            ..DeleteStateRequest::default()
+        };
+        let status = client.delete_state(delete(Some("x"))).await.unwrap_err();
+        assert_eq!((status.code(), &*details(&status).0), (Code::Aborted, "ERR_STATE_DELETE"));
+        client.delete_state(delete(Some(&told.etag))).await.unwrap();
+        client.delete_state(delete(None)).await.unwrap();
+        let bulk = |states| DeleteBulkStateRequest { store_name: "s".to_owned(), states };
+        let both = vec![item("b", "", Some("x")), item("empty", "", None)];
+        let status = client.delete_bulk_state(bulk(both)).await.unwrap_err();
+        assert_eq!((status.code(), &*details(&status).0), (Code::Aborted, "ERR_STATE_BULK_DELETE"));
+        assert_eq!(get(&rig, "s/empty").await.status, 204, "the others are deleted");
+        client.delete_bulk_state(bulk(vec![item("b", "", None)])).await.unwrap();
+        assert_eq!(get(&rig, "s/b").await.status, 204);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_bad_key_spoils_no_other() {
+        let (rig, _) = start().await;
+        rig.client().save_state(save("s", vec![ttl(item("a", "1", None))])).await.unwrap();
+        let request = |keys: &[&str]| GetBulkStateRequest {
+            store_name: "s".to_owned(),
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            parallelism: 2,
+            ..GetBulkStateRequest::default()
+        };
+        let long = "x".repeat(9_000);
+        let told = rig.client().get_bulk_state(request(&["none", &long, "a"])).await.unwrap();
+        let items = told.into_inner().items;
+        assert_eq!(items[0], BulkStateItem { key: "none".to_owned(), ..Default::default() });
+        assert!(items[1].error.contains("9005 bytes") && items[1].data.is_empty());
+        assert_eq!((&*items[2].data, &*items[2].error), (&b"1"[..], ""));
+        assert!(!items[2].etag.is_empty() && items[2].metadata.contains_key("ttlExpireTime"));
+        let none = rig.client().get_bulk_state(request(&[])).await.unwrap().into_inner();
+        assert_eq!(none.items, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_is_all_or_nothing() {
+        let (rig, _) = start().await;
+        let request = |operations: Vec<(&str, StateItem)>| ExecuteStateTransactionRequest {
+            store_name: "s".to_owned(),
+            operations: operations
+                .into_iter()
+                .map(|(kind, item)| TransactionalStateOperation {
+                    operation_type: kind.to_owned(),
+                    request: Some(item),
+                })
+                .collect(),
+            ..ExecuteStateTransactionRequest::default()
+        };
+        let mut client = rig.client();
+        let both = vec![("upsert", item("a", "1", None)), ("upsert", item("b", "2", None))];
+        client.execute_state_transaction(request(both)).await.unwrap();
+        client.execute_state_transaction(request(Vec::new())).await.unwrap();
+        for (operations, code, reason) in [
+            (
+                vec![("delete", item("b", "", None)), ("upsert", item("a", "3", Some("x")))],
+                Code::Internal,
+                "ERR_STATE_TRANSACTION",
+            ),
+            (
+                vec![("merge", item("b", "", None))],
+                Code::Unimplemented,
+                "ERR_NOT_SUPPORTED_STATE_OPERATION",
+            ),
+            (vec![("upsert", item("", "", None))], Code::InvalidArgument, "ERR_STATE_TRANSACTION"),
+        ] {
+            let status = client.execute_state_transaction(request(operations)).await.unwrap_err();
+            assert_eq!((status.code(), &*details(&status).0), (code, reason));
+        }
+        assert_eq!(&*read(&rig, "b").await.data, b"2");
+        client
+            .execute_state_transaction(request(vec![("delete", item("b", "", None))]))
+            .await
+            .unwrap();
+        assert_eq!(get(&rig, "s/b").await.status, 204);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_is_told_with_details() {
+        let (rig, store) = start().await;
+        let bare = Rig::start().await;
+        let info = || vec!["ErrorInfo".to_owned()];
+        for (rig, code, reason, text) in [
+            (&bare, Code::FailedPrecondition, "DAPR_STATE_NOT_CONFIGURED", "configured"),
+            (&rig, Code::InvalidArgument, "DAPR_STATE_NOT_FOUND", "found"),
+        ] {
+            let status = rig.client().save_state(save("x", Vec::new())).await.unwrap_err();
+            let told = (status.code(), status.message().to_owned());
+            assert_eq!(told, (code, format!("state store x is not {text}")));
+            let app = HashMap::from([("appID".to_owned(), "app".to_owned())]);
+            assert_eq!(details(&status), (reason.to_owned(), app, info()));
+        }
+        let bad = save("s", vec![item("a||b", "1", None)]);
+        let status = rig.client().save_state(bad).await.unwrap_err();
+        assert_eq!(status.message(), "input key/keyPrefix 'a||b' can't contain '||'");
+        let (reason, _, kinds) = details(&status);
+        assert_eq!((status.code(), &*reason), (Code::InvalidArgument, "DAPR_STATE_ILLEGAL_KEY"));
+        assert_eq!(kinds, ["ErrorInfo", "ResourceInfo", "BadRequest"]);
+        let query = QueryStateRequest { store_name: "s".to_owned(), ..Default::default() };
+        let status = rig.client().query_state_alpha1(query).await.unwrap_err();
+        assert_eq!(status.message(), "state store does not support querying");
+        let (reason, _, kinds) = details(&status);
+        let expected = (Code::Internal, "DAPR_STATE_QUERYING_NOT_SUPPORTED");
+        assert_eq!((status.code(), &*reason), expected);
+        assert_eq!(kinds, ["ErrorInfo", "ResourceInfo"]);
+        let status =
+            rig.client().save_state(save("s", vec![item("", "1", None)])).await.unwrap_err();
+        assert_eq!(status.message(), "\"key\" is a required field");
+        let told = (status.code(), details(&status).0);
+        assert_eq!(told, (Code::InvalidArgument, "ERR_STATE_SAVE".to_owned()));
+        let metadata = [("contentType".to_owned(), "application/json".to_owned())];
+        let json =
+            |value| StateItem { metadata: metadata.clone().into(), ..item("k", value, None) };
+        rig.client().save_state(save("s", vec![json("[1 ]")])).await.unwrap();
+        let status = rig.client().save_state(save("s", vec![json("[1")])).await.unwrap_err();
+        assert_eq!((status.code(), &*read(&rig, "k").await.data), (Code::Unknown, &b"[1 ]"[..]));
+
+        store.close().await.unwrap();
+        let asked = GetStateRequest { store_name: "s".to_owned(), ..Default::default() };
+        let status = rig.client().get_state(asked).await.unwrap_err();
+        assert_eq!((status.code(), &*details(&status).0), (Code::Internal, "ERR_STATE_GET"));
+        let keys = vec!["k".to_owned()];
+        let asked = GetBulkStateRequest { store_name: "s".to_owned(), keys, ..Default::default() };
+        let status = rig.client().get_bulk_state(asked).await.unwrap_err();
+        assert_eq!((status.code(), &*details(&status).0), (Code::Internal, "ERR_STATE_BULK_GET"));
+    }
+}

@@ -16,5 +16,6 @@ mod reminders;
 mod secrets;
 mod shop;
 mod start;
+mod state;
 mod stop;
 mod up;

@@ -20,9 +20,9 @@ pub const FILE: &str = "tests/house/rows.toml";
 const TEXT_MAX: usize = 160;
 
 const HEAD: &str = "\
-# Which test covers each fact of the reference pages about actors. A row has
+# Which test covers each fact of the reference pages about actors and the state API. A row has
 #   tests      what fails when the fact is broken, as file::function, or
-#   elsewhere  why no test of actors is needed: whose matter the fact is;
+#   elsewhere  why no test of ours is needed: whose matter the fact is;
 # and besides its tests, or without any, it may have
 #   differs    by which rule Odeon does something else, which its tests prove, or
 #   open       what of it no test covers yet. `cargo test -p odeon-house rows` tells of these.

@@ -501,6 +501,18 @@ mod grpc {
             let status = client.execute_state_transaction(request(operations)).await.unwrap_err();
             assert_eq!((status.code(), &*details(&status).0), (code, reason));
         }
+        let many = vec![("delete", item("b", "", None)); 100_001];
+        let status = client.execute_state_transaction(request(many)).await.unwrap_err();
+        let (reason, metadata, kinds) = details(&status);
+        assert_eq!(
+            (status.code(), &*reason),
+            (Code::InvalidArgument, "DAPR_STATE_TOO_MANY_TRANSACTIONS")
+        );
+        assert_eq!(
+            (&*metadata["currentOpsTransaction"], &*metadata["maxOpsPerTransaction"]),
+            ("100001", "100000")
+        );
+        assert_eq!(kinds, ["ErrorInfo", "ResourceInfo"]);
         assert_eq!(&*read(&rig, "b").await.data, b"2");
         client
             .execute_state_transaction(request(vec![("delete", item("b", "", None))]))

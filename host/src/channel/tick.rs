@@ -39,7 +39,8 @@ fn body(data: &Bytes, texts: &[(&str, &str)]) -> Bytes {
     out.into()
 }
 
-/// The data on a stream, where bytes in an `Any` hold its JSON.
+/// The data on a stream, where bytes in an `Any` hold its JSON, by whichever way it was
+/// registered: dapr/dapr `pkg/actors/api/reminders.go` wraps the JSON of an HTTP body so, too.
 pub(crate) fn any(data: &Bytes) -> Option<prost_types::Any> {
     (!data.is_empty()).then(|| prost_types::Any {
         type_url: "type.googleapis.com/google.protobuf.BytesValue".to_owned(),

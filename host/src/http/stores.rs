@@ -50,9 +50,9 @@ pub(super) async fn get(call: Call<'_>) -> Result<Answer, Failure> {
 /// `POST|PUT /v1.0/state/{store}`.
 pub(super) async fn save(call: Call<'_>) -> Result<Answer, Failure> {
     let name = call.param("store")?.into_owned();
-    store(&call, &name)?;
+    let store = store(&call, &name)?;
     let ttl = call.metadata().remove(TTL);
-    let (api, body) = call.read_body().await?;
+    let (_, body) = call.read_body().await?;
     let requests = written::objects(&body).map_err(Failure::malformed)?;
     let writes = requests.iter().map(|request| {
         let write = write(request).map_err(Failure::malformed)?;
@@ -60,9 +60,8 @@ pub(super) async fn save(call: Call<'_>) -> Result<Answer, Failure> {
         Ok(Write { ttl: ttl.clone().or(write.ttl), ..write })
     });
     let writes = writes.collect::<Result<_, Failure>>()?;
-    let found = find(api, &name)?;
     let failed = |error: Error| Failure::state_work(&error, &name, StateWork::Save);
-    found.write(writes).await.map_err(failed)?;
+    store.write(writes).await.map_err(failed)?;
     Ok(answer::empty())
 }
 
@@ -84,11 +83,10 @@ pub(super) async fn delete(call: Call<'_>) -> Result<Answer, Failure> {
 /// `POST|PUT /v1.0/state/{store}/bulk`.
 pub(super) async fn bulk_get(call: Call<'_>) -> Result<Answer, Failure> {
     let name = call.param("store")?.into_owned();
-    store(&call, &name)?;
-    let (api, body) = call.read_body().await?;
+    let store = store(&call, &name)?;
+    let (_, body) = call.read_body().await?;
     let keys = keys(&body).map_err(Failure::malformed)?;
-    let found = find(api, &name)?;
-    let read = found.bulk_get(&keys).await;
+    let read = store.bulk_get(&keys).await;
     let read = read.map_err(|error| Failure::state_work(&error, &name, StateWork::BulkGet))?;
     let shown = keys.into_iter().zip(read).map(|(key, read)| show(key, read));
     Ok(answer::json(&shown.collect::<Vec<_>>()))
@@ -98,11 +96,12 @@ pub(super) async fn bulk_get(call: Call<'_>) -> Result<Answer, Failure> {
 pub(super) async fn transact(call: Call<'_>) -> Result<Answer, Failure> {
     let name = call.param("store")?.into_owned();
     let failed = |error: Error| Failure::state_work(&error, &name, StateWork::Transact);
-    store(&call, &name)?.check_transactional().map_err(failed)?;
+    let store = store(&call, &name)?;
+    store.check_transactional().map_err(failed)?;
     let ttl = call.metadata().remove(TTL);
-    let (api, body) = call.read_body().await?;
+    let (_, body) = call.read_body().await?;
     let writes = operations(&body, ttl.as_deref())?;
-    find(api, &name)?.transact(writes).await.map_err(failed)?;
+    store.transact(writes).await.map_err(failed)?;
     Ok(answer::empty())
 }
 
@@ -114,12 +113,8 @@ pub(super) async fn query(call: Call<'_>) -> Result<Answer, Failure> {
 }
 
 fn store<'a>(call: &Call<'a>, name: &str) -> Result<&'a Store, Failure> {
-    find(call.api, name)
-}
-
-fn find<'a>(api: &'a crate::api::Api, name: &str) -> Result<&'a Store, Failure> {
-    let found = api.stores().find(name);
-    found.map_err(|refused| Failure::state_store(&refused, api.identity().app.as_str()))
+    let found = call.api.stores().find(name);
+    found.map_err(|refused| Failure::state_store(&refused, call.api.identity().app.as_str()))
 }
 
 /// Reads `{"key", "value", "etag", "metadata", "options": {"concurrency", "consistency"}}`.

@@ -8,8 +8,9 @@
 use odeon_sdk::{Client, Result};
 
 use crate::domain::answer::{Reason, Refusal};
-use crate::domain::categories::{Join, Leave};
+use crate::domain::categories::{Join, Leave, Shown};
 use crate::domain::goods::Meta;
+use crate::domain::goods::commands::Classify;
 use crate::domain::handlers::CATEGORIES;
 use crate::domain::ids;
 use crate::domain::names::{Claim, Free};
@@ -54,10 +55,10 @@ pub(crate) async fn join(
     client: &Client,
     goods_id: &str,
     category_id: &str,
-) -> Result<Result<(), Refusal>> {
+) -> Result<Result<Shown, Refusal>> {
     let join = Join { goods_id: goods_id.to_owned(), category_id: category_id.to_owned() };
     let joined = client.actor::<CategoryActor>(CATEGORIES)?.join(join).await?.0;
-    Ok(joined.map(drop).map_err(|refusal| match refusal.reason {
+    Ok(joined.map_err(|refusal| match refusal.reason {
         Reason::NotFound => Refusal { reason: Reason::Invalid, ..refusal }.at("categoryId"),
         _ => refusal,
     }))
@@ -71,8 +72,7 @@ pub(crate) async fn join(
 pub(crate) async fn settle(client: &Client, goods_id: &str, names: &[&str]) -> Result<()> {
     let known = known(client, goods_id).await?;
     match &known {
-        // Refused: the category of old goods is not there, and nobody can help that.
-        Some(meta) => drop(join(client, goods_id, &meta.category_id).await?),
+        Some(meta) => enter(client, goods_id, &meta.category_id).await?,
         None => {
             let leave = Leave { goods_id: goods_id.to_owned() };
             client.actor::<CategoryActor>(CATEGORIES)?.leave(leave).await?;
@@ -84,6 +84,35 @@ pub(crate) async fn settle(client: &Client, goods_id: &str, names: &[&str]) -> R
             client.actor::<GoodsNameActor>(&ids::name(name))?.release(free).await?;
         }
     }
+    Ok(())
+}
+
+/// Sees to it that goods are in their category, and know what that is called.
+///
+/// # Errors
+/// When somebody cannot be asked.
+pub(crate) async fn enter(client: &Client, goods_id: &str, category_id: &str) -> Result<()> {
+    match join(client, goods_id, category_id).await? {
+        Ok(category) => classify(client, goods_id, &category).await,
+        // The category of old goods is not there, and nobody can help that.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Tells goods what their category is called, unless they are in another one or gone.
+///
+/// # Errors
+/// When they cannot be asked.
+pub(crate) async fn classify(
+    client: &Client,
+    goods_id: impl AsRef<str> + Send,
+    category: &Shown,
+) -> Result<()> {
+    let command = Classify {
+        category_id: category.id.clone(),
+        category_name: category.category_name.clone(),
+    };
+    drop(client.actor::<GoodsActor>(goods_id.as_ref())?.classify(command).await?);
     Ok(())
 }
 

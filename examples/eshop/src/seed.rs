@@ -85,7 +85,7 @@ async fn enrol(client: &Client, goods_id: &str) -> Result<()> {
         // There already, or others are called so by now: the goods stay where they are.
         drop(client.actor::<CategoryActor>(handlers::CATEGORIES)?.create(command).await?);
     }
-    drop(register::join(client, goods_id, &meta.category_id).await?);
+    register::enter(client, goods_id, &meta.category_id).await?;
     drop(register::claim(client, &meta.name, goods_id).await?);
     Ok(())
 }

@@ -18,7 +18,8 @@ use crate::actors::post::carry_out;
 use crate::domain::answer::{Answer, Refusal};
 use crate::domain::effects::Effect;
 use crate::domain::goods::commands::{
-    Changed, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, StockView, UpdateMeta, View,
+    Changed, Classify, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, StockView,
+    UpdateMeta, View,
 };
 use crate::domain::goods::{Goods, Mark};
 use crate::domain::outcomes::Outcomes;
@@ -69,6 +70,14 @@ impl GoodsActor {
     /// Changes what is said about the goods, and their price.
     async fn update_meta(&mut self, ctx: &mut Ctx, command: UpdateMeta) -> Result<Answer<Changed>> {
         self.once(ctx, "UpdateMeta", &command.cmd_id, |goods| goods.update_meta(&command))
+    }
+
+    /// What the category of the goods is called. Called again, it does no harm.
+    async fn classify(&mut self, ctx: &mut Ctx, command: Classify) -> Result<Answer<Changed>> {
+        let before = self.goods.mark();
+        let answer = Answer(self.goods.classify(&command));
+        self.save(ctx, before)?;
+        Ok(answer)
     }
 
     /// Puts the goods on the shelf or takes them off.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::answer::Refusal;
 use crate::domain::events::GoodsFacts;
-use crate::domain::pages::Pages;
+use crate::domain::pages::{LIMIT_MAX, Pages};
 use crate::domain::time::Time;
 
 /// The goods by their ids.
@@ -25,6 +25,12 @@ pub struct Browse {
     /// Which of those that are found.
     #[serde(default)]
     pub pages: Pages,
+    /// Those with one of these ids; all if there are none.
+    #[serde(default)]
+    pub ids: Vec<String>,
+    /// Those of this category; of all if there is none.
+    #[serde(default)]
+    pub category_id: Option<String>,
     /// Part of their name, whatever its case.
     #[serde(default)]
     pub name: String,
@@ -69,10 +75,17 @@ impl Catalogue {
     /// `invalid`.
     pub fn browse(&self, query: &Browse, now: Time) -> Result<Browsed, Refusal> {
         let range = query.pages.range()?;
+        if query.ids.len() > LIMIT_MAX as usize {
+            let ids = query.ids.len();
+            let message = format!("ids must be at most {LIMIT_MAX}, not {ids}");
+            return Err(Refusal::invalid(message).at("ids"));
+        }
         let name = query.name.to_lowercase();
         let is_found = |facts: &&GoodsFacts| {
             !facts.deleted
                 && (facts.shelf || query.hidden)
+                && (query.ids.is_empty() || query.ids.contains(&facts.id))
+                && query.category_id.as_ref().is_none_or(|id| *id == facts.category_id)
                 && facts.name.to_lowercase().contains(&name)
         };
         let mut found: Vec<&GoodsFacts> = self.goods.values().filter(is_found).collect();
@@ -149,6 +162,15 @@ mod tests {
             (Browse::default(), vec!["tart", "rice", "soup"], 3),
             (Browse { hidden: true, ..Browse::default() }, vec!["tart", "egg", "rice", "soup"], 4),
             (Browse { name: "BLE S".into(), ..Browse::default() }, vec!["soup"], 1),
+            (
+                Browse {
+                    ids: vec!["rice".into(), "egg".into(), "none".into()],
+                    ..Browse::default()
+                },
+                vec!["rice"],
+                1,
+            ),
+            (Browse { category_id: Some("cold".into()), ..Browse::default() }, vec!["tart"], 1),
             (Browse { pages: page(2, 2), ..Browse::default() }, vec!["soup"], 3),
             (Browse { pages: page(3, 2), ..Browse::default() }, vec![], 3),
             (

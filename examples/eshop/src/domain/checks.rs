@@ -93,6 +93,26 @@ pub fn card_tail(value: &str) -> Result<(), Refusal> {
     Err(Refusal::invalid("cardTail must be the last four digits of the card").at("cardTail"))
 }
 
+/// A telephone number: 5 to 15 digits, as the numbering plan has it (ITU-T E.164), perhaps with
+/// a plus before them and single spaces or hyphens between them.
+///
+/// # Errors
+/// `invalid`.
+pub fn tel(field: &str, value: &str) -> Result<(), Refusal> {
+    let number = value.strip_prefix('+').unwrap_or(value);
+    let mut groups = number.split([' ', '-']);
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let is_number =
+        |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    if (5..=15).contains(&digits) && groups.all(is_number) {
+        return Ok(());
+    }
+    // Not what was sent: it belongs to a person.
+    let message =
+        format!("{field} must be a number of 5 to 15 digits, such as 13000000000 or +49 30 123456");
+    Err(Refusal::invalid(message).at(field))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +135,19 @@ mod tests {
             assert_eq!(name("name", value, 4).is_ok(), sound, "{value}");
         }
         assert!(text("note", "two\nlines", 20).is_err());
+        for (sound, value) in [
+            (true, "13000000000"),
+            (true, "+49 30-123456"),
+            (true, "12345"),
+            (false, "1234"),
+            (false, "1234567890123456"),
+            (false, "13000 x"),
+            (false, "1300--0000"),
+            (false, " 13000000000"),
+            (false, "+"),
+            (false, ""),
+        ] {
+            assert_eq!(tel("tel", value).is_ok(), sound, "{value}");
+        }
     }
 }

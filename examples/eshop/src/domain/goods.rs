@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::commands::{Changed, Create, Deduct, SetShelf, SetStock, StockView, UpdateMeta, View};
+use self::commands::{
+    Changed, Classify, Create, Deduct, SetShelf, SetStock, StockView, UpdateMeta, View,
+};
 use crate::domain::answer::{Reason, Refusal};
+use crate::domain::categories;
 use crate::domain::checks::{self, TEXT_CHARS_MAX};
 use crate::domain::days::Days;
 use crate::domain::effects::{Effect, Reminder};
@@ -68,6 +71,9 @@ pub struct Meta {
     pub goods_id: String,
     /// The id of their category.
     pub category_id: String,
+    /// What that is called.
+    #[serde(default)]
+    pub category_name: String,
     /// What they are called.
     pub name: String,
     /// Where their picture is.
@@ -127,6 +133,7 @@ impl Goods {
         let meta = Meta {
             goods_id: goods_id.to_owned(),
             category_id: command.category_id.clone(),
+            category_name: String::new(),
             name: command.name.clone(),
             image: command.image.clone(),
             description: command.description.clone(),
@@ -146,6 +153,9 @@ impl Goods {
     /// `invalid`, `not_found`.
     pub fn update_meta(&mut self, command: &UpdateMeta) -> Result<Changed, Refusal> {
         let mut meta = self.meta()?.clone();
+        if command.category_id.as_ref().is_some_and(|id| *id != meta.category_id) {
+            meta.category_name.clear();
+        }
         let texts = [
             (&mut meta.category_id, &command.category_id),
             (&mut meta.name, &command.name),
@@ -159,6 +169,20 @@ impl Goods {
         }
         meta.price_cents = command.price_cents.unwrap_or(meta.price_cents);
         self.put(meta)
+    }
+
+    /// Notes what their category is called; nothing about another one, where they may have
+    /// been before.
+    ///
+    /// # Errors
+    /// `invalid`, `not_found`.
+    pub fn classify(&mut self, command: &Classify) -> Result<Changed, Refusal> {
+        let meta = self.meta()?.clone();
+        if meta.category_id != command.category_id || meta.category_name == command.category_name {
+            return Ok(Changed { goods_id: meta.goods_id, version: meta.version });
+        }
+        checks::name("categoryName", &command.category_name, categories::NAME_CHARS_MAX)?;
+        self.put(Meta { category_name: command.category_name.clone(), ..meta })
     }
 
     /// Puts them on the shelf or takes them off; what is held stays held.

@@ -38,6 +38,13 @@ fn ten() -> u32 {
 }
 
 impl Pages {
+    /// The page that is asked for, where what is not said is as it is by default.
+    #[must_use]
+    pub fn or_first(page: Option<u32>, limit: Option<u32>) -> Self {
+        let first = Self::default();
+        Self { page: page.unwrap_or(first.page), limit: limit.unwrap_or(first.limit) }
+    }
+
     /// The places of its entries, from 0.
     ///
     /// # Errors

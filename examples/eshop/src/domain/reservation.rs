@@ -94,6 +94,7 @@ impl Reservation {
             offer: Some(Offer {
                 goods_name: meta.name.clone(),
                 goods_image: meta.image.clone(),
+                category_name: meta.category_name.clone(),
                 original_price_cents: meta.price_cents,
             }),
             refusal: None,

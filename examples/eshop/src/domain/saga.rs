@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::commands::{Command, Reply, Source, Standing, StandingLine, Start, StartLine};
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checkout::{Begin, End};
-use crate::domain::checks::{self, LINES_MAX, TEXT_CHARS_MAX};
+use crate::domain::checks::{self, LINES_MAX};
 use crate::domain::effects::{Effect, Reminder};
 use crate::domain::ids;
 use crate::domain::order::{self, Consignee, PAY_WITHIN, PERSON_CHARS_MAX, Placed};
@@ -376,17 +376,16 @@ impl Saga {
 
     fn create(&self) -> order::Create {
         let items = self.lines.iter().map(|line| {
-            let offer = line.offer.clone();
-            let (goods_name, goods_image, original_price_cents) = offer.map_or_else(
-                || (line.wanted.goods_id.clone(), String::new(), 0),
-                |offer| (offer.goods_name, offer.goods_image, offer.original_price_cents),
-            );
+            let offer = line.offer.clone().unwrap_or_else(|| Offer {
+                goods_name: line.wanted.goods_id.clone(),
+                ..Offer::default()
+            });
             order::Line {
                 goods_id: line.wanted.goods_id.clone(),
-                goods_name,
-                goods_image,
-                category_name: line.wanted.category_name.clone(),
-                original_price_cents,
+                goods_name: offer.goods_name,
+                goods_image: offer.goods_image,
+                category_name: offer.category_name,
+                original_price_cents: offer.original_price_cents,
                 price_cents: line.unit_price_cents,
                 count: line.wanted.count,
             }
@@ -420,9 +419,6 @@ fn check(order_id: &str, command: &Start) -> Result<(), Refusal> {
         return Err(Refusal::invalid(message));
     }
     checks::name("buyerName", &command.buyer_name, PERSON_CHARS_MAX)?;
-    for line in &command.items {
-        checks::text("categoryName", &line.category_name, TEXT_CHARS_MAX)?;
-    }
     order::placing::check_consignee(&command.consignee)
 }
 

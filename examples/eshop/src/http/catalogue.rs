@@ -10,13 +10,14 @@ use super::goods::{decimal, is_gone, none_or_decimal, shown};
 use super::reply::{No, Outcome, Reply, page};
 use crate::domain::catalogue::{Browse, Browsed};
 use crate::domain::categories::Shown;
+use crate::domain::checks;
 use crate::domain::events::GoodsFacts;
 use crate::domain::handlers::CATALOGUE;
-use crate::domain::pages::Pages;
+use crate::domain::pages::{ENTRIES_MAX, LIMIT_MAX, Pages};
 use crate::{CatalogIndexActor, GoodsActor};
 
 /// How many goods are asked at once.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -26,10 +27,24 @@ struct Named {
     limit: Option<u32>,
 }
 
+/// A page of the goods, perhaps of one category only.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Menu {
+    category_id: Option<String>,
+    page: Option<u32>,
+    limit: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct These {
+    ids: Vec<String>,
+}
+
 /// What is for sale, by category.
 pub(super) async fn shelf(desk: &Desk, ask: Ask) -> Outcome {
-    let pages = ask.read()?;
-    let (categories, Browsed { goods, total }) = browse(desk, pages, false).await?;
+    let (categories, Browsed { goods, total }) = browse(desk, ask.read()?, false).await?;
     let mut groups: Vec<(&str, Vec<Value>)> = Vec::new();
     for facts in &goods {
         match groups.last_mut().filter(|group| group.0 == facts.category_id) {
@@ -48,16 +63,65 @@ pub(super) async fn shelf(desk: &Desk, ask: Ask) -> Outcome {
 /// What is for sale under a name like this.
 pub(super) async fn by_name(desk: &Desk, ask: Ask) -> Outcome {
     let Named { goods_name, page: number, limit } = ask.read()?;
-    let first = Pages::default();
-    let pages = Pages { page: number.unwrap_or(first.page), limit: limit.unwrap_or(first.limit) };
-    let query = Browse { pages, name: goods_name, ..Browse::default() };
-    let Browsed { goods, total } =
-        desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?;
+    let query =
+        Browse { pages: Pages::or_first(number, limit), name: goods_name, ..Browse::default() };
+    let Browsed { goods, total } = found(desk, query).await?;
     let found = goods.iter().map(|facts| {
         let price = decimal(facts.price_cents);
         json!({"id": facts.id, "goodsName": facts.name, "price": price, "priceCents": facts.price_cents})
     });
     Ok(Reply::Done(page(found, total)))
+}
+
+/// Goods by their ids, on the shelf or not, at the prices of now; those that are not there are
+/// left out.
+pub(super) async fn by_ids(desk: &Desk, ask: Ask) -> Outcome {
+    let These { ids } = ask.read()?;
+    for id in &ids {
+        checks::id("ids", id)?;
+    }
+    if ids.is_empty() {
+        return Ok(Reply::Done(json!([])));
+    }
+    let pages = Pages { limit: LIMIT_MAX, ..Pages::default() };
+    let query = Browse { pages, ids: ids.clone(), hidden: true, ..Browse::default() };
+    let (categories, Browsed { goods, .. }) =
+        futures::try_join!(categories::shown(desk), found(desk, query))?;
+    let one = |id: &String| goods.iter().find(|facts| facts.id == *id);
+    let shown = ids.iter().filter_map(one).map(|facts| {
+        let original = facts.old_price_cents.unwrap_or(facts.price_cents);
+        json!({
+            "goodsId": facts.id,
+            "categoryName": called(&categories, &facts.category_id),
+            "goodsName": facts.name,
+            "goodsImage": facts.image,
+            "originalPrice": decimal(original),
+            "originalPriceCents": original,
+            "price": decimal(facts.price_cents),
+            "priceCents": facts.price_cents,
+        })
+    });
+    Ok(Reply::Done(shown.collect()))
+}
+
+/// The ids of all goods of a category, on the shelf or not.
+pub(super) async fn of_category(desk: &Desk, id: &str) -> Result<Vec<String>, No> {
+    let mut ids = Vec::new();
+    for page in 1.. {
+        let query = Browse {
+            pages: Pages { page, limit: LIMIT_MAX },
+            category_id: Some(id.to_owned()),
+            hidden: true,
+            ..Browse::default()
+        };
+        let Browsed { goods, total } = found(desk, query).await?;
+        let is_last = goods.is_empty();
+        ids.extend(goods.into_iter().map(|facts| facts.id));
+        if is_last || ids.len() as u64 >= total.min(ENTRIES_MAX) {
+            break;
+        }
+    }
+    Ok(ids)
 }
 
 /// All goods, as they are now.
@@ -79,12 +143,21 @@ async fn now(desk: &Desk, categories: &[Shown], facts: &GoodsFacts) -> Result<Va
 }
 
 /// Goods in the order of their categories, and those.
-async fn browse(desk: &Desk, pages: Pages, hidden: bool) -> Result<(Vec<Shown>, Browsed), No> {
+async fn browse(desk: &Desk, menu: Menu, hidden: bool) -> Result<(Vec<Shown>, Browsed), No> {
+    let Menu { category_id, page, limit } = menu;
+    if let Some(id) = &category_id {
+        checks::id("categoryId", id)?;
+    }
     let shown = categories::shown(desk).await?;
     let order = shown.iter().map(|category| category.id.clone()).collect();
-    let query = Browse { pages, hidden, order, ..Browse::default() };
-    let browsed = desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?;
+    let pages = Pages::or_first(page, limit);
+    let query = Browse { pages, category_id, hidden, order, ..Browse::default() };
+    let browsed = found(desk, query).await?;
     Ok((shown, browsed))
+}
+
+async fn found(desk: &Desk, query: Browse) -> Result<Browsed, No> {
+    Ok(desk.actor::<CatalogIndexActor>(CATALOGUE)?.browse(query).await?.0?)
 }
 
 /// What a category is called; one that is not there by its id.

@@ -1,16 +1,18 @@
 //! `goodsservice`'s categories.
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::catalogue::{self, AT_ONCE};
 use super::desk::{Ask, Desk};
 use super::input::Named;
 use super::reply::{No, Outcome, Reply, page};
-use crate::CategoryActor;
 use crate::domain::categories::{Create, Delete, Shown, Update};
 use crate::domain::handlers::CATEGORIES;
 use crate::domain::ids;
 use crate::domain::pages::Pages;
+use crate::{CategoryActor, register};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -57,11 +59,21 @@ pub(super) async fn create(desk: &Desk, ask: Ask) -> Outcome {
     Ok(Reply::of(desk.actor::<CategoryActor>(CATEGORIES)?.create(command).await?.0?))
 }
 
-/// Changes a category.
+/// Changes a category, and tells its goods what it is called. Asked again, it goes through them
+/// again, so who has got no answer asks until there is one.
 pub(super) async fn update(desk: &Desk, ask: Ask) -> Outcome {
     let Edit { id, cmd_id, category_name, sort } = ask.read()?;
+    let is_renamed = category_name.is_some();
     let command = Update { cmd_id: ask.id_or(cmd_id), id, category_name, sort };
-    Ok(Reply::of(desk.actor::<CategoryActor>(CATEGORIES)?.update(command).await?.0?))
+    let changed = desk.actor::<CategoryActor>(CATEGORIES)?.update(command).await?.0?;
+    if is_renamed {
+        let goods = catalogue::of_category(desk, &changed.id).await?;
+        let told = stream::iter(goods)
+            .map(|id| register::classify(desk.client(), id, &changed))
+            .buffer_unordered(AT_ONCE);
+        told.try_collect::<()>().await?;
+    }
+    Ok(Reply::of(changed))
 }
 
 /// Deletes a category that no goods belong to.

@@ -174,6 +174,7 @@ pub(super) fn shown(order: &Order) -> Value {
             "goodsId": line.goods_id,
             "goodsName": line.goods_name,
             "goodsImage": line.goods_image,
+            "categoryName": line.category_name,
             "price": decimal(line.price_cents),
             "priceCents": line.price_cents,
             "originalPrice": none_or_decimal(line.original_price_cents),

@@ -45,6 +45,7 @@ pub(super) const ROUTES: &[Route] = routes! {
     "/goodsservice/goodsquery/getgoods" Anyone goods::get;
     "/goodsservice/goodsquery/getesgoods" Anyone catalogue::shelf;
     "/goodsservice/goodsquery/getgoodslistbygoodsname" Anyone catalogue::by_name;
+    "/goodsservice/goodsquery/getgoodslistbyids" Staff catalogue::by_ids;
     "/goodsservice/goodsquery/getgoodslist" Staff catalogue::all;
     "/goodsservice/goodsusecase/creategoods" Staff goods::create;
     "/goodsservice/goodsusecase/updategoods" Staff goods::update;

@@ -54,7 +54,7 @@ fn start(buyer_id: &str, items: &[(&str, u32)]) -> Start {
         consignee: Consignee {
             name: "Ann Lee".into(),
             address: "7 Quay Street".into(),
-            tel: "130".into(),
+            tel: "13000000000".into(),
         },
         ..Start::default()
     }
@@ -185,7 +185,7 @@ async fn callers_without_rust_see_plain_json() {
     let body = json!({
         "requestId": "r1", "buyerId": "ann", "buyerName": "Ann Lee", "source": "direct",
         "items": [{"goodsId": "soup", "count": 2}],
-        "consignee": {"name": "Ann Lee", "address": "7 Quay Street", "tel": "130"}
+        "consignee": {"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"}
     });
     let started = json(&kit, "CheckoutActor", &id, "Start", &body).await;
     let line = |status, cents| json!([{"goodsId": "soup", "count": 2, "status": status, "unitPriceCents": cents}]);

@@ -88,7 +88,7 @@ async fn start_of(kit: &Running, buyer: &str) -> String {
         consignee: Consignee {
             name: "Ann Lee".into(),
             address: "7 Quay Street".into(),
-            tel: "130".into(),
+            tel: "13000000000".into(),
         },
         ..Start::default()
     };

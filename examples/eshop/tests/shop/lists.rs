@@ -85,6 +85,63 @@ async fn the_shelf_is_shown_by_category_and_follows_what_the_shop_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn goods_are_listed_by_category_and_by_their_ids() {
+    let (_kit, router) = open().await;
+    let all = "/goodsservice/goodsquery/getgoodslist";
+    for (who, path, total) in [("", SHELF, 2), ("eshopclerk", all, 2)] {
+        let found = ask(&router, who, path, json!({"categoryId": "cold"})).await;
+        assert_eq!(found["pageTotal"], total, "{path}: {found}");
+    }
+    let none = ask(&router, "", SHELF, json!({"categoryId": "none"})).await;
+    assert_eq!(none, json!({"pageData": [], "pageTotal": 0}));
+    let no = ask(&router, "", SHELF, json!({"categoryId": "a b"})).await;
+    assert_eq!((&no["reason"], &no["field"]), (&json!("invalid"), &json!("categoryId")));
+
+    let path = "/goodsservice/goodsquery/getgoodslistbyids";
+    let these = json!({"ids": ["pumpkin", "none", "egg-tart"]});
+    let found = ask(&router, "eshopclerk", path, these.clone()).await;
+    assert_eq!(names(&found, "goodsId"), ["pumpkin", "egg-tart"]);
+    assert_eq!(
+        found[1],
+        json!({"goodsId": "egg-tart", "categoryName": "Snacks", "goodsName": "Egg tart",
+            "goodsImage": "egg-tart.svg", "originalPrice": 5.0, "originalPriceCents": 500,
+            "price": 5.0, "priceCents": 500})
+    );
+    assert_eq!(ask(&router, "eshopclerk", path, json!({"ids": []})).await, json!([]));
+    let many = json!({"ids": vec!["egg-tart"; 201]});
+    assert_eq!(ask(&router, "eshopclerk", path, many).await["field"], "ids");
+    // Only the shop itself asks like this.
+    assert_eq!(ask(&router, "ann", path, these).await["reason"], "forbidden");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_keeps_what_the_category_was_called_when_it_was_placed() {
+    let (kit, router) = open().await;
+    let order = async |request: &str| {
+        let to = json!({"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"});
+        let lines = json!([{"goodsId": "egg-tart", "count": 1}]);
+        let body = json!({"requestId": request, "items": lines, "consignee": to});
+        ask(&router, "ann", ORDER, body).await["orderId"].clone()
+    };
+    let category = async |order: &Value| {
+        let path = "/tradeservice/orderquery/getorder";
+        let shown = ask(&router, "ann", path, json!({"orderId": order})).await;
+        shown["orderItems"][0]["categoryName"].clone()
+    };
+    let first = order("r1").await;
+    let edit = json!({"id": "snacks", "categoryName": "Bites"});
+    ask(&router, "eshopadmin", "/goodsservice/categoryusecase/updatecategory", edit).await;
+    let second = order("r2").await;
+    let edit = json!({"id": "egg-tart", "categoryId": "hot"});
+    ask(&router, "eshopadmin", "/goodsservice/goodsusecase/updategoods", edit).await;
+    kit.advance(SECOND).await;
+    let third = order("r3").await;
+    assert_eq!(category(&first).await, "Snacks");
+    assert_eq!(category(&second).await, "Bites");
+    assert_eq!(category(&third).await, "Hot dishes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_buyers_orders_are_listed_newest_first_with_where_they_stand() {
     let (mut kit, router) = open().await;
     let order = |request: &str, count: u32| {

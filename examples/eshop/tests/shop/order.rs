@@ -19,8 +19,11 @@ use serde_json::json;
 use crate::{all_equal, json, reason, shop};
 
 fn create() -> Create {
-    let consignee =
-        Consignee { name: "Ann Lee".into(), address: "7 Quay Street".into(), tel: "130".into() };
+    let consignee = Consignee {
+        name: "Ann Lee".into(),
+        address: "7 Quay Street".into(),
+        tel: "13000000000".into(),
+    };
     let line = Line {
         goods_id: "soup".into(),
         goods_name: "Noodle soup".into(),

@@ -69,7 +69,7 @@ async fn an_orders_money_is_taken_and_given_back() {
         consignee: Consignee {
             name: "Ann Lee".into(),
             address: "7 Quay Street".into(),
-            tel: "130".into(),
+            tel: "13000000000".into(),
         },
         pay_before: None,
     };

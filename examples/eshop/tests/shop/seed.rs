@@ -51,7 +51,8 @@ async fn workers_that_open_at_once_fill_the_shelf_once() {
     seed(&client).await.unwrap();
     for (id, _, _, price_cents, _) in GOODS {
         let goods = client.actor::<GoodsActor>(id).unwrap().get().await.unwrap().0.unwrap();
-        let expected = if id == GOODS[0].0 { (1 + changes, changes) } else { (1, price_cents) };
+        // Created, and told what their category is called.
+        let expected = if id == GOODS[0].0 { (2 + changes, changes) } else { (2, price_cents) };
         assert_eq!((goods.meta.version, goods.meta.price_cents), expected);
         assert_eq!(goods.stock.available, STOCK);
     }

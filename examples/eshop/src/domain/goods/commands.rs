@@ -52,6 +52,16 @@ pub struct UpdateMeta {
     pub price_cents: Option<u64>,
 }
 
+/// Tells goods what their category is called.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Classify {
+    /// The id of the category.
+    pub category_id: String,
+    /// Its name.
+    pub category_name: String,
+}
+
 /// Puts goods on the shelf or takes them off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -255,5 +255,5 @@ fn check_lines(items: &[Line]) -> Result<(), Refusal> {
 pub fn check_consignee(consignee: &Consignee) -> Result<(), Refusal> {
     checks::name("consignee.name", &consignee.name, PERSON_CHARS_MAX)?;
     checks::name("consignee.address", &consignee.address, TEXT_CHARS_MAX)?;
-    checks::name("consignee.tel", &consignee.tel, PERSON_CHARS_MAX)
+    checks::tel("consignee.tel", &consignee.tel)
 }

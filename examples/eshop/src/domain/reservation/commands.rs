@@ -60,13 +60,16 @@ pub struct Reserved {
 }
 
 /// Goods as they were offered when they were reserved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Offer {
     /// What they were called.
     pub goods_name: String,
     /// Where their picture was.
     pub goods_image: String,
+    /// What their category was called, if that was known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub category_name: String,
     /// The price of one without any sale, in cents.
     pub original_price_cents: u64,
 }

@@ -58,9 +58,6 @@ pub struct StartLine {
     pub count: u32,
     /// Refuse if the price of one is another.
     pub expect_price_cents: Option<u64>,
-    /// What their category is called.
-    #[serde(default)]
-    pub category_name: String,
 }
 
 /// What a checkout wants to know from somebody else.

@@ -40,7 +40,7 @@ fn start(buyer_id: &str, request_id: &str, items: Vec<StartLine>) -> Start {
         consignee: Consignee {
             name: "Ann Lee".into(),
             address: "7 Quay Street".into(),
-            tel: "130".into(),
+            tel: "13000000000".into(),
         },
         ..Start::default()
     }

@@ -12,10 +12,12 @@ mod checkout;
 mod flash_sale;
 mod goods;
 mod goods_name;
+mod kept;
 mod order;
 mod order_index;
 mod payment;
 mod post;
+mod sale_index;
 
 pub use basket::{BasketActor, BasketActorClient};
 pub use catalog_index::{CatalogIndexActor, CatalogIndexActorClient};
@@ -27,3 +29,4 @@ pub use goods_name::{GoodsNameActor, GoodsNameActorClient};
 pub use order::{OrderActor, OrderActorClient};
 pub use order_index::{OrderIndexActor, OrderIndexActorClient};
 pub use payment::{PaymentActor, PaymentActorClient};
+pub use sale_index::{SaleIndexActor, SaleIndexActorClient};

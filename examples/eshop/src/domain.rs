@@ -21,12 +21,14 @@ pub mod handlers;
 pub mod ids;
 pub mod listed;
 pub mod names;
+pub mod newest;
 pub mod order;
 pub mod outcomes;
 pub mod pages;
 pub mod reservation;
 pub mod saga;
 pub mod sale;
+pub mod sales;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod time;

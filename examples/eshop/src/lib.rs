@@ -13,5 +13,5 @@ pub mod seed;
 
 pub use actors::{
     BasketActor, CatalogIndexActor, CategoryActor, CheckoutActor, FlashSaleActor, GoodsActor,
-    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor,
+    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor, SaleIndexActor,
 };

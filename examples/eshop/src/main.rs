@@ -18,7 +18,7 @@ use odeon_eshop::http::Services;
 use odeon_eshop::seed::{GOODS, seed};
 use odeon_eshop::{
     BasketActor, CatalogIndexActor, CategoryActor, CheckoutActor, FlashSaleActor, GoodsActor,
-    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor,
+    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor, SaleIndexActor,
 };
 use odeon_sdk::{Client, Result, Worker};
 use tokio::net::TcpListener;
@@ -112,7 +112,10 @@ impl Flags {
         let worker = self.worker();
         roles.iter().fold(worker, |worker, role| match role {
             Role::ApiGateway => worker,
-            Role::GoodsService => worker.actor::<FlashSaleActor>().actor::<CatalogIndexActor>(),
+            Role::GoodsService => worker
+                .actor::<FlashSaleActor>()
+                .actor::<CatalogIndexActor>()
+                .actor::<SaleIndexActor>(),
             Role::BasketService => worker.actor::<BasketActor>(),
             Role::TradeService => {
                 worker.actor::<CheckoutActor>().actor::<OrderActor>().actor::<OrderIndexActor>()

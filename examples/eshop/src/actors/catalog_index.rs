@@ -5,6 +5,7 @@
 
 use odeon_sdk::{Ctx, Result, actor};
 
+use super::kept;
 use crate::domain::answer::Answer;
 use crate::domain::catalogue::{Browse, Browsed, Catalogue};
 use crate::domain::events::GoodsFacts;
@@ -25,16 +26,7 @@ pub struct CatalogIndexActor {
 )]
 impl CatalogIndexActor {
     async fn activate(&mut self, ctx: &mut Ctx) -> Result<()> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = ctx.range::<GoodsFacts>(DOCUMENTS, after.as_deref()).await?;
-            all.extend(page.items.into_iter().map(|(_, facts)| facts));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        self.catalogue = Catalogue::new(all);
+        self.catalogue = Catalogue::new(kept::all(ctx, DOCUMENTS).await?);
         Ok(())
     }
 

@@ -6,10 +6,9 @@ use odeon_sdk::{Ctx, Result, actor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::kept;
 use crate::domain::answer::{Answer, Refusal};
-use crate::domain::categories::{
-    Categories, Category, Create, Delete, Join, Leave, List, Shown, Update,
-};
+use crate::domain::categories::{Categories, Create, Delete, Join, Leave, List, Shown, Update};
 use crate::domain::outcomes::Outcomes;
 
 const CATEGORIES: &str = "category:";
@@ -29,16 +28,7 @@ pub struct CategoryActor {
 )]
 impl CategoryActor {
     async fn activate(&mut self, ctx: &mut Ctx) -> Result<()> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = ctx.range::<Category>(CATEGORIES, after.as_deref()).await?;
-            all.extend(page.items.into_iter().map(|(_, category)| category));
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        self.categories = Categories::new(all);
+        self.categories = Categories::new(kept::all(ctx, CATEGORIES).await?);
         self.outcomes = ctx.get("commands").await?.unwrap_or_default();
         Ok(())
     }

@@ -101,6 +101,7 @@ impl FlashSaleActor {
         if let Some(reminder) = reminder {
             plan.due(reminder, now, &mut effects);
         }
+        let before = plan.version;
         while let Some(wanted) = plan.wanted(now) {
             let goods = ctx.call::<GoodsActor>(&plan.goods_id)?;
             let answer = match &wanted {
@@ -109,6 +110,9 @@ impl FlashSaleActor {
             };
             plan.settled(&wanted, answer.0, now, &mut effects);
             ctx.set("activity", &plan)?;
+        }
+        if plan.version != before {
+            effects.push(plan.told());
         }
         let standing = plan.planned(now);
         match reminder {
@@ -132,12 +136,13 @@ impl FlashSaleActor {
         if self.outcomes.take_changed() {
             ctx.set("commands", &self.outcomes)?;
         }
-        if self.plan.as_ref().map(|plan| plan.version) != before {
-            ctx.set("activity", &self.plan)?;
-        }
         // What was put on the shelf, taken off or given up, the goods have to know.
         if !effects.is_empty() {
             ctx.send(Message::to("FlashSaleActor", ctx.id().as_str(), "Settle")?);
+        }
+        if let Some(plan) = self.plan.as_ref().filter(|plan| Some(plan.version) != before) {
+            ctx.set("activity", plan)?;
+            effects.push(plan.told());
         }
         carry_out(ctx, None, &effects)?;
         Ok(answer)

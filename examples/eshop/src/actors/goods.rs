@@ -18,8 +18,8 @@ use crate::actors::post::carry_out;
 use crate::domain::answer::{Answer, Refusal};
 use crate::domain::effects::Effect;
 use crate::domain::goods::commands::{
-    Changed, Classify, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, StockView,
-    UpdateMeta, View,
+    Changed, Classify, Create, Deduct, Delete, Quote, Quoted, SetShelf, SetStock, Sold, SoldSince,
+    StockView, UpdateMeta, View,
 };
 use crate::domain::goods::{Goods, Mark};
 use crate::domain::outcomes::Outcomes;
@@ -122,6 +122,11 @@ impl GoodsActor {
     /// What the goods are and how many there are.
     async fn get(&self, ctx: &Ctx) -> Result<Answer<View>> {
         Ok(Answer(self.goods.view(ctx.now().into())))
+    }
+
+    /// How many were sold lately.
+    async fn sold(&self, ctx: &Ctx, query: SoldSince) -> Result<Answer<Sold>> {
+        Ok(Answer(self.goods.sold(query, ctx.now().into())))
     }
 
     /// The price, and how many one order may have.

@@ -85,6 +85,7 @@ fn message(call: &Call) -> Result<Message> {
         Call::ListGoods(id, facts) => to("CatalogIndexActor", id, "Put", facts),
         Call::LeaveCategory(id, leave) => to("CategoryActor", id, "Leave", leave),
         Call::FreeName(id, free) => to("GoodsNameActor", id, "Release", free),
+        Call::ListSale(id, sale) => to("SaleIndexActor", id, "Put", sale),
         Call::ListOrder(id, step) => to("OrderIndexActor", id, "Put", step),
     }
 }

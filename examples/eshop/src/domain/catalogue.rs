@@ -1,21 +1,19 @@
 //! The list of all goods, as they last told about themselves.
 //!
-//! What they tell may come late, twice or in another order; the newest counts. Goods that are
-//! gone for good stay on the list as such, or what comes late would bring them back.
-
-use std::collections::BTreeMap;
+//! Goods that are gone for good stay on the list as such (`newest.rs`).
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::answer::Refusal;
 use crate::domain::events::GoodsFacts;
+use crate::domain::newest::{Newest, Told};
 use crate::domain::pages::{LIMIT_MAX, Pages};
 use crate::domain::time::Time;
 
 /// The goods by their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
-    goods: BTreeMap<String, GoodsFacts>,
+    goods: Newest<GoodsFacts>,
 }
 
 /// Asks for some of the goods.
@@ -52,21 +50,26 @@ pub struct Browsed {
     pub total: u64,
 }
 
+impl Told for GoodsFacts {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
 impl Catalogue {
     /// A list of what was told before.
     #[must_use]
     pub fn new(goods: impl IntoIterator<Item = GoodsFacts>) -> Self {
-        Self { goods: goods.into_iter().map(|facts| (facts.id.clone(), facts)).collect() }
+        Self { goods: goods.into_iter().collect() }
     }
 
     /// Takes note of what goods tell; whether that is news.
     pub fn put(&mut self, facts: &GoodsFacts) -> bool {
-        let known = self.goods.get(&facts.id);
-        let is_news = known.is_none_or(|known| known.version < facts.version);
-        if is_news {
-            self.goods.insert(facts.id.clone(), facts.clone());
-        }
-        is_news
+        self.goods.put(facts)
     }
 
     /// Some of the goods, at the prices of now.
@@ -88,7 +91,7 @@ impl Catalogue {
                 && query.category_id.as_ref().is_none_or(|id| *id == facts.category_id)
                 && facts.name.to_lowercase().contains(&name)
         };
-        let mut found: Vec<&GoodsFacts> = self.goods.values().filter(is_found).collect();
+        let mut found: Vec<&GoodsFacts> = self.goods.all().filter(is_found).collect();
         let place = |category: &String| {
             query.order.iter().position(|id| id == category).unwrap_or(query.order.len())
         };

@@ -40,6 +40,12 @@ impl Days {
     pub fn sum(&self, now: Time) -> u32 {
         self.sold.range(oldest(now)..).map(|(_, count)| count).sum()
     }
+
+    /// How many were sold since the beginning of that day, within the days that are kept.
+    #[must_use]
+    pub fn since(&self, day: Time, now: Time) -> u32 {
+        self.sold.range(oldest(now).max(day.day())..).map(|(_, count)| count).sum()
+    }
 }
 
 fn oldest(now: Time) -> String {
@@ -60,6 +66,9 @@ mod tests {
         }
         assert_eq!(days.sum(at(39)), 62);
         assert_eq!(days.sum(at(60)), 20, "nobody had to come by for days to pass");
+        for (day, sold) in [(39, 2), (38, 4), (20, 40), (0, 62), (40, 0)] {
+            assert_eq!(days.since(at(day), at(39)), sold, "since day {day}");
+        }
         days.take_back(1, at(39));
         days.take_back(1, at(3));
         assert_eq!(days.sum(at(39)), 61, "what is forgotten cannot come back");

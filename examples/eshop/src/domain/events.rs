@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::flash_sale::FlashSale;
 use crate::domain::time::Time;
 
 /// Something that has happened.
@@ -45,6 +46,8 @@ pub enum Event {
     GoodsStockLow(StockLow),
     /// Units are held for an order for longer than it asked for.
     StockHoldExpired(HoldExpired),
+    /// A sale is planned otherwise than before, or has come to know how many it has sold.
+    LimitedTimeActivitieChanged(Box<FlashSale>),
     /// A sale has begun.
     LimitedTimeActivitieStarted(SaleFacts),
     /// A sale is over.

@@ -290,6 +290,12 @@ impl FlashSale {
         }
     }
 
+    /// What the list of all sales is told after a change.
+    #[must_use]
+    pub fn told(&self) -> Effect {
+        Effect::Publish(Event::LimitedTimeActivitieChanged(Box::new(self.clone())))
+    }
+
     fn facts(&self) -> SaleFacts {
         SaleFacts {
             activity_id: self.activity_id.clone(),

@@ -13,7 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::commands::{
-    Changed, Classify, Create, Deduct, SetShelf, SetStock, StockView, UpdateMeta, View,
+    Changed, Classify, Create, Deduct, SetShelf, SetStock, Sold, SoldSince, StockView, UpdateMeta,
+    View,
 };
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::categories;
@@ -254,6 +255,15 @@ impl Goods {
             sale: self.sale.clone(),
             sell_count: self.days.sum(now),
         })
+    }
+
+    /// How many were sold lately.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub fn sold(&self, query: SoldSince, now: Time) -> Result<Sold, Refusal> {
+        self.meta()?;
+        Ok(Sold { count: self.days.since(query.since, now) })
     }
 
     /// Where they stand.

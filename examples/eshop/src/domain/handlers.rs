@@ -10,6 +10,7 @@ use crate::domain::categories::Leave;
 use crate::domain::events::{
     Event, GoodsFacts, HoldExpired, LineFacts, OrderStep, PaymentAsked, PaymentTold,
 };
+use crate::domain::flash_sale::FlashSale;
 use crate::domain::ids;
 use crate::domain::listed::Kind;
 use crate::domain::names::Free;
@@ -21,6 +22,8 @@ use crate::domain::time::Time;
 
 /// The id of the list of all goods.
 pub const CATALOGUE: &str = "goods";
+/// The id of the list of all sales.
+pub const SALES: &str = "sales";
 /// The id of the categories.
 pub const CATEGORIES: &str = "all";
 
@@ -51,6 +54,8 @@ pub enum Call {
     LeaveCategory(String, Leave),
     /// `Release` of this name.
     FreeName(String, Free),
+    /// `Put` of this list of sales.
+    ListSale(String, Box<FlashSale>),
     /// `Put` of this list of orders.
     ListOrder(String, OrderStep),
 }
@@ -92,6 +97,9 @@ pub fn calls(event: &Event) -> Vec<Call> {
                 calls.push(Call::FreeName(ids::name(&facts.name), Free { goods_id }));
             }
             calls
+        }
+        Event::LimitedTimeActivitieChanged(sale) => {
+            vec![Call::ListSale(SALES.to_owned(), sale.clone())]
         }
         // Where it stands later is asked of the order itself.
         Event::OrderStateChanged(step) if step.version == 1 => {

@@ -1,8 +1,10 @@
 //! `goodsservice`: what there is, and what the shop changes about it.
 
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::catalogue::AT_ONCE;
 use super::desk::{Ask, Desk};
 use super::input::{Cents, Named, Shelf};
 use super::reply::{No, Outcome, Reply};
@@ -10,9 +12,11 @@ use crate::domain::answer::Refusal;
 use crate::domain::checks;
 use crate::domain::goods::NAME_CHARS_MAX;
 use crate::domain::goods::commands::{
-    Changed, Create, Deduct, Delete, SetShelf, SetStock, UpdateMeta, View,
+    Changed, Create, Deduct, Delete, SetShelf, SetStock, SoldSince, UpdateMeta, View,
 };
 use crate::domain::ids;
+use crate::domain::pages::LIMIT_MAX;
+use crate::domain::time::Time;
 use crate::{GoodsActor, register};
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +58,13 @@ struct Stock {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Query {
     goods_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Counted {
+    goods_ids: Vec<String>,
+    express_time: Time,
 }
 
 /// One kind of goods, as anybody may see it.
@@ -178,6 +189,28 @@ pub(super) async fn deduct(desk: &Desk, ask: Ask) -> Outcome {
     checks::id("goodsId", &goods_id)?;
     let command = Deduct { cmd_id: ask.id_or(cmd_id), count: deduction_stock };
     Ok(Reply::of(desk.actor::<GoodsActor>(&goods_id)?.deduct(command).await?.0?))
+}
+
+/// How many of these goods were sold since a day, as the goods count them; none of those that
+/// are not there.
+pub(super) async fn sold(desk: &Desk, ask: Ask) -> Outcome {
+    let Counted { goods_ids, express_time } = ask.read()?;
+    if goods_ids.len() > LIMIT_MAX as usize {
+        let message = format!("goodsIds must be at most {LIMIT_MAX}, not {}", goods_ids.len());
+        return Err(Refusal::invalid(message).at("goodsIds").into());
+    }
+    for id in &goods_ids {
+        checks::id("goodsIds", id)?;
+    }
+    let query = SoldSince { since: express_time };
+    let asked: Vec<_> = goods_ids.iter().map(|id| sold_of(desk, id, query).boxed()).collect();
+    let counts: Vec<_> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    Ok(Reply::Done(counts.into_iter().collect()))
+}
+
+async fn sold_of(desk: &Desk, id: &str, query: SoldSince) -> Result<Value, No> {
+    let sold = desk.actor::<GoodsActor>(id)?.sold(query).await?.0;
+    Ok(json!({"goodsId": id, "cellCount": sold.map_or(0, |sold| sold.count)}))
 }
 
 /// The goods as the services' clients know them.

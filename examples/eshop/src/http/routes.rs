@@ -59,6 +59,7 @@ pub(super) const ROUTES: &[Route] = routes! {
     "/goodsservice/categoryusecase/updatecategory" Staff categories::update;
     "/goodsservice/categoryusecase/deletecategory" Staff categories::delete;
     "/goodsservice/activitiquery/getlimitedtimeactivitie" Anyone sales::get;
+    "/goodsservice/activitiquery/getlimitedtimeactivitielist" Staff sales::list;
     "/goodsservice/activitiusecase/createlimitedtimeactivitie" Staff sales::create;
     "/goodsservice/activitiusecase/updatelimitedtimeactivitie" Staff sales::update;
     "/goodsservice/activitiusecase/deletelimitedtimeactivitie" Staff sales::delete;
@@ -75,6 +76,7 @@ pub(super) const ROUTES: &[Route] = routes! {
     "/tradeservice/orderusecase/ordercancel" Buyer orders::cancel;
     "/tradeservice/orderquery/getcheckout" Buyer orders::get_checkout;
     "/tradeservice/orderquery/getorder" Buyer orders::get;
+    "/tradeservice/orderquery/getordersellcountbygoodsid" Staff goods::sold;
     "/tradeservice/orderquery/myorders" Buyer listed::mine;
     "/tradeservice/orderquery/getorderlist" Staff listed::all;
     "/tradeservice/logisticsquery/getlogisticslist" Staff listed::parcels;

@@ -1,15 +1,22 @@
 //! `goodsservice`'s sales for a limited time.
 
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+use super::catalogue::AT_ONCE;
 use super::desk::{Ask, Desk};
+use super::goods::decimal;
 use super::input::{Cents, Named, Shelf};
-use super::reply::{Outcome, Reply};
+use super::reply::{No, Outcome, Reply, page};
 use crate::domain::checks;
 use crate::domain::flash_sale::commands::{Create, Delete, SetShelf, Update};
+use crate::domain::flash_sale::{FlashSale, SalePhase};
+use crate::domain::handlers::SALES;
 use crate::domain::ids;
+use crate::domain::sales::Planned;
 use crate::domain::time::Time;
-use crate::{FlashSaleActor, GoodsActor};
+use crate::{FlashSaleActor, GoodsActor, SaleIndexActor};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -45,6 +52,46 @@ pub(super) async fn get(desk: &Desk, ask: Ask) -> Outcome {
     let Named { id, .. } = ask.read()?;
     checks::id("id", &id)?;
     Ok(Reply::of(desk.actor::<FlashSaleActor>(&id)?.get().await?.0?))
+}
+
+/// The sales, those that begin last first, with their goods as those are now.
+pub(super) async fn list(desk: &Desk, ask: Ask) -> Outcome {
+    let Planned { sales, total, at } =
+        desk.actor::<SaleIndexActor>(SALES)?.list(ask.read()?).await?.0?;
+    let asked: Vec<_> = sales.iter().map(|sale| shown(desk, sale, at).boxed()).collect();
+    let shown: Vec<_> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    Ok(Reply::Done(page(shown, total)))
+}
+
+/// A sale with what its goods say, who may be gone.
+async fn shown(desk: &Desk, sale: &FlashSale, now: Time) -> Result<Value, No> {
+    let goods = desk.actor::<GoodsActor>(&sale.goods_id)?.get().await?.0.ok();
+    let price = goods.as_ref().map_or(sale.original_cents, |goods| goods.meta.price_cents);
+    // While it runs, only the goods know how many are gone.
+    let running = goods.as_ref().and_then(|goods| goods.sale.as_ref());
+    let running = running.filter(|running| running.activity_id == sale.activity_id);
+    let state = match sale.phase(now) {
+        SalePhase::NotBegun => 0,
+        SalePhase::Running => 1,
+        SalePhase::Over => 2,
+    };
+    Ok(json!({
+        "id": sale.activity_id,
+        "goodsId": sale.goods_id,
+        "activitieName": sale.name,
+        "goodsName": goods.as_ref().map(|goods| &goods.meta.name),
+        "price": decimal(price),
+        "priceCents": price,
+        "activitiePrice": decimal(sale.price_cents),
+        "activitiePriceCents": sale.price_cents,
+        "activitieState": state,
+        "startTime": sale.start_at,
+        "endTime": sale.end_at,
+        "shelfState": sale.shelf,
+        "quota": sale.quota,
+        "sold": running.map_or(sale.sold, |running| running.sold),
+        "perBuyer": sale.per_buyer,
+    }))
 }
 
 /// Plans a sale, off the shelf.

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use odeon_base::Entropy;
+use odeon_eshop::domain::time::Time;
 use odeon_eshop::http::Services;
 use odeon_eshop::seed::seed;
 use odeon_sdk::testkit::Running;
@@ -112,6 +113,67 @@ async fn goods_are_listed_by_category_and_by_their_ids() {
     assert_eq!(ask(&router, "eshopclerk", path, many).await["field"], "ids");
     // Only the shop itself asks like this.
     assert_eq!(ask(&router, "ann", path, these).await["reason"], "forbidden");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sales_are_listed_with_where_they_stand_and_how_many_are_gone() {
+    const LIST: &str = "/goodsservice/activitiquery/getlimitedtimeactivitielist";
+    let (mut kit, router) = open().await;
+    let staff = async |router: &Router, path: &str, body: Value| {
+        ask(router, "eshopclerk", &format!("/goodsservice/{path}"), body).await
+    };
+    let now = Time::from(kit.now());
+    for (id, goods, from) in [("s1", "egg-tart", 1), ("s2", "pumpkin", 2), ("s3", "dumplings", 3)] {
+        let plan = json!({"id": id, "activitieName": format!("Sale {id}"), "goodsId": goods,
+            "activitiePrice": 1.5, "quota": 50, "perBuyer": 2,
+            "startTime": now.after(MINUTE * from), "endTime": now.after(MINUTE * 10)});
+        staff(&router, "activitiusecase/createlimitedtimeactivitie", plan).await;
+        let on = json!({"id": id, "shelfState": true});
+        staff(&router, "activitiusecase/upordownshelfactivitie", on).await;
+    }
+    staff(&router, "activitiusecase/deletelimitedtimeactivitie", json!({"id": "s2"})).await;
+    kit.advance(MINUTE * 2).await;
+    let to = json!({"name": "Ann Lee", "address": "7 Quay Street", "tel": "13000000000"});
+    let lines = json!([{"goodsId": "egg-tart", "count": 2}]);
+    let order = json!({"requestId": "r1", "items": lines, "consignee": to});
+    let order = ask(&router, "ann", ORDER, order).await;
+    assert_eq!(order["totalCents"], 300, "{order}");
+    kit.restart().await;
+    let router = services(&kit, 2);
+    let sales = ask(&router, "eshopclerk", LIST, json!({})).await;
+    assert_eq!(
+        (&sales["pageTotal"], names(&sales["pageData"], "id")),
+        (&json!(2), vec!["s3", "s1"])
+    );
+    let running = json!({"id": "s1", "goodsId": "egg-tart", "activitieName": "Sale s1",
+        "goodsName": "Egg tart", "price": 5.0, "priceCents": 500, "activitiePrice": 1.5,
+        "activitiePriceCents": 150, "activitieState": 1, "startTime": now.after(MINUTE),
+        "endTime": now.after(MINUTE * 10), "shelfState": true, "quota": 50, "sold": 2,
+        "perBuyer": 2});
+    assert_eq!(sales["pageData"][1], running);
+    assert_eq!(sales["pageData"][0]["activitieState"], 0);
+
+    let pay = json!({"orderId": order["orderId"], "requestId": "p1"});
+    ask(&router, "ann", "/tradeservice/orderusecase/orderpay", pay).await;
+    kit.advance(MINUTE * 9).await;
+    let sales = ask(&router, "eshopclerk", LIST, json!({})).await;
+    let over = &sales["pageData"][1];
+    assert_eq!(
+        (&over["activitieState"], &over["shelfState"], &over["sold"]),
+        (&json!(2), &json!(false), &json!(2)),
+        "{over}"
+    );
+    let counts = "/tradeservice/orderquery/getordersellcountbygoodsid";
+    let query = json!({"goodsIds": ["egg-tart", "pumpkin", "none"], "expressTime": now});
+    let sold = ask(&router, "eshopclerk", counts, query).await;
+    let count = |id: &str, count: u32| json!({"goodsId": id, "cellCount": count});
+    assert_eq!(sold, json!([count("egg-tart", 2), count("pumpkin", 0), count("none", 0)]));
+    let later = json!({"goodsIds": ["egg-tart"], "expressTime": now.after(MINUTE * 60 * 24)});
+    let sold = ask(&router, "eshopclerk", counts, later).await;
+    assert_eq!(sold, json!([count("egg-tart", 0)]));
+    for path in [LIST, counts] {
+        assert_eq!(ask(&router, "ann", path, json!({})).await["reason"], "forbidden");
+    }
 }
 
 #[tokio::test(start_paused = true)]

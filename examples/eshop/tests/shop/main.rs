@@ -23,7 +23,7 @@ mod seed;
 use odeon_eshop::domain::answer::{Answer, Reason};
 use odeon_eshop::{
     BasketActor, CatalogIndexActor, CategoryActor, CheckoutActor, FlashSaleActor, GoodsActor,
-    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor,
+    GoodsNameActor, OrderActor, OrderIndexActor, PaymentActor, SaleIndexActor,
 };
 use odeon_sdk::testkit::{Running, TestKit};
 use serde_json::Value;
@@ -41,6 +41,7 @@ async fn shop() -> Running {
         .actor::<OrderActor>()
         .actor::<OrderIndexActor>()
         .actor::<PaymentActor>()
+        .actor::<SaleIndexActor>()
         .start()
         .await
 }

@@ -62,6 +62,23 @@ pub struct Classify {
     pub category_name: String,
 }
 
+/// Asks how many were sold since the beginning of a day in UTC; no further back than the sales
+/// of each day are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SoldSince {
+    /// A time on that day.
+    pub since: Time,
+}
+
+/// How many were sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sold {
+    /// Units, without those that came back.
+    pub count: u32,
+}
+
 /// Puts goods on the shelf or takes them off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -284,6 +284,7 @@ impl World {
             }
             // Lists are only to be looked at, and no goods are ever gone.
             Call::ListGoods(..)
+            | Call::ListSale(..)
             | Call::LeaveCategory(..)
             | Call::FreeName(..)
             | Call::ListOrder(..) => {}

@@ -90,3 +90,24 @@ pub(super) const ROUTES: &[Route] = routes! {
 pub(super) fn find(path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path.eq_ignore_ascii_case(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_path_and_who_may_ask_there() {
+        let told = ROUTES.iter().map(|route| {
+            let who = match route.level {
+                Level::Anyone => "anybody",
+                Level::Guest => "a guest or a buyer",
+                Level::Buyer => "a buyer",
+                Level::Staff => "the staff",
+            };
+            format!("| `{}` | {who} |", route.path)
+        });
+        let readme = include_str!("../../README.md");
+        let lines = readme.lines().filter(|line| line.starts_with("| `/")).map(str::to_owned);
+        assert_eq!(lines.collect::<Vec<_>>(), told.collect::<Vec<_>>());
+    }
+}

@@ -64,8 +64,11 @@ impl BasketActor {
 
     /// Marks the lines with what their goods say.
     async fn touch(&mut self, ctx: &mut Ctx, command: Touch) -> Result<Answer<Receipt>> {
-        let answer = self.once(ctx, "Touch", &command.cmd_id, |basket| basket.touch(&command))?;
-        ctx.set("basket", &self.basket)?;
+        let before = self.basket.clone();
+        let answer = Answer(self.basket.touch(&command));
+        if self.basket != before {
+            ctx.set("basket", &self.basket)?;
+        }
         Ok(answer)
     }
 

@@ -88,6 +88,26 @@ impl Item {
             is_on_shelf: quoted.is_some_and(|quoted| !quoted.off_shelf),
         }
     }
+
+    /// What is to be marked about the line once it costs so much: another price, or that it can
+    /// be had or cannot. How many are left does not count while there are enough: it changes
+    /// with everybody's orders.
+    #[must_use]
+    pub fn news(&self, now: &PricedLine) -> Option<Requote> {
+        let can_be_had = |on_shelf: bool, available: u32| on_shelf && available >= self.count;
+        let known = self.quoted.as_ref().map_or((self.price_seen_cents, true), |quoted| {
+            (quoted.price_cents, can_be_had(quoted.on_shelf, quoted.available))
+        });
+        let is_known = known == (now.cents, can_be_had(now.is_on_shelf, now.available));
+        (!is_known).then(|| Requote {
+            goods_id: self.goods_id.clone(),
+            quoted: LineQuote {
+                price_cents: now.cents,
+                available: now.available,
+                on_shelf: now.is_on_shelf,
+            },
+        })
+    }
 }
 
 /// What the goods say about a line.
@@ -102,12 +122,11 @@ pub struct LineQuote {
     pub on_shelf: bool,
 }
 
-/// Marks lines with what the goods say about them; lines that are gone are left alone.
+/// Marks lines with what the goods say about them; lines that are gone are left alone. Asked
+/// again, it does no harm, so it needs no id.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Touch {
-    /// The command's id.
-    pub cmd_id: String,
     /// What the goods say.
     pub lines: Vec<Requote>,
 }

@@ -9,7 +9,7 @@ use super::desk::{Ask, Desk};
 use super::goods::{decimal, is_gone};
 use super::reply::{No, Outcome, Reply};
 use crate::domain::answer::Answer;
-use crate::domain::basket::{Clear, Item, Merge, PricedLine, Put, Receipt, View};
+use crate::domain::basket::{Clear, Item, Merge, PricedLine, Put, Receipt, Requote, Touch, View};
 use crate::domain::checks;
 use crate::domain::goods::commands::{Quote, Quoted};
 use crate::domain::ids;
@@ -136,6 +136,8 @@ async fn shown(desk: &Desk, who: &str, view: &View) -> Result<Value, No> {
         view.basket.items.iter().map(|item| priced(desk, who, item).boxed()).collect();
     let lines: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     let lines: Vec<PricedLine> = lines.into_iter().collect::<Result<_, No>>()?;
+    let news = view.basket.items.iter().zip(&lines).filter_map(|(item, line)| item.news(line));
+    mark(desk, who, news.collect()).await;
     let total: u64 = lines.iter().map(|line| line.total_cents).sum();
     let items = view.basket.items.iter().zip(&lines);
     Ok(json!({
@@ -144,6 +146,18 @@ async fn shown(desk: &Desk, who: &str, view: &View) -> Result<Value, No> {
         "totalCents": total,
         "version": view.basket.version,
     }))
+}
+
+/// Tells the basket what has changed about its lines, if anything: whoever looks at the basket
+/// only, and not at the goods, sees it then. Who looks now has the answer without that.
+async fn mark(desk: &Desk, who: &str, lines: Vec<Requote>) {
+    if lines.is_empty() {
+        return;
+    }
+    let marked = async { desk.actor::<BasketActor>(who)?.touch(Touch { lines }).await };
+    if let Err(error) = marked.await {
+        tracing::debug!("a basket is not marked: {}", error.report());
+    }
 }
 
 /// A line with what its goods say, who may be gone.

@@ -100,7 +100,7 @@ async fn what_goods_say_is_kept_and_a_basket_left_alone_is_emptied() {
     basket.add(put("c1", "soup", 2)).await.unwrap().0.unwrap();
     let quoted = LineQuote { price_cents: 700, available: 1, on_shelf: true };
     let line = Requote { goods_id: "soup".into(), quoted: quoted.clone() };
-    let touch = Touch { cmd_id: "c2".into(), lines: vec![line] };
+    let touch = Touch { lines: vec![line] };
     assert_eq!(basket.touch(touch).await.unwrap().0.unwrap().version, 1);
     kit.restart().await;
     let basket = kit.client().actor::<BasketActor>("ann").unwrap();

@@ -177,6 +177,29 @@ async fn sales_are_listed_with_where_they_stand_and_how_many_are_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_looks_at_a_basket_has_it_marked_with_what_goods_say_by_then() {
+    let (kit, router) = open().await;
+    let line = json!({"goodsId": "egg-tart", "count": 2});
+    ask(&router, "ann", "/basketservice/basket/add", line).await;
+    let kept =
+        async || -> Value { kit.state("BasketActor", "ann", "basket").await.unwrap().unwrap() };
+    let look = async || ask(&router, "ann", "/basketservice/basket/get", json!({})).await;
+    let before = kept().await;
+    look().await;
+    assert_eq!(kept().await, before, "there is no news");
+    let edit = json!({"id": "egg-tart", "price": 5.5});
+    ask(&router, "eshopadmin", "/goodsservice/goodsusecase/updategoods", edit).await;
+    let seen = look().await;
+    assert_eq!((&seen["items"][0]["priceChanged"], &seen["version"]), (&json!(true), &json!(1)));
+    let quoted = json!({"priceCents": 550, "available": 100, "onShelf": true});
+    assert_eq!(kept().await["items"][0]["quoted"], quoted);
+    let off = json!({"id": "egg-tart", "shelfState": false});
+    ask(&router, "eshopadmin", "/goodsservice/goodsusecase/upordownshelfgoods", off).await;
+    look().await;
+    assert_eq!(kept().await["items"][0]["quoted"]["onShelf"], false);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_keeps_what_the_category_was_called_when_it_was_placed() {
     let (kit, router) = open().await;
     let order = async |request: &str| {

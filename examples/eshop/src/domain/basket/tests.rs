@@ -77,15 +77,49 @@ fn goods_mark_their_line_and_the_buyer_need_not_know() {
     basket.add(&put("a", 2), now()).unwrap();
     let quoted = LineQuote { price_cents: 700, available: 1, on_shelf: true };
     let line = |goods_id: &str| Requote { goods_id: goods_id.into(), quoted: quoted.clone() };
-    let command = Touch { cmd_id: "c".into(), lines: vec![line("a"), line("gone")] };
+    let command = Touch { lines: vec![line("a"), line("gone")] };
     assert_eq!(basket.touch(&command).unwrap().version, 1);
     assert_eq!((&basket.items[0].quoted, basket.items.len()), (&Some(quoted.clone()), 1));
     let item =
         Item { goods_id: "b".into(), count: 1, quoted: Some(quoted.clone()), ..Item::default() };
     basket.merge(&Merge { cmd_id: "c".into(), items: vec![item] }, now()).unwrap();
     assert_eq!(basket.items[1].quoted, None, "only goods say what they say");
-    let many = Touch { cmd_id: "c".into(), lines: vec![line("a"); 51] };
+    let many = Touch { lines: vec![line("a"); 51] };
     assert_eq!(reason(basket.touch(&many)), Some(Reason::Invalid));
+}
+
+#[test]
+fn a_line_is_marked_when_its_price_changes_or_whether_it_can_be_had() {
+    let quote = |price_cents, available, on_shelf| LineQuote { price_cents, available, on_shelf };
+    let priced = |quoted: &LineQuote| PricedLine {
+        cents: quoted.price_cents,
+        total_cents: 2 * quoted.price_cents,
+        is_changed: quoted.price_cents != 700,
+        available: quoted.available,
+        is_on_shelf: quoted.on_shelf,
+    };
+    for (known, now, is_news) in [
+        (None, quote(700, 2, true), false),
+        (None, quote(700, 9, true), false),
+        (None, quote(800, 9, true), true),
+        (None, quote(700, 1, true), true),
+        (None, quote(700, 9, false), true),
+        (Some(quote(800, 9, true)), quote(800, 3, true), false),
+        (Some(quote(800, 9, true)), quote(700, 9, true), true),
+        (Some(quote(700, 1, true)), quote(700, 0, true), false),
+        (Some(quote(700, 1, true)), quote(700, 9, false), false),
+        (Some(quote(700, 1, true)), quote(700, 2, true), true),
+    ] {
+        let item = Item {
+            goods_id: "a".into(),
+            count: 2,
+            price_seen_cents: 700,
+            quoted: known.clone(),
+            ..Item::default()
+        };
+        let marked = item.news(&priced(&now)).map(|news| news.quoted);
+        assert_eq!(marked, is_news.then(|| now.clone()), "{known:?} then {now:?}");
+    }
 }
 
 #[test]

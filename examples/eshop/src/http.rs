@@ -20,35 +20,50 @@ mod routes;
 mod sales;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Method, Response};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::routing::get;
 use odeon_base::Entropy;
 use odeon_sdk::Client;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
-use self::desk::{Ask, Desk};
+use self::desk::{Ask, Desk, REQUEST_ID};
 use self::reply::{No, Outcome, answer};
 use self::routes::{Level, find};
 
 /// Longest body of a request, in bytes: a full basket is a tenth of that.
 const BODY_MAX: usize = 64 * 1024;
+/// How long whoever asks for health waits for the shop.
+const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 
 /// The services, ready to listen.
 #[derive(Debug)]
 pub struct Services {
     desk: Desk,
     always_200: bool,
+    opened: watch::Receiver<bool>,
 }
 
 impl Services {
     /// Services whose actors are reached by this client.
     #[must_use]
     pub fn new(client: Client, entropy: Entropy) -> Self {
-        Self { desk: Desk::new(client, entropy), always_200: false }
+        // What is not awaited is there.
+        let opened = watch::Sender::new(true).subscribe();
+        Self { desk: Desk::new(client, entropy), always_200: false, opened }
+    }
+
+    /// Says of itself that it is not well until this says so.
+    #[must_use]
+    pub fn opened_by(mut self, opened: watch::Receiver<bool>) -> Self {
+        self.opened = opened;
+        self
     }
 
     /// Answers with status 200 whatever the answer is, for clients that look at the
@@ -73,11 +88,28 @@ impl Services {
 
     /// What answers requests, with or without a port.
     pub fn router(self) -> Router {
-        let routes = Router::new().route("/health", get(async || "ok"));
+        let health = async |State(services): State<Arc<Self>>| services.health().await;
+        let routes = Router::new().route("/health", get(health));
         routes.fallback(serve).with_state(Arc::new(self))
     }
 
-    async fn outcome(&self, request: Request) -> Outcome {
+    /// Whether a request would be answered now: what this process has to fill is filled, and the
+    /// shop behind the host answers.
+    async fn health(&self) -> Result<&'static str, (StatusCode, String)> {
+        let not_yet = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
+        if !*self.opened.borrow() {
+            return Err(not_yet("the shelf is not filled yet".to_owned()));
+        }
+        match timeout(HEALTH_LIMIT, categories::shown(&self.desk)).await {
+            Ok(Ok(_)) => Ok("ok"),
+            Ok(Err(_)) => {
+                Err(not_yet("the shop behind the host answers with a failure".to_owned()))
+            }
+            Err(_) => Err(not_yet(format!("the shop has not answered in {HEALTH_LIMIT:?}"))),
+        }
+    }
+
+    async fn outcome(&self, request: Request, request_id: String) -> Outcome {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let route = find(path).ok_or_else(|| No::Nowhere(path.to_owned()))?;
@@ -85,18 +117,27 @@ impl Services {
             return Err(No::Unposted);
         }
         let body = to_bytes(body, BODY_MAX).await.map_err(|_| No::TooLong(BODY_MAX))?;
-        let ask = self.desk.ask(&head.headers, body.to_vec())?;
+        let ask = self.desk.ask(&head.headers, request_id, body.to_vec())?;
         allow(route.level, &ask)?;
         (route.run)(&self.desk, ask).await
     }
 }
 
 async fn serve(State(services): State<Arc<Services>>, request: Request) -> Response<Body> {
-    let outcome = services.outcome(request).await;
+    let id = services.desk.request_id(request.headers());
+    let on_reply = id.as_ref().ok().and_then(|id| HeaderValue::from_str(id).ok());
+    let outcome = match id {
+        Ok(id) => services.outcome(request, id).await,
+        Err(no) => Err(no),
+    };
     if let Err(No::Failed(error)) = &outcome {
         tracing::warn!("a request came to nothing: {}", error.report());
     }
-    answer(outcome, services.always_200)
+    let mut response = answer(outcome, services.always_200);
+    if let Some(id) = on_reply {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }
 
 /// Whether who asks may ask there.

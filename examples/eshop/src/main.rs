@@ -23,6 +23,7 @@ use odeon_eshop::{
 use odeon_sdk::{Client, Result, Worker};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 /// Between tries to put the first goods on the shelf.
@@ -139,7 +140,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => None,
     };
     let entropy = Entropy::from_os().map_err(|error| format!("no randomness: {error}"))?;
-    let services = Services::new(client.clone(), entropy).always_200(flags.http_200);
+    let is_open = watch::Sender::new(!has_goods);
+    let services = Services::new(client.clone(), entropy)
+        .always_200(flags.http_200)
+        .opened_by(is_open.subscribe());
     let gateway = async {
         match listener {
             Some(listener) => services.serve(listener, stop.clone()).await.map_err(boxed),
@@ -156,7 +160,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let counter = async {
         if has_goods {
             tokio::select! {
-                () = open(&client) => {}
+                () = open(&client) => drop(is_open.send_replace(true)),
                 () = stop.clone() => return Ok(()),
             }
         }

@@ -21,6 +21,9 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Who may do what the shop does.
 const STAFF: [&str; 2] = ["eshopadmin", "eshopclerk"];
 
+/// The header with a request's id, which is on its reply, too.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
 /// Where requests are taken in.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -55,12 +58,28 @@ impl Desk {
         self.client.actor::<A>(id)
     }
 
+    /// The id that a request came with, or a new one.
+    ///
+    /// # Errors
+    /// When it came with one that cannot be: a new one would make each repeat another request.
+    pub(super) fn request_id(&self, headers: &HeaderMap) -> Result<String, No> {
+        match readable(headers, REQUEST_ID)? {
+            Some(id) => checks::id(REQUEST_ID, id).map(|()| id.to_owned()).map_err(No::from),
+            None => Ok(self.entropy.uuid()),
+        }
+    }
+
     /// A request as it came in.
     ///
     /// # Errors
     /// When a header says what cannot be.
-    pub(super) fn ask(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Ask, No> {
-        let text = |name: &str| headers.get(name).map(|value| readable(name, value)).transpose();
+    pub(super) fn ask(
+        &self,
+        headers: &HeaderMap,
+        request_id: String,
+        body: Vec<u8>,
+    ) -> Result<Ask, No> {
+        let text = |name: &str| readable(headers, name);
         let bearer = text("authorization")?.and_then(|value| value.strip_prefix("Bearer "));
         let account = text("authentication")?.or(bearer).map(|account| account.trim().to_owned());
         let guest = text("x-eshop-guest")?.map(|guest| format!("guest:{guest}"));
@@ -72,19 +91,14 @@ impl Desk {
         if let Some(guest) = &guest {
             checks::id("x-eshop-guest", guest)?;
         }
-        let request_id = match text("x-request-id")? {
-            Some(id) => id.to_owned(),
-            None => self.entropy.uuid(),
-        };
-        checks::id("x-request-id", &request_id)?;
         Ok(Ask { account, guest, request_id, body })
     }
 }
 
-/// A header's text.
-fn readable<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, No> {
+/// A header's text, if it is there.
+fn readable<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, No> {
     let unreadable = |_| Refusal::invalid(format!("{name} must be ASCII text")).at(name).into();
-    value.to_str().map_err(unreadable)
+    headers.get(name).map(HeaderValue::to_str).transpose().map_err(unreadable)
 }
 
 impl Ask {

@@ -301,6 +301,70 @@ async fn each_path_says_who_may_ask() {
 }
 
 #[tokio::test]
+async fn a_reply_has_the_id_of_its_request_and_one_without_is_given_one() {
+    let desk = Desk::new().await;
+    let id = async |path: &str, sent: Option<&str>| {
+        let mut request = Request::post(path);
+        if let Some(sent) = sent {
+            request = request.header("x-request-id", sent);
+        }
+        let request = request.body(Body::from(r#"{"goodsId":"soup"}"#)).unwrap();
+        let response = desk.router.clone().oneshot(request).await.unwrap();
+        let id = response.headers().get("x-request-id");
+        (response.status().as_u16(), id.map(|id| id.to_str().unwrap().to_owned()))
+    };
+    let soup = "/goodsservice/goodsquery/getgoods";
+    assert_eq!(id(soup, Some("r1")).await, (200, Some("r1".to_owned())));
+    assert_eq!(id("/nowhere", Some("r1")).await, (404, Some("r1".to_owned())));
+    let (first, second) = (id(soup, None).await.1.unwrap(), id(soup, None).await.1.unwrap());
+    assert_ne!(first, second);
+    assert_eq!(id(soup, Some("a||b")).await, (400, None), "what cannot be is not repeated");
+}
+
+/// F19.
+#[tokio::test]
+async fn headers_that_only_the_shop_may_set_have_no_effect_from_outside() {
+    let desk = Desk::new().await;
+    for (name, value) in [
+        ("AuthIgnore", "true"),
+        ("dapr-caller-app-id", "tradeservice"),
+        ("dapr-app-id", "goodsservice"),
+        ("X-Forwarded-For", "127.0.0.1"),
+    ] {
+        for (path, who, status) in [
+            ("/goodsservice/goodsquery/getgoodslist", "", 401),
+            ("/goodsservice/goodsquery/getgoodslist", "ann", 403),
+            ("/goodsservice/goodsquery/getgoodslistbyids", "ann", 403),
+            ("/basketservice/basket/get", "", 401),
+        ] {
+            let mut request = Request::post(path).header(name, value);
+            if !who.is_empty() {
+                request = request.header("Authentication", who);
+            }
+            let request = request.body(Body::from(r#"{"ids":[]}"#)).unwrap();
+            assert_eq!(desk.send(request).await.0, status, "{name} {path} {who}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shop_is_well_once_its_shelf_is_filled_and_whoever_runs_it_answers() {
+    let kit = shop().await;
+    let (opens, opened) = tokio::sync::watch::channel(false);
+    let services = Services::new(kit.client(), Entropy::seeded(1)).opened_by(opened);
+    let desk = Desk { router: services.router(), kit };
+    let health = async || desk.send(Request::get("/health").body(Body::empty()).unwrap()).await.0;
+    assert_eq!(health().await, 503);
+    opens.send_replace(true);
+    assert_eq!(health().await, 200);
+    let client = odeon_sdk::Client::connect("http://127.0.0.1:1").unwrap();
+    let router = Services::new(client, Entropy::seeded(1)).router();
+    let away = Desk { router, ..desk };
+    let request = Request::get("/health").body(Body::empty()).unwrap();
+    assert_eq!(away.send(request).await.0, 503);
+}
+
+#[tokio::test]
 async fn a_sale_is_planned_and_sells_at_its_price() {
     let desk = Desk::new().await;
     let now = odeon_eshop::domain::time::Time::from(desk.kit.now());

@@ -9,6 +9,7 @@ mod effects;
 mod ended;
 mod facts;
 mod health;
+pub mod locks;
 mod operations;
 mod owners;
 mod said;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use odeon_base::{ActorType, AppId, Namespace};
+use odeon_blocks::lock::Locks;
 use odeon_blocks::reminder::Reminders;
 use odeon_blocks::secret::{Refused, Secrets};
 use odeon_blocks::state::Stores;
@@ -161,6 +163,8 @@ pub struct Parts {
     pub reminders: Option<Reminders>,
     /// The stores of the state API.
     pub stores: Stores,
+    /// The lock components.
+    pub locks: Locks,
     /// The secret stores; `None` where there are none.
     pub secrets: Option<Secrets>,
     /// Where reminders of types are managed that are hosted elsewhere; `None` where they are not
@@ -193,6 +197,7 @@ impl Parts {
             health: Health::default(),
             reminders: None,
             stores: Stores::default(),
+            locks: Locks::default(),
             secrets: None,
             reminders_elsewhere: None,
             owners: None,
@@ -320,6 +325,12 @@ impl Api {
     #[must_use]
     pub fn stores(&self) -> &Stores {
         &self.0.parts.stores
+    }
+
+    /// The lock components.
+    #[must_use]
+    pub fn locks(&self) -> &Locks {
+        &self.0.parts.locks
     }
 
     /// The secret stores.

@@ -140,6 +140,7 @@ pub async fn start(
     let health = Health::awaiting(&awaited(&config));
     let holding = Holding::new(&engine, &health, &core, is_shared);
     let stores = holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
+    let locks = holding.offer_locks(opened.locks).await?;
     let kept_in = opened.for_actors.as_deref().filter(|_| config.placement.is_on());
 
     let shutdown = ShutdownHandle::default();
@@ -152,6 +153,7 @@ pub async fn start(
         reminders_elsewhere: reminders::elsewhere(&config, &engine)?,
         reminders: reminders::start(&engine, kept_in, &entropy, &core)?,
         stores,
+        locks,
         secrets: Some(secrets::offer(&engine, opened.secrets).await?),
         shutdown: shutdown.clone(),
         components: opened.listed,

@@ -8,6 +8,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod details;
+mod lock;
 pub(crate) mod schedules;
 pub(crate) mod state;
 

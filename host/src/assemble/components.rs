@@ -9,6 +9,7 @@ use std::sync::Arc;
 use odeon_base::{Entropy, WallClock};
 use odeon_blocks::OpenError;
 use odeon_blocks::embedded::Taken;
+use odeon_blocks::lock;
 use odeon_blocks::state::{self, Context, prefix};
 use odeon_runtime::store::Capabilities;
 
@@ -32,6 +33,8 @@ pub(super) struct Opened {
     pub(super) for_actors: Option<String>,
     /// Secret stores by name.
     pub(super) secrets: secrets::Stores,
+    /// Lock components by name.
+    pub(super) locks: BTreeMap<String, Lock>,
     /// As metadata lists them.
     pub(super) listed: Vec<api::Component>,
 }
@@ -56,6 +59,14 @@ pub(super) struct Store {
     /// What it can do, open or not.
     pub(super) can: Capabilities,
     /// What is put before each key of the state API.
+    pub(super) prefix: Arc<str>,
+}
+
+/// A lock component of this host's application.
+#[derive(Debug)]
+pub(super) struct Lock {
+    pub(super) place: Place,
+    /// What is put before each name of a lock.
     pub(super) prefix: Arc<str>,
 }
 
@@ -91,10 +102,17 @@ impl Pending {
     pub(super) async fn open(self) -> Result<state::Opened, Error> {
         let Self { component, context } = self;
         let context = Context { taken: Taken::Wait, ..context };
-        let opened =
-            state::open(&component.type_name, &component.version, &component.settings, context);
         let failed = |source| Error::Component { component: Box::new(component.clone()), source };
-        opened.await.map_err(failed)
+        open(&component, context).await.map_err(failed)
+    }
+}
+
+/// Opens what keeps the rows of a state store, or of a lock component.
+async fn open(component: &Component, context: Context) -> Result<state::Opened, OpenError> {
+    let Component { type_name, version, settings, .. } = component;
+    match is_lock(component) {
+        true => lock::open(type_name, version, settings, context).await,
+        false => state::open(type_name, version, settings, context).await,
     }
 }
 
@@ -141,9 +159,10 @@ impl Opener<'_> {
         let ignore = component.ignore_errors;
         let processed = async {
             secrets::fill(&mut component, &opened.secrets).await?;
-            match secrets::is_one(&component) {
-                true => self.open_secrets(component, opened).await,
-                false => self.open(component, opened).await,
+            match () {
+                () if secrets::is_one(&component) => self.open_secrets(component, opened).await,
+                () if is_lock(&component) => self.open_lock(component, opened).await,
+                () => self.open(component, opened).await,
             }
         };
         match processed.await {
@@ -162,8 +181,16 @@ impl Opener<'_> {
         Ok(())
     }
 
-    async fn open(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
-        let prefix = self.prefix(&component)?;
+    async fn open_lock(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
+        let prefix = self.prefix(&component, lock::locks::prefix_of)?;
+        let place = self.place(&component).await?;
+        opened.loaded(&component, api::Component::plain);
+        opened.locks.insert(component.name, Lock { place, prefix });
+        Ok(())
+    }
+
+    /// Opens what a component keeps its rows in, or leaves it to the process that has it.
+    async fn place(&self, component: &Component) -> Result<Place, Error> {
         let context = Context {
             name: component.name.clone(),
             data: self.config.data_dir.clone(),
@@ -171,28 +198,26 @@ impl Opener<'_> {
             entropy: Arc::new(self.entropy.child()),
             taken: Taken::Refuse,
         };
-        let made = state::open(
-            &component.type_name,
-            &component.version,
-            &component.settings,
-            context.clone(),
-        );
-        let label = component.label();
-        let place = match made.await {
-            Ok(made) => Place::Here(made),
+        match open(component, context.clone()).await {
+            Ok(made) => Ok(Place::Here(made)),
             Err(OpenError::Locked { pid, .. }) if self.is_shared => {
+                let label = component.label();
                 let holder = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
                 tracing::info!(
                     "{label} is open in another process{holder}: this host uses it through the \
                      host that holds it, and opens it when that one is gone"
                 );
                 let component = component.clone();
-                Place::Elsewhere(Box::new(Pending { component, context }))
+                Ok(Place::Elsewhere(Box::new(Pending { component, context })))
             }
-            Err(source) => {
-                return Err(Error::Component { component: Box::new(component), source });
-            }
-        };
+            Err(source) => Err(Error::Component { component: Box::new(component.clone()), source }),
+        }
+    }
+
+    async fn open(&self, component: Component, opened: &mut Opened) -> Result<(), Error> {
+        let prefix = self.prefix(&component, prefix::of_keys)?;
+        let label = component.label();
+        let place = self.place(&component).await?;
         let can = match &place {
             Place::Here(made) => made.store.capabilities(),
             Place::Elsewhere(_) => {
@@ -231,15 +256,19 @@ impl Opener<'_> {
         Ok(())
     }
 
-    /// What is put before each key of the state API in this component.
-    fn prefix(&self, component: &Component) -> Result<Arc<str>, Error> {
+    /// What is put before each key that callers of this component name, by the rule of its kind.
+    fn prefix(
+        &self,
+        component: &Component,
+        rule: impl FnOnce(&str, prefix::Names<'_>) -> Result<Arc<str>, prefix::Illegal>,
+    ) -> Result<Arc<str>, Error> {
         let names = prefix::Names {
             app: self.config.app_id.as_str(),
             namespace: self.environment.get("NAMESPACE"),
             component: &component.name,
         };
         let written = component.setting(prefix::SETTING).unwrap_or_default();
-        prefix::of_keys(written, names).map_err(|illegal| Error::Unfit {
+        rule(written, names).map_err(|illegal| Error::Unfit {
             place: component.place.clone(),
             label: component.label(),
             reason: format!("cannot be used: {illegal}"),
@@ -258,6 +287,10 @@ fn default_store() -> Component {
         secret_store: None,
         place: "default component".to_owned(),
     }
+}
+
+fn is_lock(component: &Component) -> bool {
+    component.is_of(lock::registry::CATEGORY)
 }
 
 fn is_for_actors(component: &Component) -> bool {

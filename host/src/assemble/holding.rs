@@ -1,4 +1,4 @@
-//! State components behind `sys.state`: those that are open here, and those that another
+//! State components behind `sys.state`, and locks behind `sys.lock`: those that are open here, and those that another
 //! host of the application holds until it is gone.
 //!
 //! What one process at a time can hold, such as a folder, is offered to placement by the
@@ -10,18 +10,27 @@ use std::sync::Arc;
 
 use odeon_base::{TaskKind, Tasks};
 use odeon_blocks::host::HostActor;
+use odeon_blocks::lock::{self, LockActor, LockHandle, Locks};
 use odeon_blocks::state::actor::{Component, Reach, StateActor};
 use odeon_blocks::state::handle::StateHandle;
 use odeon_blocks::state::{self, Opened, Prefixes};
-use odeon_runtime::Engine;
+use odeon_runtime::store::StateStore;
+use odeon_runtime::{Engine, TypeSpec};
 
 use super::Error;
-use super::components::{Pending, Place, Store};
+use super::components::{Lock, Pending, Place, Store};
 use crate::api::Health;
 use crate::shutdown::Stores;
 
 /// What health waits for when placement refuses a store of this host.
 const STORE: &str = "state store";
+
+/// How the system actor in front of what was opened is made; [`Engine::config`] says for whom.
+type Front = Arc<
+    dyn Fn(&Engine, Arc<dyn StateStore>, Reach) -> Result<TypeSpec, odeon_runtime::Error>
+        + Send
+        + Sync,
+>;
 
 /// What offering a store takes.
 #[derive(Debug, Clone)]
@@ -59,13 +68,7 @@ impl Holding {
                 self.engine.use_store(Arc::<StateHandle>::clone(&handle));
             }
             reached.push((name.clone(), state::stores::Store::new(handle, Arc::clone(&prefix))));
-            match place {
-                Place::Here(opened) => self.take(&name, prefix, opened).await?,
-                Place::Elsewhere(pending) => {
-                    let waiting = self.clone().wait(name, prefix, pending);
-                    self.tasks.spawn(TaskKind::Watcher, waiting);
-                }
-            }
+            self.put(place, state_front(name, prefix)).await?;
         }
         if self.is_shared {
             self.tasks.spawn(TaskKind::Watcher, self.clone().watch_refusals());
@@ -73,8 +76,31 @@ impl Holding {
         Ok(reached.into_iter().collect())
     }
 
+    /// Puts the system actor in front of the lock components.
+    pub(super) async fn offer_locks(&self, locks: BTreeMap<String, Lock>) -> Result<Locks, Error> {
+        let mut reached = Vec::new();
+        for (name, Lock { place, prefix }) in locks {
+            let handle = LockHandle::new(&self.engine, &name);
+            let handle = handle.map_err(|error| Error::Offer(error.into()))?;
+            reached.push((name.clone(), handle));
+            self.put(place, lock_front(name, prefix)).await?;
+        }
+        Ok(reached.into_iter().collect())
+    }
+
+    /// Offers what is open here, and waits for what is not.
+    async fn put(&self, place: Place, front: Front) -> Result<(), Error> {
+        match place {
+            Place::Here(opened) => self.take(&front, opened).await,
+            Place::Elsewhere(pending) => {
+                self.tasks.spawn(TaskKind::Watcher, self.clone().wait(front, pending));
+                Ok(())
+            }
+        }
+    }
+
     /// Offers a store that is open here.
-    async fn take(&self, name: &str, prefix: Arc<str>, opened: Opened) -> Result<(), Error> {
+    async fn take(&self, front: &Front, opened: Opened) -> Result<(), Error> {
         let Opened { store, id, .. } = opened;
         let reach = match id {
             Some(id) if self.is_shared => Reach::Holder(id),
@@ -86,14 +112,11 @@ impl Holding {
             let _ = store.close().await;
             return Ok(());
         }
-        let config = self.engine.config();
-        let prefixes = Prefixes { plain: prefix, actors: Arc::clone(&config.state_prefix) };
-        let component = Component { store, prefixes };
-        let spec = StateActor::spec(&config.app, name, component, reach).map_err(Error::Offer)?;
+        let spec = front(&self.engine, store, reach).map_err(Error::Offer)?;
         self.engine.offer(vec![spec]).await.map_err(Error::Offer)
     }
 
-    async fn wait(self, name: String, prefix: Arc<str>, pending: Box<Pending>) {
+    async fn wait(self, front: Front, pending: Box<Pending>) {
         let (label, stopping) = (pending.label(), self.tasks.stopping().clone());
         let opened = tokio::select! {
             biased;
@@ -104,7 +127,7 @@ impl Holding {
         let taken = match opened {
             Ok(opened) => {
                 tracing::info!("{label} is free: this host holds it now");
-                self.take(&name, prefix, opened).await
+                self.take(&front, opened).await
             }
             Err(error) => Err(error),
         };
@@ -133,4 +156,20 @@ impl Holding {
             }
         }
     }
+}
+
+fn state_front(name: String, prefix: Arc<str>) -> Front {
+    Arc::new(move |engine, store, reach| {
+        let config = engine.config();
+        let (plain, actors) = (Arc::clone(&prefix), Arc::clone(&config.state_prefix));
+        let component = Component { store, prefixes: Prefixes { plain, actors } };
+        StateActor::spec(&config.app, &name, component, reach)
+    })
+}
+
+fn lock_front(name: String, prefix: Arc<str>) -> Front {
+    Arc::new(move |engine, store, reach| {
+        let component = lock::Component { store, prefix: Arc::clone(&prefix) };
+        LockActor::spec(&engine.config().app, &name, component, reach)
+    })
 }

@@ -17,8 +17,7 @@ pub(super) type Stores = BTreeMap<String, Arc<dyn SecretStore>>;
 
 /// Whether a component is one.
 pub(super) fn is_one(component: &Component) -> bool {
-    let begin = component.type_name.get(..CATEGORY.len());
-    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(CATEGORY))
+    component.is_of(CATEGORY)
 }
 
 /// Takes the next one to be opened: the first whose own secrets are in a store that is open, or

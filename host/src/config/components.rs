@@ -58,6 +58,13 @@ impl Component {
         format!("{} ({}/{version})", self.name, self.type_name)
     }
 
+    /// Whether its type begins with this; case does not matter.
+    #[must_use]
+    pub fn is_of(&self, category: &str) -> bool {
+        let begin = self.type_name.get(..category.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(category))
+    }
+
     /// The value of a setting, if it is written; case does not matter.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {

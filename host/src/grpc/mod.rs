@@ -10,6 +10,7 @@ pub mod service;
 mod actors;
 mod answer;
 mod keys;
+mod lock;
 mod metadata;
 mod missing;
 mod reminders;

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::answer::{self, answered};
 use super::missing::rpcs_to_come;
-use super::{actors, metadata, reminders, secrets, stores, timers};
+use super::{actors, lock, metadata, reminders, secrets, stores, timers};
 use crate::api::Api;
 use crate::channel::{self, Hub, Outbound, Refusals};
 use crate::status::Failure;
@@ -162,6 +162,20 @@ impl Dapr for Service {
         answered(secrets::all(&self.api, request.into_inner()).await)
     }
 
+    async fn try_lock_alpha1(
+        &self,
+        request: Request<TryLockRequest>,
+    ) -> Result<Response<TryLockResponse>, Status> {
+        answered(lock::try_lock(&self.api, request.into_inner()).await)
+    }
+
+    async fn unlock_alpha1(
+        &self,
+        request: Request<UnlockRequest>,
+    ) -> Result<Response<UnlockResponse>, Status> {
+        answered(lock::unlock(&self.api, request.into_inner()).await)
+    }
+
     async fn get_state(
         &self,
         request: Request<GetStateRequest>,
@@ -246,10 +260,6 @@ impl Dapr for Service {
                 -> UnsubscribeConfigurationResponse,
             unsubscribe_configuration(UnsubscribeConfigurationRequest)
                 -> UnsubscribeConfigurationResponse,
-        }
-        "the distributed lock building block" {
-            try_lock_alpha1(TryLockRequest) -> TryLockResponse,
-            unlock_alpha1(UnlockRequest) -> UnlockResponse,
         }
         "the cryptography building block" {
             encrypt_alpha1(Streaming<EncryptRequest>) -> Never<EncryptResponse>,

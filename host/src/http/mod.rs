@@ -16,6 +16,7 @@ mod cors;
 mod headers;
 mod health;
 mod keys;
+mod lock;
 mod metadata;
 mod odeon;
 mod path;

@@ -12,7 +12,8 @@ use http::Method;
 use super::answer::Answer;
 use super::request::Call;
 use super::{
-    actors, health, keys, metadata, odeon, reminders, secrets, shutdown, state, stores, timers,
+    actors, health, keys, lock, metadata, odeon, reminders, secrets, shutdown, state, stores,
+    timers,
 };
 use crate::status::Failure;
 
@@ -81,7 +82,6 @@ const INVOKE: &str = "service invocation";
 const PUBSUB: &str = "the pub/sub building block";
 const BINDINGS: &str = "output bindings";
 const CONFIGURATION: &str = "the configuration building block";
-const LOCK: &str = "the distributed lock building block";
 const WORKFLOW: &str = "workflows";
 const JOBS: &str = "the jobs building block";
 const CRYPTO: &str = "the cryptography building block";
@@ -108,6 +108,9 @@ const ROUTES: &[Route] = &[
 
     api(GET, "/v1.0/secrets/{store}/{key}", run!(secrets::get)),
     api(GET, "/v1.0/secrets/{store}/bulk", run!(secrets::all)),
+
+    api(POST, "/v1.0-alpha1/lock/{store}", run!(lock::try_lock)),
+    api(POST, "/v1.0-alpha1/unlock/{store}", run!(lock::unlock)),
 
     public(GET, "/v1.0/metadata", run!(metadata::get)),
     api(PUT, "/v1.0/metadata/{key}", run!(metadata::put)),
@@ -141,8 +144,6 @@ const ROUTES: &[Route] = &[
     missing(GET, "/v1.0-alpha1/configuration/{store}", CONFIGURATION),
     missing(GET, "/v1.0-alpha1/configuration/{store}/subscribe", CONFIGURATION),
     missing(GET, "/v1.0-alpha1/configuration/{store}/{id}/unsubscribe", CONFIGURATION),
-    missing(POST, "/v1.0-alpha1/lock/{store}", LOCK),
-    missing(POST, "/v1.0-alpha1/unlock/{store}", LOCK),
     missing(ANY, "/v1.0/workflows/{*path}", WORKFLOW),
     missing(ANY, "/v1.0-beta1/workflows/{*path}", WORKFLOW),
     missing(ANY, "/v1.0-alpha1/workflows/{*path}", WORKFLOW),

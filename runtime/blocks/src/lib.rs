@@ -6,13 +6,14 @@
 //! turns. Reading order: [`settings`] and [`error`], then [`state`], whose list of
 //! factories is the one place that names state stores, then [`embedded`], the
 //! database in a data folder that durable components share, and [`host`], by which
-//! operators ask. [`secret`] is made as [`state`] is.
+//! operators ask. [`secret`] is made as [`state`] is; [`lock`] keeps its locks in a state store of its own.
 
 pub mod embedded;
 pub mod error;
 pub mod host;
 mod json;
 mod kind;
+pub mod lock;
 pub mod reminder;
 pub mod secret;
 pub mod settings;

@@ -259,7 +259,6 @@ async fn what_is_not_there_yet_says_what_it_is() {
         ("POST", "/v1.0/publish/p/a/b", "the pub/sub building block"),
         ("POST", "/v1.0/bindings/b", "output bindings"),
         ("GET", "/v1.0/configuration/s/subscribe", "the configuration building block"),
-        ("POST", "/v1.0-alpha1/unlock/s", "the distributed lock building block"),
         ("POST", "/v1.0-beta1/workflows/dapr/w/start", "workflows"),
         ("DELETE", "/v1.0-alpha1/jobs/j", "the jobs building block"),
         ("POST", "/v1.0-alpha1/subtlecrypto/c/sign", "the cryptography building block"),

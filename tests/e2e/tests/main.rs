@@ -8,6 +8,7 @@ mod durable;
 mod embedded;
 mod eshop;
 mod holder;
+mod lock;
 mod mistakes;
 mod placement;
 mod python;

@@ -12,6 +12,7 @@ mod fuzz;
 mod grpc;
 mod http;
 mod invoke;
+mod lock;
 mod metrics;
 mod outbox;
 mod peer;

@@ -140,7 +140,6 @@ pub async fn start(
     let health = Health::awaiting(&awaited(&config));
     let holding = Holding::new(&engine, &health, &core, is_shared);
     let stores = holding.offer(opened.stores, opened.for_actors.as_deref()).await?;
-    let locks = holding.offer_locks(opened.locks).await?;
     let kept_in = opened.for_actors.as_deref().filter(|_| config.placement.is_on());
 
     let shutdown = ShutdownHandle::default();
@@ -153,7 +152,7 @@ pub async fn start(
         reminders_elsewhere: reminders::elsewhere(&config, &engine)?,
         reminders: reminders::start(&engine, kept_in, &entropy, &core)?,
         stores,
-        locks,
+        locks: holding.offer_locks(opened.locks).await?,
         secrets: Some(secrets::offer(&engine, opened.secrets).await?),
         shutdown: shutdown.clone(),
         components: opened.listed,
@@ -164,8 +163,7 @@ pub async fn start(
             api::Identity::new(config.app_id.clone(), config.namespace.clone()),
         )
     });
-    let addresses = bound.addresses.clone();
-    open_doors(bound, &config, &api, &doors)?;
+    let addresses = open_doors(bound, &config, &api, &doors)?;
     health.set_outbound(true);
     if let Some(app) = start_app(&config, &api, &doors) {
         doors.spawn(TaskKind::Watcher, app.run());
@@ -321,7 +319,8 @@ fn start_engine(
     engine
 }
 
-fn open_doors(bound: Bound, config: &Config, api: &Api, tasks: &Tasks) -> Result<(), Error> {
+/// Answers on all ports; tells where.
+fn open_doors(bound: Bound, config: &Config, api: &Api, tasks: &Tasks) -> Result<Addresses, Error> {
     let limits = api.limits();
     let hub = Hub::new(
         api.engine().clone(),
@@ -352,7 +351,7 @@ fn open_doors(bound: Bound, config: &Config, api: &Api, tasks: &Tasks) -> Result
     for address in &bound.addresses.metrics {
         tracing::info!("metrics server is running on port {}", address.port());
     }
-    Ok(())
+    Ok(bound.addresses)
 }
 
 fn awaited(config: &Config) -> Vec<&'static str> {

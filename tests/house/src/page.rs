@@ -15,16 +15,18 @@ pub struct Part {
     pub with: Option<&'static str>,
 }
 
-/// What the table of rows is about: actors and the state API, as an application and its
-/// callers see them.
-pub const PARTS: [Part; 8] = [
+/// What the table of rows is about: actors, the state API and locks, as an application and
+/// its callers see them.
+pub const PARTS: [Part; 10] = [
     Part { page: "http-api", section: "4", with: None },
     Part { page: "http-api", section: "8", with: None },
+    Part { page: "http-api", section: "11", with: None },
     Part { page: "http-api", section: "19", with: None },
     Part { page: "grpc-api", section: "2.2", with: Some("STATE_") },
     Part { page: "grpc-api", section: "3", with: Some("Actor") },
     Part { page: "grpc-api", section: "3.2", with: None },
     Part { page: "grpc-api", section: "3.6", with: None },
+    Part { page: "grpc-api", section: "3.8", with: None },
     Part { page: "grpc-api", section: "4", with: None },
 ];
 

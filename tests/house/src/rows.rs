@@ -20,7 +20,7 @@ pub const FILE: &str = "tests/house/rows.toml";
 const TEXT_MAX: usize = 160;
 
 const HEAD: &str = "\
-# Which test covers each fact of the reference pages about actors and the state API. A row has
+# Which test covers each fact of the reference pages about actors, the state API and locks. A row has
 #   tests      what fails when the fact is broken, as file::function, or
 #   elsewhere  why no test of ours is needed: whose matter the fact is;
 # and besides its tests, or without any, it may have

@@ -1,4 +1,4 @@
-//! Every fact of the reference pages about actors and the state API has its test: `rows.toml`.
+//! Every fact of the reference pages about actors, the state API and locks has its test: `rows.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

@@ -7,15 +7,16 @@ use odeon_test_support::{Client, Node, Placement, tempdir, until};
 use crate::shop::node;
 
 fn write(folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
+    std::fs::create_dir_all(folder).expect("the folder is ours");
     let text = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: locks}\nspec:\n  \
                 type: lock.sled\n  version: v1\n  metadata: []\n";
-    std::fs::write(folder.join("locks.yaml"), text).unwrap();
+    std::fs::write(folder.join("locks.yaml"), text).expect("the folder is ours");
 }
 
 async fn ask(client: &Client, verb: &str, owner: &str) -> (u16, String) {
     let body = format!(r#"{{"resourceId":"r","lockOwner":"{owner}","expiryInSeconds":3600}}"#);
-    let answer = client.post(&format!("/v1.0-alpha1/{verb}/locks"), &*body).await.unwrap();
+    let answer =
+        client.post(&format!("/v1.0-alpha1/{verb}/locks"), &body).await.expect("an answer");
     (answer.status, answer.text())
 }
 

@@ -25,7 +25,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Response};
 use axum::routing::get;
 use odeon_base::Entropy;
 use odeon_sdk::Client;
@@ -34,7 +34,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::desk::{Ask, Desk, REQUEST_ID};
-use self::reply::{No, Outcome, answer};
+use self::reply::{No, Outcome, Reply, answer};
 use self::routes::{Level, find};
 
 /// Longest body of a request, in bytes: a full basket is a tenth of that.
@@ -88,24 +88,22 @@ impl Services {
 
     /// What answers requests, with or without a port.
     pub fn router(self) -> Router {
-        let health = async |State(services): State<Arc<Self>>| services.health().await;
+        let health =
+            async |State(services): State<Arc<Self>>| answer(services.health().await, false);
         let routes = Router::new().route("/health", get(health));
         routes.fallback(serve).with_state(Arc::new(self))
     }
 
     /// Whether a request would be answered now: what this process has to fill is filled, and the
     /// shop behind the host answers.
-    async fn health(&self) -> Result<&'static str, (StatusCode, String)> {
-        let not_yet = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
+    async fn health(&self) -> Outcome {
         if !*self.opened.borrow() {
-            return Err(not_yet("the shelf is not filled yet".to_owned()));
+            return Err(No::Unready("the shelf is not filled yet"));
         }
         match timeout(HEALTH_LIMIT, categories::shown(&self.desk)).await {
-            Ok(Ok(_)) => Ok("ok"),
-            Ok(Err(_)) => {
-                Err(not_yet("the shop behind the host answers with a failure".to_owned()))
-            }
-            Err(_) => Err(not_yet(format!("the shop has not answered in {HEALTH_LIMIT:?}"))),
+            Ok(Ok(_)) => Ok(Reply::of("ok")),
+            Ok(Err(_)) => Err(No::Unready("the shop behind the host answers with a failure")),
+            Err(_) => Err(No::Unready("the shop behind the host has not answered in time")),
         }
     }
 

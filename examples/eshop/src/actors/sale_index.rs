@@ -6,7 +6,7 @@ use odeon_sdk::{Ctx, Result, actor};
 
 use super::kept;
 use crate::domain::answer::Answer;
-use crate::domain::flash_sale::FlashSale;
+use crate::domain::events::PlanFacts;
 use crate::domain::pages::Pages;
 use crate::domain::sales::{Planned, Sales};
 
@@ -31,7 +31,7 @@ impl SaleIndexActor {
     }
 
     /// A sale tells about itself. Called late, or again, it does no harm.
-    async fn put(&mut self, ctx: &mut Ctx, told: FlashSale) -> Result<()> {
+    async fn put(&mut self, ctx: &mut Ctx, told: PlanFacts) -> Result<()> {
         if self.sales.put(&told) {
             ctx.set(&format!("{SALES}{}", told.activity_id), &told)?;
         }

@@ -6,7 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::flash_sale::FlashSale;
 use crate::domain::time::Time;
 
 /// Something that has happened.
@@ -47,7 +46,7 @@ pub enum Event {
     /// Units are held for an order for longer than it asked for.
     StockHoldExpired(HoldExpired),
     /// A sale is planned otherwise than before, or has come to know how many it has sold.
-    LimitedTimeActivitieChanged(Box<FlashSale>),
+    LimitedTimeActivitieChanged(PlanFacts),
     /// A sale has begun.
     LimitedTimeActivitieStarted(SaleFacts),
     /// A sale is over.
@@ -241,6 +240,39 @@ pub struct SaleFacts {
     pub price_cents: u64,
     /// When it ends.
     pub end_at: Time,
+}
+
+/// A sale as the shop plans it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanFacts {
+    /// The sale.
+    pub activity_id: String,
+    /// Whether it was given up for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// What it is called.
+    pub name: String,
+    /// Its goods.
+    pub goods_id: String,
+    /// Its price of one, in cents.
+    pub price_cents: u64,
+    /// The price of one without it, in cents, when it was planned.
+    pub original_cents: u64,
+    /// When it begins.
+    pub start_at: Time,
+    /// When it ends.
+    pub end_at: Time,
+    /// How many units in all; 0 for any number.
+    pub quota: u32,
+    /// How many units for one buyer; 0 for any number.
+    pub per_buyer: u32,
+    /// Whether it takes place.
+    pub shelf: bool,
+    /// How many of the quota were gone when its goods last knew of it.
+    pub sold: u32,
+    /// Grows with each such event of the sale: an older one is to be ignored.
+    pub version: u64,
 }
 
 /// A basket in short.

@@ -15,7 +15,7 @@ use self::commands::{Create, Planned, SetShelf, Update};
 use crate::domain::answer::{Reason, Refusal};
 use crate::domain::checks;
 use crate::domain::effects::{Effect, Reminder};
-use crate::domain::events::{Event, SaleFacts};
+use crate::domain::events::{Event, PlanFacts, SaleFacts};
 use crate::domain::ids;
 use crate::domain::sale::{AttachSale, DetachSale, SaleStanding};
 use crate::domain::time::Time;
@@ -89,6 +89,20 @@ pub enum Wanted {
     Attach(AttachSale),
     /// `DetachSale`.
     Detach(DetachSale),
+}
+
+impl SalePhase {
+    /// Where a sale of this time stands now.
+    #[must_use]
+    pub fn at(now: Time, start: Time, end: Time) -> Self {
+        if now < start {
+            Self::NotBegun
+        } else if now < end {
+            Self::Running
+        } else {
+            Self::Over
+        }
+    }
 }
 
 impl FlashSale {
@@ -258,13 +272,7 @@ impl FlashSale {
     /// Where it stands.
     #[must_use]
     pub fn phase(&self, now: Time) -> SalePhase {
-        if now < self.start_at {
-            SalePhase::NotBegun
-        } else if now < self.end_at {
-            SalePhase::Running
-        } else {
-            SalePhase::Over
-        }
+        SalePhase::at(now, self.start_at, self.end_at)
     }
 
     fn shelve(&mut self, shelf: bool, effects: &mut Vec<Effect>) {
@@ -293,7 +301,21 @@ impl FlashSale {
     /// What the list of all sales is told after a change.
     #[must_use]
     pub fn told(&self) -> Effect {
-        Effect::Publish(Event::LimitedTimeActivitieChanged(Box::new(self.clone())))
+        Effect::Publish(Event::LimitedTimeActivitieChanged(PlanFacts {
+            activity_id: self.activity_id.clone(),
+            deleted: self.deleted,
+            name: self.name.clone(),
+            goods_id: self.goods_id.clone(),
+            price_cents: self.price_cents,
+            original_cents: self.original_cents,
+            start_at: self.start_at,
+            end_at: self.end_at,
+            quota: self.quota,
+            per_buyer: self.per_buyer,
+            shelf: self.shelf,
+            sold: self.sold,
+            version: self.version,
+        }))
     }
 
     fn facts(&self) -> SaleFacts {

@@ -8,9 +8,8 @@
 use crate::domain::bank::{Charge, Refund};
 use crate::domain::categories::Leave;
 use crate::domain::events::{
-    Event, GoodsFacts, HoldExpired, LineFacts, OrderStep, PaymentAsked, PaymentTold,
+    Event, GoodsFacts, HoldExpired, LineFacts, OrderStep, PaymentAsked, PaymentTold, PlanFacts,
 };
-use crate::domain::flash_sale::FlashSale;
 use crate::domain::ids;
 use crate::domain::listed::Kind;
 use crate::domain::names::Free;
@@ -55,7 +54,7 @@ pub enum Call {
     /// `Release` of this name.
     FreeName(String, Free),
     /// `Put` of this list of sales.
-    ListSale(String, Box<FlashSale>),
+    ListSale(String, PlanFacts),
     /// `Put` of this list of orders.
     ListOrder(String, OrderStep),
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::answer::Refusal;
-use crate::domain::flash_sale::FlashSale;
+use crate::domain::events::PlanFacts;
 use crate::domain::newest::{Newest, Told};
 use crate::domain::pages::Pages;
 use crate::domain::time::Time;
@@ -11,7 +11,7 @@ use crate::domain::time::Time;
 /// The sales by their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sales {
-    told: Newest<FlashSale>,
+    told: Newest<PlanFacts>,
 }
 
 /// Some of the sales.
@@ -19,14 +19,14 @@ pub struct Sales {
 #[serde(rename_all = "camelCase")]
 pub struct Planned {
     /// Them, those that begin last first.
-    pub sales: Vec<FlashSale>,
+    pub sales: Vec<PlanFacts>,
     /// How many there are on all pages.
     pub total: u64,
     /// When this was so.
     pub at: Time,
 }
 
-impl Told for FlashSale {
+impl Told for PlanFacts {
     fn id(&self) -> &str {
         &self.activity_id
     }
@@ -39,12 +39,12 @@ impl Told for FlashSale {
 impl Sales {
     /// A list of what was told before.
     #[must_use]
-    pub fn new(told: impl IntoIterator<Item = FlashSale>) -> Self {
+    pub fn new(told: impl IntoIterator<Item = PlanFacts>) -> Self {
         Self { told: told.into_iter().collect() }
     }
 
     /// Takes note of what a sale tells; whether that is news.
-    pub fn put(&mut self, told: &FlashSale) -> bool {
+    pub fn put(&mut self, told: &PlanFacts) -> bool {
         self.told.put(told)
     }
 
@@ -54,7 +54,7 @@ impl Sales {
     /// `invalid`.
     pub fn list(&self, pages: Pages, now: Time) -> Result<Planned, Refusal> {
         let range = pages.range()?;
-        let mut sales: Vec<&FlashSale> = self.told.all().filter(|sale| !sale.deleted).collect();
+        let mut sales: Vec<&PlanFacts> = self.told.all().filter(|sale| !sale.deleted).collect();
         sales.sort_by_key(|sale| (std::cmp::Reverse(sale.start_at), &sale.activity_id));
         let total = sales.len() as u64;
         let sales = sales.into_iter().skip(range.start).take(range.len()).cloned().collect();
@@ -68,14 +68,14 @@ mod tests {
 
     #[test]
     fn sales_are_listed_page_by_page_the_last_first_and_those_given_up_are_not() {
-        let sale = |id: &str, start, version| FlashSale {
+        let sale = |id: &str, start, version| PlanFacts {
             activity_id: id.into(),
             start_at: Time::from_millis(start),
             version,
-            ..FlashSale::default()
+            ..PlanFacts::default()
         };
         let mut sales = Sales::new([sale("a", 1, 2), sale("b", 3, 1)]);
-        let gone = FlashSale { deleted: true, ..sale("a", 1, 3) };
+        let gone = PlanFacts { deleted: true, ..sale("a", 1, 3) };
         for (told, is_news) in [
             (sale("c", 2, 1), true),
             (sale("d", 3, 1), true),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::checkout::{self, Wanted};
-use super::desk::{Ask, Desk};
+use super::desk::{AT_ONCE, Ask, Desk};
 use super::goods::{decimal, is_gone};
 use super::reply::{No, Outcome, Reply};
 use crate::domain::answer::Answer;
@@ -16,9 +16,6 @@ use crate::domain::ids;
 use crate::domain::order::Consignee;
 use crate::domain::saga::commands::Source;
 use crate::{BasketActor, GoodsActor};
-
-/// How many goods are asked at once.
-const AT_ONCE: usize = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::categories;
-use super::desk::{Ask, Desk};
+use super::desk::{AT_ONCE, Ask, Desk};
 use super::goods::{decimal, is_gone, none_or_decimal, shown};
 use super::reply::{No, Outcome, Reply, page};
 use crate::domain::catalogue::{Browse, Browsed};
@@ -13,11 +13,8 @@ use crate::domain::categories::Shown;
 use crate::domain::checks;
 use crate::domain::events::GoodsFacts;
 use crate::domain::handlers::CATALOGUE;
-use crate::domain::pages::{ENTRIES_MAX, LIMIT_MAX, Pages};
+use crate::domain::pages::{LIMIT_MAX, Pages};
 use crate::{CatalogIndexActor, GoodsActor};
-
-/// How many goods are asked at once.
-pub(super) const AT_ONCE: usize = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -102,26 +99,6 @@ pub(super) async fn by_ids(desk: &Desk, ask: Ask) -> Outcome {
         })
     });
     Ok(Reply::Done(shown.collect()))
-}
-
-/// The ids of all goods of a category, on the shelf or not.
-pub(super) async fn of_category(desk: &Desk, id: &str) -> Result<Vec<String>, No> {
-    let mut ids = Vec::new();
-    for page in 1.. {
-        let query = Browse {
-            pages: Pages { page, limit: LIMIT_MAX },
-            category_id: Some(id.to_owned()),
-            hidden: true,
-            ..Browse::default()
-        };
-        let Browsed { goods, total } = found(desk, query).await?;
-        let is_last = goods.is_empty();
-        ids.extend(goods.into_iter().map(|facts| facts.id));
-        if is_last || ids.len() as u64 >= total.min(ENTRIES_MAX) {
-            break;
-        }
-    }
-    Ok(ids)
 }
 
 /// All goods, as they are now.

@@ -4,15 +4,15 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::catalogue::{self, AT_ONCE};
-use super::desk::{Ask, Desk};
+use super::desk::{AT_ONCE, Ask, Desk};
 use super::input::Named;
 use super::reply::{No, Outcome, Reply, page};
+use crate::domain::catalogue::{Browse, Browsed};
 use crate::domain::categories::{Create, Delete, Shown, Update};
-use crate::domain::handlers::CATEGORIES;
+use crate::domain::handlers::{CATALOGUE, CATEGORIES};
 use crate::domain::ids;
-use crate::domain::pages::Pages;
-use crate::{CategoryActor, register};
+use crate::domain::pages::{ENTRIES_MAX, LIMIT_MAX, Pages};
+use crate::{CatalogIndexActor, CategoryActor, register};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -67,13 +67,33 @@ pub(super) async fn update(desk: &Desk, ask: Ask) -> Outcome {
     let command = Update { cmd_id: ask.id_or(cmd_id), id, category_name, sort };
     let changed = desk.actor::<CategoryActor>(CATEGORIES)?.update(command).await?.0?;
     if is_renamed {
-        let goods = catalogue::of_category(desk, &changed.id).await?;
+        let goods = goods_of(desk, &changed.id).await?;
         let told = stream::iter(goods)
             .map(|id| register::classify(desk.client(), id, &changed))
             .buffer_unordered(AT_ONCE);
         told.try_collect::<()>().await?;
     }
     Ok(Reply::of(changed))
+}
+
+/// The ids of all goods of a category, on the shelf or not.
+async fn goods_of(desk: &Desk, id: &str) -> Result<Vec<String>, No> {
+    let (list, mut ids) = (desk.actor::<CatalogIndexActor>(CATALOGUE)?, Vec::new());
+    for page in 1.. {
+        let query = Browse {
+            pages: Pages { page, limit: LIMIT_MAX },
+            category_id: Some(id.to_owned()),
+            hidden: true,
+            ..Browse::default()
+        };
+        let Browsed { goods, total } = list.browse(query).await?.0?;
+        let is_last = goods.is_empty();
+        ids.extend(goods.into_iter().map(|facts| facts.id));
+        if is_last || ids.len() as u64 >= total.min(ENTRIES_MAX) {
+            break;
+        }
+    }
+    Ok(ids)
 }
 
 /// Deletes a category that no goods belong to.

@@ -24,6 +24,9 @@ const STAFF: [&str; 2] = ["eshopadmin", "eshopclerk"];
 /// The header with a request's id, which is on its reply, too.
 pub(super) const REQUEST_ID: &str = "x-request-id";
 
+/// How many actors are asked at once for one request.
+pub(super) const AT_ONCE: usize = 8;
+
 /// Where requests are taken in.
 #[derive(Debug)]
 pub(super) struct Desk {

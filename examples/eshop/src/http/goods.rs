@@ -4,8 +4,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::catalogue::AT_ONCE;
-use super::desk::{Ask, Desk};
+use super::desk::{AT_ONCE, Ask, Desk};
 use super::input::{Cents, Named, Shelf};
 use super::reply::{No, Outcome, Reply};
 use crate::domain::answer::Refusal;

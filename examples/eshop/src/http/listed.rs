@@ -5,7 +5,7 @@
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::desk::{Ask, Desk};
+use super::desk::{AT_ONCE, Ask, Desk};
 use super::goods::decimal;
 use super::orders::shown;
 use super::reply::{No, Outcome, Reply, page};
@@ -14,9 +14,6 @@ use crate::domain::listed::{Kind, Listed, Part, parts};
 use crate::domain::order::{Order, Phase};
 use crate::domain::pages::{LIMIT_MAX, Pages};
 use crate::{OrderActor, OrderIndexActor};
-
-/// How many actors are asked at once.
-const AT_ONCE: usize = 8;
 
 /// The orders of who asks, newest first, as they stand now.
 pub(super) async fn mine(desk: &Desk, ask: Ask) -> Outcome {

@@ -37,6 +37,8 @@ pub(super) enum No {
     Nowhere(String),
     /// The paths of the services are posted to.
     Unposted,
+    /// The shop is not ready to be asked; why.
+    Unready(&'static str),
     /// The body is too long.
     TooLong(usize),
     /// The call of an actor came to nothing.
@@ -107,6 +109,7 @@ fn envelope(no: &No) -> (StatusCode, Value) {
         No::Unposted => {
             (StatusCode::METHOD_NOT_ALLOWED, "invalid", "requests are posted: use POST".to_owned())
         }
+        No::Unready(why) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", (*why).to_owned()),
         No::TooLong(limit) => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "invalid",

@@ -4,14 +4,14 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::catalogue::AT_ONCE;
-use super::desk::{Ask, Desk};
+use super::desk::{AT_ONCE, Ask, Desk};
 use super::goods::decimal;
 use super::input::{Cents, Named, Shelf};
 use super::reply::{No, Outcome, Reply, page};
 use crate::domain::checks;
+use crate::domain::events::PlanFacts;
+use crate::domain::flash_sale::SalePhase;
 use crate::domain::flash_sale::commands::{Create, Delete, SetShelf, Update};
-use crate::domain::flash_sale::{FlashSale, SalePhase};
 use crate::domain::handlers::SALES;
 use crate::domain::ids;
 use crate::domain::sales::Planned;
@@ -64,13 +64,13 @@ pub(super) async fn list(desk: &Desk, ask: Ask) -> Outcome {
 }
 
 /// A sale with what its goods say, who may be gone.
-async fn shown(desk: &Desk, sale: &FlashSale, now: Time) -> Result<Value, No> {
+async fn shown(desk: &Desk, sale: &PlanFacts, now: Time) -> Result<Value, No> {
     let goods = desk.actor::<GoodsActor>(&sale.goods_id)?.get().await?.0.ok();
     let price = goods.as_ref().map_or(sale.original_cents, |goods| goods.meta.price_cents);
     // While it runs, only the goods know how many are gone.
     let running = goods.as_ref().and_then(|goods| goods.sale.as_ref());
     let running = running.filter(|running| running.activity_id == sale.activity_id);
-    let state = match sale.phase(now) {
+    let state = match SalePhase::at(now, sale.start_at, sale.end_at) {
         SalePhase::NotBegun => 0,
         SalePhase::Running => 1,
         SalePhase::Over => 2,

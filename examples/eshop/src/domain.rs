@@ -15,6 +15,7 @@ pub mod checks;
 pub mod days;
 pub mod effects;
 pub mod events;
+pub mod feed;
 pub mod flash_sale;
 pub mod goods;
 pub mod handlers;

@@ -15,17 +15,22 @@ mod listed;
 mod logistics;
 mod orders;
 mod payments;
+mod pushes;
 mod reply;
 mod routes;
 mod sales;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, Response};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::response::IntoResponse as _;
 use axum::routing::get;
 use odeon_base::Entropy;
 use odeon_sdk::Client;
@@ -34,6 +39,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::desk::{Ask, Desk, REQUEST_ID};
+use self::pushes::{Follower, Pushes};
 use self::reply::{No, Outcome, Reply, answer};
 use self::routes::{Level, find};
 
@@ -45,7 +51,8 @@ const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 /// The services, ready to listen.
 #[derive(Debug)]
 pub struct Services {
-    desk: Desk,
+    desk: Arc<Desk>,
+    pushes: Pushes,
     always_200: bool,
     opened: watch::Receiver<bool>,
 }
@@ -56,7 +63,8 @@ impl Services {
     pub fn new(client: Client, entropy: Entropy) -> Self {
         // What is not awaited is there.
         let opened = watch::Sender::new(true).subscribe();
-        Self { desk: Desk::new(client, entropy), always_200: false, opened }
+        let desk = Arc::new(Desk::new(client, entropy));
+        Self { desk, pushes: Pushes::default(), always_200: false, opened }
     }
 
     /// Says of itself that it is not well until this says so.
@@ -83,15 +91,29 @@ impl Services {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        axum::serve(listener, self.router()).with_graceful_shutdown(stop).await
+        let services = Arc::new(self);
+        let served = Arc::clone(&services);
+        // Streams would go on for ever.
+        let stop = async move {
+            stop.await;
+            services.pushes.stop();
+        };
+        axum::serve(listener, served.routes()).with_graceful_shutdown(stop).await
     }
 
     /// What answers requests, with or without a port.
     pub fn router(self) -> Router {
+        Arc::new(self).routes()
+    }
+
+    fn routes(self: Arc<Self>) -> Router {
         let health =
             async |State(services): State<Arc<Self>>| answer(services.health().await, false);
-        let routes = Router::new().route("/health", get(health));
-        routes.fallback(serve).with_state(Arc::new(self))
+        let routes = Router::new()
+            .route("/health", get(health))
+            .route("/sse/orders", get(order_events))
+            .route("/ws/orders", get(order_socket));
+        routes.fallback(serve).with_state(self)
     }
 
     /// Whether a request would be answered now: what this process has to fill is filled, and the
@@ -107,6 +129,16 @@ impl Services {
         }
     }
 
+    /// Who asks follows their orders.
+    fn follower(
+        &self,
+        headers: &HeaderMap,
+        after: Result<Option<u64>, No>,
+    ) -> Result<Follower, No> {
+        let ask = self.desk.ask(headers, self.desk.request_id(headers)?, Vec::new())?;
+        self.pushes.follow(ask.account()?, after?)
+    }
+
     async fn outcome(&self, request: Request, request_id: String) -> Outcome {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
@@ -118,6 +150,31 @@ impl Services {
         let ask = self.desk.ask(&head.headers, request_id, body.to_vec())?;
         allow(route.level, &ask)?;
         (route.run)(&self.desk, ask).await
+    }
+}
+
+/// The steps of the orders of who asks, as server-sent events.
+async fn order_events(State(services): State<Arc<Services>>, headers: HeaderMap) -> Response<Body> {
+    match services.follower(&headers, pushes::last_event_id(&headers)) {
+        Ok(follower) => pushes::events(Arc::clone(&services.desk), follower).into_response(),
+        Err(no) => answer(Err(no), false),
+    }
+}
+
+/// The same over a WebSocket.
+async fn order_socket(
+    State(services): State<Arc<Services>>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response<Body> {
+    let after = pushes::last_seen("after", query.get("after").map(String::as_str));
+    match (services.follower(&headers, after), upgrade) {
+        (Err(no), _) => answer(Err(no), false),
+        (_, Err(rejection)) => rejection.into_response(),
+        (Ok(follower), Ok(upgrade)) => {
+            pushes::socket(upgrade, Arc::clone(&services.desk), follower)
+        }
     }
 }
 

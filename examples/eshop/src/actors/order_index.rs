@@ -5,20 +5,26 @@
 //! `paid` list those days.
 //!
 //! State: `order:{time}:{orderId}`, so that the newest order comes first, and `count`. Where
-//! an order stands is the order's to say; here is only that there is one.
+//! an order stands is the order's to say; here is only that there is one. A buyer's list keeps
+//! the last steps of the orders, too, for who follows them: `step:{slot}`, a slot each.
 
 use odeon_sdk::{Ctx, Message, Result, actor};
 
+use super::kept;
 use crate::domain::answer::Answer;
 use crate::domain::events::OrderStep;
+use crate::domain::feed::{After, Feed, News};
+use crate::domain::handlers::is_of_buyer;
 use crate::domain::listed::{Listed, Part, first_of_day, place};
 
 const ORDERS: &str = "order:";
+const STEPS: &str = "step:";
 
 /// A list of orders.
 #[derive(Debug, Default)]
 pub struct OrderIndexActor {
     count: u64,
+    feed: Feed,
 }
 
 #[actor(
@@ -30,6 +36,7 @@ pub struct OrderIndexActor {
 impl OrderIndexActor {
     async fn activate(&mut self, ctx: &mut Ctx) -> Result<()> {
         self.count = ctx.get("count").await?.unwrap_or_default();
+        self.feed = Feed::new(kept::all(ctx, STEPS).await?);
         Ok(())
     }
 
@@ -45,8 +52,21 @@ impl OrderIndexActor {
             self.count += 1;
             ctx.set(&key, &first.order_id)?;
             ctx.set("count", &self.count)?;
+            if is_of_buyer(ctx.id().as_str()) {
+                self.follow(ctx, &first)?;
+            }
         }
         Ok(())
+    }
+
+    /// An order has made a further step. Called again, it does no harm.
+    async fn step(&mut self, ctx: &mut Ctx, step: OrderStep) -> Result<()> {
+        self.follow(ctx, &step)
+    }
+
+    /// The steps since one that is known.
+    async fn news(&self, after: After) -> Result<Answer<News>> {
+        Ok(Answer(Ok(self.feed.after(after))))
     }
 
     /// Some of the orders, newest first.
@@ -67,5 +87,14 @@ impl OrderIndexActor {
         }
         let order_ids = ids.into_iter().skip(range.start).take(range.len()).collect();
         Ok(Answer(Ok(Listed { order_ids, total: self.count })))
+    }
+}
+
+impl OrderIndexActor {
+    fn follow(&mut self, ctx: &mut Ctx<'_>, step: &OrderStep) -> Result<()> {
+        if let Some(entry) = self.feed.put(step) {
+            ctx.set(&format!("{STEPS}{}", Feed::slot(entry.number)), entry)?;
+        }
+        Ok(())
     }
 }

@@ -86,6 +86,7 @@ fn message(call: &Call) -> Result<Message> {
         Call::LeaveCategory(id, leave) => to("CategoryActor", id, "Leave", leave),
         Call::FreeName(id, free) => to("GoodsNameActor", id, "Release", free),
         Call::ListSale(id, sale) => to("SaleIndexActor", id, "Put", sale),
+        Call::FollowOrder(id, step) => to("OrderIndexActor", id, "Step", step),
         Call::ListOrder(id, step) => to("OrderIndexActor", id, "Put", step),
     }
 }

@@ -26,6 +26,9 @@ pub const SALES: &str = "sales";
 /// The id of the categories.
 pub const CATEGORIES: &str = "all";
 
+/// What the ids of lists of a buyer's orders begin with.
+const BUYER: &str = "buyer:";
+
 /// A call of an actor: its id, and the command.
 #[derive(Debug, Clone)]
 pub enum Call {
@@ -57,12 +60,20 @@ pub enum Call {
     ListSale(String, PlanFacts),
     /// `Put` of this list of orders.
     ListOrder(String, OrderStep),
+    /// `Step` of this list of a buyer's orders.
+    FollowOrder(String, OrderStep),
 }
 
 /// The id of the list of a buyer's orders.
 #[must_use]
 pub fn orders_of(buyer_id: &str) -> String {
-    format!("buyer:{buyer_id}")
+    format!("{BUYER}{buyer_id}")
+}
+
+/// Whether a list of orders is a buyer's.
+#[must_use]
+pub fn is_of_buyer(list: &str) -> bool {
+    list.starts_with(BUYER)
 }
 
 /// What is to be done about an event; nothing about those that are only to be shown.
@@ -106,11 +117,14 @@ pub fn calls(event: &Event) -> Vec<Call> {
                 .map(|list| Call::ListOrder(list, step.clone()))
                 .into()
         }
-        Event::OrderStateChanged(step) if step.phase == Phase::Paid.name() => {
-            vec![Call::ListOrder(Kind::Paid.day(step.at), step.clone())]
+        Event::OrderStateChanged(step) => {
+            let mut calls = vec![Call::FollowOrder(orders_of(&step.user_id), step.clone())];
+            if step.phase == Phase::Paid.name() {
+                calls.push(Call::ListOrder(Kind::Paid.day(step.at), step.clone()));
+            }
+            calls
         }
         Event::CreateOrderSucc(_)
-        | Event::OrderStateChanged(_)
         | Event::LogisticsDeliverSucc(_)
         | Event::LogisticsReceiveSucc(_)
         | Event::GoodsStockLow(_)

@@ -39,6 +39,8 @@ pub(super) enum No {
     Unposted,
     /// The shop is not ready to be asked; why.
     Unready(&'static str),
+    /// No more can be taken in now; what of.
+    Full(&'static str),
     /// The body is too long.
     TooLong(usize),
     /// The call of an actor came to nothing.
@@ -110,6 +112,7 @@ fn envelope(no: &No) -> (StatusCode, Value) {
             (StatusCode::METHOD_NOT_ALLOWED, "invalid", "requests are posted: use POST".to_owned())
         }
         No::Unready(why) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", (*why).to_owned()),
+        No::Full(why) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited", (*why).to_owned()),
         No::TooLong(limit) => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "invalid",

@@ -16,6 +16,7 @@ mod http;
 mod lists;
 mod order;
 mod payment;
+mod pushes;
 mod register;
 mod sale;
 mod seed;

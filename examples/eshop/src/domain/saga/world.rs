@@ -287,7 +287,8 @@ impl World {
             | Call::ListSale(..)
             | Call::LeaveCategory(..)
             | Call::FreeName(..)
-            | Call::ListOrder(..) => {}
+            | Call::ListOrder(..)
+            | Call::FollowOrder(..) => {}
             Call::Charge(payment_id, command) => {
                 let (mut slot, mut effects) = (self.deeds.remove(&payment_id), Vec::new());
                 Deed::charge(&mut slot, &payment_id, &command, 1_000_000, now, &mut effects)

@@ -94,6 +94,21 @@ pub(crate) const STEPS: &[Step] = &[
         work: check(&["run", "--locked", "-p", "odeon-sim", "--", "--seeds", "500"]),
     },
     Step {
+        name: "shop",
+        about: "200 lives of the shop, each from a seed, keep every promise",
+        work: check(&[
+            "run",
+            "--locked",
+            "-p",
+            "odeon-sim",
+            "--",
+            "--scenario",
+            "shop",
+            "--seeds",
+            "200",
+        ]),
+    },
+    Step {
         name: "planted",
         about: "faults planted in simulated clusters are found",
         work: Work::Cargo {
